@@ -1,0 +1,130 @@
+//! Probes that use one function of the contract each, in the plainest way.
+
+use futures_util::future::join;
+use landing::{Context, Date, Error, Receipt, Request, Response, Slot, Source, StreamWriter, params, run, zone};
+
+/// How much `made` hands over at a time, in bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Fetches `url`, takes the whole body and lands it by `land-bytes`. The host must name it by its hash.
+pub(crate) async fn fetch() -> Result<(), Error> {
+    let response = answer().await?;
+    let body = response.into_bytes().await?;
+    log(&Source::own()?.land_bytes(body, wanted_slot()?).await?);
+    Ok(())
+}
+
+/// Fetches `url` and passes its body on to `land-stream`. The host must land nothing where the body breaks off, and
+/// should move the bytes past the guest.
+pub(crate) async fn stream() -> Result<(), Error> {
+    let (body, whole) = Response::body(answer().await?);
+    let receipt = Source::own()?.land_stream(body, wanted_slot()?).await;
+    whole.await.context("the body")?;
+    log(&receipt?);
+    Ok(())
+}
+
+/// Fetches `url` and lands the response, host to host.
+pub(crate) async fn land() -> Result<(), Error> {
+    let response = answer().await?;
+    log(&Source::own()?.land(response, wanted_slot()?).await?);
+    Ok(())
+}
+
+/// Mirrors `url`, host to host and conditionally.
+pub(crate) async fn mirror() -> Result<(), Error> {
+    let request = Request::get(&params::required("url")?);
+    log(&Source::own()?.mirror(request, wanted_slot()?).await?);
+    Ok(())
+}
+
+/// Lands `size` bytes that it makes as it goes. The host must keep its memory constant whatever the size.
+pub(crate) async fn made() -> Result<(), Error> {
+    let size = params::parsed("size")?.unwrap_or(CHUNK);
+    let source = Source::own()?;
+    let (writer, reader) = zone::stream();
+    let (receipt, ()) = join(source.land_stream(reader, wanted_slot()?), make(writer, size)).await;
+    log(&receipt?);
+    Ok(())
+}
+
+/// Opens the source `name` and lands `content` in it. The host must refuse names that are invalid or not granted.
+pub(crate) async fn source() -> Result<(), Error> {
+    // Not `params::get`: white space around the name, or no name at all, is for the host to refuse.
+    let source = Source::open(&run::param("name").unwrap_or_default())?;
+    log(&source.land_bytes(content(), wanted_slot()?).await?);
+    Ok(())
+}
+
+/// Lands `content` with `extension` and `date` as they are given. The host must refuse what names no valid file.
+pub(crate) async fn slot() -> Result<(), Error> {
+    log(&Source::own()?.land_bytes(content(), wanted_slot()?).await?);
+    Ok(())
+}
+
+/// Logs the cursor it finds, then keeps `cursor`. The host must give it back in the next run, and land nothing.
+pub(crate) async fn cursor() -> Result<(), Error> {
+    match run::cursor() {
+        Some(cursor) => landing::info!("the cursor was {cursor:?}"),
+        None => landing::info!("there was no cursor"),
+    }
+    if let Some(cursor) = run::param("cursor") {
+        run::checkpoint(cursor).await;
+    }
+    Ok(())
+}
+
+/// Posts `content` with a header field to `url`, and logs status and answer. The host must send both, once.
+pub(crate) async fn post() -> Result<(), Error> {
+    let request = Request::post(&params::required("url")?, &content()).with_header("x-probe", "post");
+    let response = request.send().await?;
+    let status = response.status();
+    landing::info!("status {status}: {}", response.into_text().await?);
+    Ok(())
+}
+
+async fn answer() -> Result<Response, Error> {
+    let response = Request::get(&params::required("url")?).send().await?;
+    landing::info!("status {} from {}", response.status(), response.url());
+    Ok(response)
+}
+
+fn content() -> Vec<u8> {
+    run::param("content").unwrap_or_default().into_bytes()
+}
+
+fn wanted_slot() -> Result<Slot, Error> {
+    let slot = Slot::new(&run::param("extension").unwrap_or_default());
+    Ok(match params::get("date") {
+        Some(text) => slot.on(unchecked_date(&text).context(format_args!("the date {text:?}"))?),
+        None => slot,
+    })
+}
+
+/// Three numbers as a date, whether the day exists or not.
+fn unchecked_date(text: &str) -> Option<Date> {
+    let mut parts = text.split('-');
+    let date = Date {
+        year: parts.next()?.parse().ok()?,
+        month: parts.next()?.parse().ok()?,
+        day: parts.next()?.parse().ok()?,
+    };
+    parts.next().is_none().then_some(date)
+}
+
+/// Writes lines of digits, until the size is reached or nobody reads any more.
+async fn make(mut writer: StreamWriter<u8>, size: usize) {
+    let line = b"0123456789,abcdefghijklmnopqrstuvwxyz\n";
+    let mut left = size;
+    while left > 0 {
+        let chunk: Vec<u8> = line.iter().copied().cycle().take(left.min(CHUNK)).collect();
+        left -= chunk.len();
+        if !writer.write_all(chunk).await.is_empty() {
+            return;
+        }
+    }
+}
+
+fn log(receipt: &Receipt) {
+    landing::info!("{:?} {} {} {}", receipt.outcome, receipt.path, receipt.sha256, receipt.size);
+}

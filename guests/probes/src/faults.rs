@@ -1,0 +1,79 @@
+//! Probes that misbehave: each tries to harm the host or to end badly.
+
+use std::hint::black_box;
+
+use landing::{Error, Request, Slot, Source, params, run};
+
+/// Loops for ever. The host must stop it within a second of its deadline, and say that the time was up.
+pub(crate) fn spin() -> Result<(), Error> {
+    loop {
+        black_box(());
+    }
+}
+
+/// Takes memory until it is refused. The host must refuse at its cap, and its own memory must stay near that.
+pub(crate) fn grow() -> Result<(), Error> {
+    const STEP: usize = 1 << 20;
+    let mut taken = Vec::new();
+    loop {
+        // Bytes other than zero, so that the memory is really used.
+        taken.push(black_box(vec![1_u8; STEP]));
+    }
+}
+
+/// Executes `unreachable`. The host must say so, with the guest's frames.
+pub(crate) fn trap() -> Result<(), Error> {
+    #[cfg(target_arch = "wasm32")]
+    core::arch::wasm32::unreachable();
+    #[cfg(not(target_arch = "wasm32"))]
+    std::process::abort()
+}
+
+/// Recurses without end. The host must stop it at its stack limit and stay whole.
+pub(crate) fn recurse() -> Result<(), Error> {
+    #[allow(unconditional_recursion, reason = "it is what this probe is for")]
+    #[inline(never)]
+    fn deeper(depth: u64) -> u64 {
+        black_box(deeper(black_box(depth + 1))) + 1
+    }
+    Err(Error::new(deeper(0)))
+}
+
+/// Writes `size` log lines, then ends well. The host must keep to its budget, count the rest in one line, and succeed.
+pub(crate) fn flood() -> Result<(), Error> {
+    let lines: u64 = params::parsed("size")?.unwrap_or(100_000);
+    for line in 0..lines {
+        landing::info!("line {line} of {lines}, and it goes on so that the lines are not short either");
+    }
+    Ok(())
+}
+
+/// Logs `text`, or else what clears a terminal, sets its title and forges a line. The host must escape all of it.
+pub(crate) fn escape() -> Result<(), Error> {
+    const TRICKS: &str = "\x1b[2J\x1b[1;1H\x1b]0;owned\x07\r\nforged: all is well\u{9b}31m\u{202e}\0\x08";
+    let text = params::get("text");
+    landing::info!("{}", text.as_deref().unwrap_or(TRICKS));
+    Ok(())
+}
+
+/// Fails with `text`. The host must keep the text as the run's error message.
+pub(crate) fn fail() -> Result<(), Error> {
+    Err(Error::new(params::get("text").as_deref().unwrap_or("the probe fails, as it was told to")))
+}
+
+/// Lands `content`, keeps `cursor`, then fails. The host must keep the file and the cursor, and call the run failed.
+pub(crate) async fn checkpoint_then_fail() -> Result<(), Error> {
+    let content = params::required("content")?;
+    Source::own()?.land_bytes(content.into_bytes(), Slot::new("csv")).await?;
+    run::checkpoint(params::required("cursor")?).await;
+    fail()
+}
+
+/// Waits for `url`, which is meant to stall. The host must end the wait by its own clock.
+pub(crate) async fn sleep() -> Result<(), Error> {
+    let response = Request::get(&params::required("url")?).send().await?;
+    landing::info!("the answer has status {}", response.status());
+    let body = response.into_bytes().await?;
+    landing::info!("the body has {} bytes", body.len());
+    Ok(())
+}

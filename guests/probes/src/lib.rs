@@ -1,0 +1,38 @@
+//! Probes: one misbehaviour, or one plain act, each in a function of its own whose comment says what the host must do.
+//!
+//! `--param do=NAME` picks one. None of them checks anything; the tests do, from outside.
+
+mod acts;
+mod faults;
+
+use landing::{Error, Extractor, params};
+
+struct Probe;
+
+impl Extractor for Probe {
+    async fn extract() -> Result<(), Error> {
+        match params::required("do")?.as_str() {
+            "spin" => faults::spin(),
+            "grow" => faults::grow(),
+            "trap" => faults::trap(),
+            "recurse" => faults::recurse(),
+            "flood" => faults::flood(),
+            "escape" => faults::escape(),
+            "fail" => faults::fail(),
+            "checkpoint-then-fail" => faults::checkpoint_then_fail().await,
+            "sleep" => faults::sleep().await,
+            "fetch" => acts::fetch().await,
+            "stream" => acts::stream().await,
+            "land" => acts::land().await,
+            "mirror" => acts::mirror().await,
+            "made" => acts::made().await,
+            "source" => acts::source().await,
+            "slot" => acts::slot().await,
+            "cursor" => acts::cursor().await,
+            "post" => acts::post().await,
+            other => Err(Error::new(format_args!("there is no probe {other:?}"))),
+        }
+    }
+}
+
+landing::export!(Probe);

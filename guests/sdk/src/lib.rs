@@ -1,0 +1,32 @@
+//! The Rust SDK for extractors: the trait to implement, the macro that exports it, and the contract's three
+//! interfaces as Rust modules. It knows `wit/` and nothing of the host.
+//!
+//! - [`Extractor`] and [`export!`] make a crate an extractor; the trait's page has a whole one.
+//! - [`http`], [`zone`] and [`run`] are the contract: requests, the landing zone, the run in progress.
+//! - [`Error`], [`Context`] and [`all`] are for failing well; [`params`] reads what the operator set.
+//! - [`Date`] and [`Month`] are the calendar; [`concurrent`] does several things at once; [`url`] builds queries.
+
+mod calendar;
+mod concurrent;
+mod error;
+mod export;
+mod log;
+
+pub mod date;
+pub mod http;
+pub mod params;
+pub mod run;
+pub mod url;
+pub mod zone;
+
+#[doc(hidden)]
+pub mod bindings;
+
+pub use concurrent::concurrent;
+pub use date::{Date, DateError, Month};
+pub use error::{Context, Error, all};
+pub use export::Extractor;
+pub use http::{Request, Response, fetch};
+pub use run::Window;
+pub use wit_bindgen::{FutureReader, StreamReader, StreamWriter};
+pub use zone::{Outcome, Receipt, Slot, Source};

@@ -1,0 +1,43 @@
+//! `host runs`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::landing_directory;
+use crate::error::{Error, Kind};
+use crate::report;
+use crate::state::State;
+
+/// Show what the state database says of past runs, newest first
+#[derive(Debug, clap::Args)]
+pub(super) struct RunsArgs {
+    /// The landing directory [default: data/landing]
+    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
+    landing: Option<PathBuf>,
+    /// Show at most this many
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: u32,
+    /// Print a JSON array instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
+    let landing = landing_directory(arguments.landing.as_deref());
+    let database = landing.join(".state.sqlite");
+    let failed = |error: crate::state::StateError| {
+        Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display()))
+    };
+    let Some(state) = State::open_to_read(&database).map_err(failed)? else {
+        let message = format!("there is no state database in {}", landing.display());
+        return Err(
+            Error::usage(message).hint("`host run` makes it; `--landing DIR` or LANDING_DIR says where to look")
+        );
+    };
+    let rows = state.runs(arguments.limit).map_err(failed)?;
+    match arguments.json {
+        true => super::print(&(report::runs_json(&rows) + "\n")),
+        false => super::print(&report::runs_text(&rows)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,247 @@
+//! Components: the engine, what a component says of itself, and one run of it inside the sandbox.
+//!
+//! wasmtime's types stay in here. It must not know how a request is sent or a file is landed: it asks [`Services`].
+
+mod bindings;
+mod compiled;
+mod imports;
+mod limits;
+mod manifest;
+mod services;
+mod streams;
+mod wasi;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
+use wasmtime::{Config, Engine, OptLevel, Store, Trap, WasmBacktrace, WasmBacktraceDetails};
+use wasmtime_wasi::{I32Exit, WasiCtx};
+use wasmtime_wasi_http::WasiHttpCtx;
+
+pub use limits::{LimitPassed, Limits};
+pub use manifest::{Manifest, ManifestError};
+pub use services::{Content, OpenSource, Services};
+
+use crate::domain::{Digest, Level};
+use bindings::{Extractor, ExtractorPre};
+use compiled::Compiled;
+use imports::HostFailed;
+use limits::{Log, Meter};
+use wasi::{Hooks, LogLines};
+
+/// Largest component, in bytes.
+const MAX_COMPONENT: u64 = 256 * 1024 * 1024;
+/// Most frames of a trap's backtrace that are shown.
+const MAX_FRAMES: usize = 8;
+
+/// Why a component cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Unreadable(std::io::Error),
+    /// It is larger than any extractor should be.
+    #[error("it is larger than the limit of {} MiB", MAX_COMPONENT >> 20)]
+    TooLarge,
+    /// It is no component, or its manifest is unusable.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The engine does not take it.
+    #[error("it does not compile: {0}")]
+    Invalid(String),
+    /// It wants what the host does not offer, or does not offer what the host wants.
+    #[error("it does not fit this host: {0}")]
+    Misfit(String),
+    /// The engine itself failed.
+    #[error("the WebAssembly engine failed: {0}")]
+    Engine(String),
+}
+
+/// How a run of a component ended, where it was not well.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The extractor said so itself.
+    #[error("{0}")]
+    Failed(String),
+    /// It trapped or exited.
+    #[error("the extractor {reason}")]
+    Trapped {
+        /// What happened.
+        reason: String,
+        /// Where, innermost first.
+        frames: Vec<String>,
+    },
+    /// It passed a limit.
+    #[error(transparent)]
+    Limit(#[from] LimitPassed),
+    /// The host could not do its part.
+    #[error("{0}")]
+    Host(String),
+}
+
+/// A component's file, read and looked at, not compiled.
+pub struct Package {
+    bytes: Vec<u8>,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .wasm_memory64(false)
+        .wasm_gc(false)
+        .wasm_relaxed_simd(false)
+        .wasm_component_model_async(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .native_unwind_info(false)
+        .cranelift_opt_level(OptLevel::Speed);
+    Engine::new(&config)
+}
+
+impl Package {
+    /// Read a component and what it says of itself.
+    pub fn read(path: &Path) -> Result<Self, LoadError> {
+        let bytes = read(path)?;
+        let manifest = manifest::read(&bytes)?;
+        let digest = Digest(Sha256::digest(&bytes).into());
+        Ok(Self { bytes, digest, manifest })
+    }
+
+    /// Compile it, or take it from the store of compiled components in `store`, and check that it fits: the host offers
+    /// what it imports, and it exports what the host calls.
+    pub fn link(self, store: Option<&Path>) -> Result<Linked, LoadError> {
+        let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
+        let component = self.component(&engine, store.map(Compiled::new))?;
+        let misfit = |error: wasmtime::Error| LoadError::Misfit(limits::safe_line(&flat(&error)));
+        let mut linker = Linker::new(&engine);
+        let wants_wasi = component.component_type().imports(&engine).any(|(name, _)| name.starts_with("wasi:"));
+        if wants_wasi {
+            wasi::add_to_linker(&mut linker).map_err(misfit)?;
+        }
+        Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(misfit)?;
+        let instance = linker.instantiate_pre(&component).map_err(misfit)?;
+        let extractor = ExtractorPre::new(instance).map_err(misfit)?;
+        Ok(Linked { engine, extractor })
+    }
+
+    fn component(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Component, LoadError> {
+        if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(engine, &self.bytes)
+            .map_err(|error| LoadError::Invalid(limits::safe_line(&error.root_cause().to_string())))?;
+        if let Some(store) = &store {
+            // Without the store the next run compiles again, which is slower and not worse.
+            let _ = store.store(engine, &self.digest, &component);
+        }
+        Ok(component)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let file = File::open(path).map_err(LoadError::Unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(LoadError::Unreadable)?;
+    if bytes.len() as u64 > MAX_COMPONENT { Err(LoadError::TooLarge) } else { Ok(bytes) }
+}
+
+/// An error and its causes on one line.
+fn flat(error: &wasmtime::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    causes.join(": ").replace('\n', " ")
+}
+
+/// A component whose imports and exports fit.
+pub struct Linked {
+    engine: Engine,
+    extractor: ExtractorPre<Guest>,
+}
+
+/// What belongs to one instance.
+pub(crate) struct Guest {
+    table: ResourceTable,
+    services: Arc<dyn Services>,
+    meter: Meter,
+    memory_limit: u64,
+    log: Log,
+    wasi: WasiCtx,
+    wasi_http: WasiHttpCtx,
+    wasi_hooks: Hooks,
+}
+
+impl Linked {
+    /// Run the extractor once, to its end or its limits.
+    pub async fn run(self, services: Arc<dyn Services>, limits: &Limits) -> Result<(), Stop> {
+        let log = Log::new(Arc::clone(&services), limits);
+        let output = [Level::Info, Level::Warn].map(|level| LogLines::new(log.clone(), level));
+        let guest = Guest {
+            table: ResourceTable::new(),
+            services: Arc::clone(&services),
+            meter: Meter::new(limits.memory),
+            memory_limit: limits.memory,
+            log: log.clone(),
+            wasi: wasi::context(&output),
+            wasi_http: WasiHttpCtx::new(),
+            wasi_hooks: Hooks { services, limit: limits.memory },
+        };
+        let mut store = Store::new(&self.engine, guest);
+        limits::apply(&mut store, limits, |guest| &mut guest.meter);
+        limits::start_ticking(&self.engine).map_err(|error| Stop::Host(format!("cannot start a thread: {error}")))?;
+        let call = async {
+            let instance = self.extractor.instantiate_async(&mut store).await?;
+            // Unlike the generated call this one sees a component that waits for nothing.
+            let (result,) = instance.func_extract().call_async(&mut store, ()).await?;
+            wasmtime::error::Ok(result)
+        };
+        let ended = tokio::time::timeout(limits.wall, call).await;
+        output.iter().for_each(LogLines::finish);
+        log.finish();
+        match ended {
+            Err(_) => Err(LimitPassed::Wall(limits.wall).into()),
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(reason))) => Err(Stop::Failed(limits::safe_line(&reason))),
+            Ok(Err(error)) => stopped(&error),
+        }
+    }
+}
+
+fn stopped(error: &wasmtime::Error) -> Result<(), Stop> {
+    if let Some(limit) = error.downcast_ref::<LimitPassed>() {
+        return Err(limit.clone().into());
+    }
+    if let Some(HostFailed(reason)) = error.downcast_ref() {
+        return Err(Stop::Host(reason.clone()));
+    }
+    let reason = if let Some(I32Exit(code)) = error.downcast_ref() {
+        if *code == 0 {
+            return Ok(());
+        }
+        format!("exited with status {code}")
+    } else if let Some(trap) = error.downcast_ref::<Trap>() {
+        match trap {
+            Trap::UnreachableCodeReached => "trapped: it gave up by itself (a panic, or an abort)".to_owned(),
+            Trap::StackOverflow => "trapped: its call stack overflowed".to_owned(),
+            Trap::AsyncDeadlock => "trapped: it waits for something that can never happen".to_owned(),
+            trap => format!("trapped: {}", trap.to_string().trim_start_matches("wasm trap: ")),
+        }
+    } else {
+        format!("was stopped: {}", limits::safe_line(&error.root_cause().to_string()))
+    };
+    Err(Stop::Trapped { reason, frames: frames(error) })
+}
+
+fn frames(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let text = backtrace.to_string();
+    let frames =
+        text.lines().filter_map(|line| line.trim().split_once(" - ").map(|(_, frame)| limits::safe_line(frame)));
+    frames.take(MAX_FRAMES).collect()
+}

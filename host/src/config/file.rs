@@ -1,0 +1,103 @@
+//! `host.toml`: its shape, and reading it.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use bytesize::ByteSize;
+
+use super::flags::Time;
+use crate::error::Error;
+
+/// The file where none is named.
+const DEFAULT: &str = "host.toml";
+
+/// The whole file.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ConfigFile {
+    pub(super) tls: Tls,
+    /// By the extractor's name.
+    pub(super) extractor: BTreeMap<String, ExtractorConfig>,
+}
+
+/// Whom to trust.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Tls {
+    /// PEM files of CAs beside the system's, relative to the file that names them.
+    pub(super) ca: Vec<PathBuf>,
+}
+
+/// What one extractor may do. Each key does what the flag of its name does.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ExtractorConfig {
+    pub(super) http: Vec<String>,
+    pub(super) sources: Vec<String>,
+    pub(super) param: BTreeMap<String, String>,
+    pub(super) timeout: Option<Time>,
+    pub(super) max_cpu: Option<Time>,
+    pub(super) max_memory: Option<ByteSize>,
+    pub(super) max_body: Option<ByteSize>,
+    pub(super) max_log: Option<ByteSize>,
+    pub(super) max_log_lines: Option<u64>,
+    pub(super) idle_timeout: Option<Time>,
+    pub(super) retries: Option<u32>,
+    /// Whether a body may end with its connection and nothing else, as some old servers have it.
+    pub(super) unframed: bool,
+}
+
+/// Read the file that was named, or the default one where it exists.
+pub(super) fn read(named: Option<&Path>) -> Result<ConfigFile, Error> {
+    let named = named.filter(|path| !path.as_os_str().is_empty());
+    let path = named.unwrap_or(Path::new(DEFAULT));
+    #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => return Ok(ConfigFile::default()),
+        Err(error) => {
+            let message = format!("cannot read the configuration {}: {error}", path.display());
+            return Err(Error::usage(message).hint("name another with `--config FILE`"));
+        }
+    };
+    let mut config = parse(&text).map_err(|reason| {
+        Error::usage(format!("{}: {reason}", path.display())).hint("README.md shows what host.toml may say")
+    })?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    config.tls.ca.iter_mut().for_each(|ca| *ca = directory.join(&*ca));
+    Ok(config)
+}
+
+fn parse(text: &str) -> Result<ConfigFile, String> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+        let message = error.message().replace('\n', " ");
+        line.map_or(message.clone(), |line| format!("line {line}: {message}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_and_mistakes_are_placed() {
+        let text = "[tls]\nca = [\"ca.pem\"]\n[extractor.padelnomics]\nhttp = [\"https://example.org\"]\n\
+                    max-memory = \"64MiB\"\ntimeout = \"15m\"\nparam = { feeds = \"x\" }\n";
+        let config = parse(text).expect("a configuration");
+        let extractor = &config.extractor["padelnomics"];
+        assert_eq!(extractor.max_memory.map(|size| size.as_u64()), Some(64 << 20));
+        assert_eq!(extractor.param["feeds"], "x");
+        for (text, expected) in [
+            ("[extractor.x]\nhtpp = []", "line 2: unknown field `htpp`"),
+            ("[extractor.x]\ntimeout = \"soon\"", "line 2: `soon` is no duration"),
+            ("[extractor.x]\nmax-memory = \"lots\"", "line 2"),
+            ("[extractor", "line 1"),
+            ("[exctractor.x]", "line 1: unknown field `exctractor`"),
+        ] {
+            let error = parse(text).expect_err(expected);
+            assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+        }
+    }
+}

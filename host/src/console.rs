@@ -1,0 +1,125 @@
+//! Standard error while a run goes on: log lines and, on a terminal, a progress bar. It must not know what they are about.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::domain::{Level, Outcome, Receipt};
+
+/// How much of the log is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Warnings and errors.
+    Normal,
+    /// What the extractor tells, and each file.
+    Verbose,
+    /// Each request as well.
+    Debug,
+}
+
+impl From<u8> for Verbosity {
+    fn from(times: u8) -> Self {
+        match times {
+            0 => Self::Normal,
+            1 => Self::Verbose,
+            _ => Self::Debug,
+        }
+    }
+}
+
+/// Standard error, shared by everything that has something to say.
+pub struct Console {
+    verbosity: Verbosity,
+    bar: Option<ProgressBar>,
+    /// Lines are written one at a time.
+    turn: Mutex<()>,
+}
+
+impl Console {
+    /// A console that shows that much, with a progress bar where standard error is a terminal.
+    pub fn new(verbosity: Verbosity) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(spinner());
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar
+        });
+        Self { verbosity, bar, turn: Mutex::new(()) }
+    }
+
+    /// Show a line, where it matters enough.
+    pub fn log(&self, level: Level, line: &str) {
+        let least = match self.verbosity {
+            Verbosity::Normal => Level::Warn,
+            Verbosity::Verbose => Level::Info,
+            Verbosity::Debug => Level::Trace,
+        };
+        if level < least {
+            return;
+        }
+        let word = match level {
+            Level::Trace => "trace",
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warning",
+            Level::Error => "error",
+        };
+        self.line(&format!("{word}: {line}"));
+    }
+
+    /// Show what became of a content.
+    pub fn landed(&self, receipt: &Receipt) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(receipt.path.clone());
+        }
+        let outcome = match receipt.outcome {
+            Outcome::Written => "new",
+            Outcome::Unchanged => "unchanged",
+        };
+        self.log(Level::Info, &format!("{outcome} {}", receipt.path));
+    }
+
+    /// Show how far the run has come.
+    pub fn progress(&self, done: u64, total: Option<u64>) {
+        let Some(bar) = &self.bar else { return };
+        match total {
+            Some(total) if bar.length() != Some(total) => {
+                bar.set_length(total);
+                bar.set_style(counted());
+            }
+            _ => {}
+        }
+        bar.set_position(done);
+    }
+
+    /// Take the progress bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => {
+                let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                // Nobody is left to tell that standard error is closed.
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+        }
+    }
+}
+
+fn spinner() -> ProgressStyle {
+    style("{spinner} {elapsed} {msg}")
+}
+
+fn counted() -> ProgressStyle {
+    style("{bar:30} {pos}/{len} {elapsed} {msg}")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,69 @@
+//! What went wrong, for whoever started the program: a kind, a sentence, and a hint apart from it.
+
+use std::fmt;
+
+/// The exit codes. `README.md` lists them for users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// The run failed.
+    Failed = 1,
+    /// The command line or the configuration is wrong; nothing was started.
+    Usage = 2,
+    /// The sandbox stopped the extractor: a trap, or a limit.
+    Stopped = 3,
+    /// Another run of this extractor holds the lock (`EX_TEMPFAIL` of sysexits.h).
+    Locked = 75,
+    /// A grant is missing (`EX_NOPERM` of sysexits.h).
+    NotGranted = 77,
+    /// SIGINT, as shells report it.
+    Interrupted = 130,
+    /// SIGTERM, as shells report it.
+    Terminated = 143,
+}
+
+impl Kind {
+    /// What the process exits with.
+    pub fn exit_code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// An error that ends the program.
+#[derive(Debug)]
+pub struct Error {
+    /// What kind of failure it is.
+    pub kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// An error of that kind, said in one sentence.
+    pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Nothing was started, since the command line or the configuration is wrong.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Say what to do next.
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,151 @@
+//! A response's body while it arrives: framing checked, decoded, timed, capped.
+//!
+//! It must not know about requests, redirects or retries: a body that breaks off is an error, and nothing is repeated.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use http::{HeaderMap, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use crate::domain::{Body, FetchError};
+use crate::gunzip::{Gunzip, Stop};
+
+/// Compressed bytes decoded at a time: gzip makes at most about a thousand times as many, which must fit in memory.
+const SLICE: usize = 4 * 1024;
+
+/// What a body may cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    /// Most bytes, both on the wire and decoded.
+    pub(super) size: u64,
+    /// The longest wait for the next bytes.
+    pub(super) idle: Duration,
+    /// Whether a body may end with its connection and nothing else.
+    pub(super) unframed: bool,
+}
+
+/// Check how a response says that its body ends (RFC 9112, 6.3), before any of it is read.
+pub(super) fn check_framing(headers: &HeaderMap, has_body: bool, limits: BodyLimits) -> Result<(), FetchError> {
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    let codings = headers.get_all(header::TRANSFER_ENCODING).iter().count();
+    let broken = |reason: &str| Err(FetchError::Protocol(reason.to_owned()));
+    if lengths > 1 {
+        return broken("the response has more than one Content-Length field");
+    }
+    if lengths > 0 && codings > 0 {
+        return broken("the response has both Content-Length and Transfer-Encoding");
+    }
+    if has_body && lengths == 0 && codings == 0 && !limits.unframed {
+        return broken("the response does not say where its body ends: neither Content-Length nor chunked");
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    match length {
+        Some(length) if has_body && limits.size < length => Err(FetchError::TooLarge(limits.size)),
+        _ => Ok(()),
+    }
+}
+
+/// The decoded body of a response with these headers.
+pub(super) fn decoded(incoming: Incoming, headers: &HeaderMap, limits: BodyLimits) -> Result<Body, FetchError> {
+    let mut decoder = None;
+    for field in headers.get_all(header::CONTENT_ENCODING) {
+        for coding in field.to_str().unwrap_or("?").split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
+            match coding.to_ascii_lowercase().as_str() {
+                "identity" => {}
+                "gzip" | "x-gzip" if decoder.is_none() => decoder = Some(Box::<Gunzip>::default()),
+                other => {
+                    let other: String = other.chars().take(40).flat_map(char::escape_default).collect();
+                    return Err(FetchError::Protocol(format!("the content encoding `{other}` was not asked for")));
+                }
+            }
+        }
+    }
+    let reader =
+        Reader { incoming, decoder, limits, received: 0, made: 0, waiting: Bytes::new(), ready: VecDeque::new() };
+    Ok(Body::new(stream::unfold(Some(reader), |reader| async {
+        let mut reader = reader?;
+        match reader.next().await {
+            Ok(Some(chunk)) => Some((Ok(chunk), Some(reader))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    })))
+}
+
+struct Reader {
+    incoming: Incoming,
+    decoder: Option<Box<Gunzip>>,
+    limits: BodyLimits,
+    received: u64,
+    made: u64,
+    /// Received and not decoded yet.
+    waiting: Bytes,
+    /// Decoded and not given out yet.
+    ready: VecDeque<Bytes>,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<Option<Bytes>, FetchError> {
+        loop {
+            if let Some(chunk) = self.ready.pop_front() {
+                return Ok(Some(chunk));
+            }
+            if !self.waiting.is_empty() {
+                self.decode()?;
+                continue;
+            }
+            let Some(chunk) = self.receive().await? else {
+                if let Some(decoder) = &self.decoder {
+                    decoder.finish().map_err(|error| FetchError::Protocol(error.to_string()))?;
+                }
+                return Ok(None);
+            };
+            if self.decoder.is_none() {
+                return Ok(Some(chunk));
+            }
+            self.waiting = chunk;
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Option<Bytes>, FetchError> {
+        loop {
+            let frame = match tokio::time::timeout(self.limits.idle, self.incoming.frame()).await {
+                Err(_) => return Err(FetchError::Timeout(format!("no data within {:?}", self.limits.idle))),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(FetchError::Protocol(super::broken_body(&error))),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            // Trailers carry nothing that lands.
+            let Ok(chunk) = frame.into_data() else { continue };
+            self.received += chunk.len() as u64;
+            if self.received > self.limits.size {
+                return Err(FetchError::TooLarge(self.limits.size));
+            }
+            if !chunk.is_empty() {
+                return Ok(Some(chunk));
+            }
+        }
+    }
+
+    fn decode(&mut self) -> Result<(), FetchError> {
+        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        let slice = self.waiting.split_to(self.waiting.len().min(SLICE));
+        let (ready, made, limit) = (&mut self.ready, &mut self.made, self.limits.size);
+        let pushed = decoder.push(&slice, |piece| {
+            *made += piece.len() as u64;
+            if *made > limit {
+                return Err(FetchError::TooLarge(limit));
+            }
+            ready.push_back(Bytes::copy_from_slice(piece));
+            Ok(())
+        });
+        pushed.map_err(|stop| match stop {
+            Stop::Gzip(error) => FetchError::Protocol(error.to_string()),
+            Stop::Sink(error) => error,
+        })
+    }
+}

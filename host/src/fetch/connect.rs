@@ -1,0 +1,307 @@
+//! From an origin to a connection: resolve, filter, dial what was checked, then TLS. The only socket code.
+//!
+//! It must not know about requests; the pool above calls it whenever it needs a connection, on every hop.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use url::Host;
+
+use super::policy::{Policy, Refusal};
+use crate::domain::FetchError;
+
+/// Most addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 8;
+
+/// Names to addresses.
+pub(super) trait Resolve: Send + Sync + 'static {
+    fn resolve(&self, name: String, port: u16) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+}
+
+/// The system's resolver.
+pub(super) struct System;
+
+impl Resolve for System {
+    fn resolve(&self, name: String, port: u16) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, port)).await?.map(|address| address.ip()).collect()) })
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{error}")]
+pub(super) struct ConnectError {
+    /// What to report.
+    pub(super) error: FetchError,
+    /// Whether another attempt may do better.
+    pub(super) transient: bool,
+}
+
+impl ConnectError {
+    fn passing(reason: String) -> Self {
+        Self { error: FetchError::Unreachable(reason), transient: true }
+    }
+
+    fn lasting(error: FetchError) -> Self {
+        Self { error, transient: false }
+    }
+}
+
+impl From<Refusal> for ConnectError {
+    fn from(refusal: Refusal) -> Self {
+        Self::lasting(refusal.into())
+    }
+}
+
+/// Makes connections. TLS roots are loaded when https is first used, since reading them takes milliseconds.
+#[derive(Clone)]
+pub(super) struct Connector(Arc<Inner>);
+
+struct Inner {
+    policy: Policy,
+    resolver: Box<dyn Resolve>,
+    timeout: Duration,
+    authorities: Vec<PathBuf>,
+    tls: OnceLock<Result<tokio_rustls::TlsConnector, ConnectError>>,
+}
+
+impl Connector {
+    pub(super) fn new(policy: Policy, resolver: impl Resolve, timeout: Duration, authorities: Vec<PathBuf>) -> Self {
+        Self(Arc::new(Inner { policy, resolver: Box::new(resolver), timeout, authorities, tls: OnceLock::new() }))
+    }
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = ConnectError;
+    type Future = BoxFuture<'static, Result<Stream, ConnectError>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let limit = inner.timeout;
+            let timed_out = || ConnectError {
+                error: FetchError::Timeout(format!("no connection to {} within {limit:?}", shown(&uri))),
+                transient: true,
+            };
+            tokio::time::timeout(limit, inner.connect(&uri)).await.map_err(|_| timed_out())?
+        })
+    }
+}
+
+fn shown(uri: &Uri) -> &str {
+    uri.authority().map_or("", |authority| authority.as_str())
+}
+
+impl Inner {
+    async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectError> {
+        let https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        let host = Host::parse(uri.host().unwrap_or_default())
+            .map_err(|error| ConnectError::lasting(FetchError::Invalid(format!("{}: {error}", shown(uri)))))?;
+        let addresses = self.addresses(&host, port).await?;
+        let stream = self.dial(&addresses, uri).await?;
+        if !https {
+            return Ok(Stream::Plain(TokioIo::new(stream)));
+        }
+        let name = server_name(&host)?;
+        let tls = self.tls.get_or_init(|| tls(&self.authorities)).clone()?;
+        let stream = tls.connect(name, stream).await.map_err(|error| tls_failed(uri, &error))?;
+        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
+    }
+
+    /// What may be dialled: one forbidden address refuses the name as a whole, since a name that mixes them is an attack.
+    async fn addresses(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+        let addresses = match host {
+            Host::Ipv4(address) => vec![IpAddr::V4(*address)],
+            Host::Ipv6(address) => vec![IpAddr::V6(*address)],
+            Host::Domain(name) => self
+                .resolver
+                .resolve(name.clone(), port)
+                .await
+                .map_err(|error| ConnectError::passing(format!("cannot resolve {name}: {error}")))?,
+        };
+        for address in &addresses {
+            self.policy.address(host, port, *address)?;
+        }
+        Ok(addresses.into_iter().take(MAX_ADDRESSES).map(|address| SocketAddr::new(address, port)).collect())
+    }
+
+    async fn dial(&self, addresses: &[SocketAddr], uri: &Uri) -> Result<TcpStream, ConnectError> {
+        let mut last = None;
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Requests are written whole; waiting to fill a segment would only add delay.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        let reason = last.map_or_else(|| "the name has no address".to_owned(), |error| error.to_string());
+        Err(ConnectError::passing(format!("cannot connect to {}: {reason}", shown(uri))))
+    }
+}
+
+fn server_name(host: &Host<String>) -> Result<ServerName<'static>, ConnectError> {
+    match host {
+        Host::Ipv4(address) => Ok(IpAddr::V4(*address).into()),
+        Host::Ipv6(address) => Ok(IpAddr::V6(*address).into()),
+        Host::Domain(name) => ServerName::try_from(name.clone())
+            .map_err(|_| ConnectError::lasting(FetchError::Invalid(format!("{name} is no name for a certificate")))),
+    }
+}
+
+fn tls_failed(uri: &Uri, error: &io::Error) -> ConnectError {
+    // A certificate does not get better by asking again; a connection that broke off may.
+    let about_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    let error = FetchError::Unreachable(format!("TLS with {} failed: {error}", shown(uri)));
+    ConnectError { error, transient: !about_tls }
+}
+
+fn tls(authorities: &[PathBuf]) -> Result<tokio_rustls::TlsConnector, ConnectError> {
+    let failed = |reason: String| ConnectError::lasting(FetchError::Unreachable(reason));
+    let mut roots = rustls::RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(system.certs);
+    for path in authorities {
+        let unusable = |error: String| failed(format!("cannot use the certificates in {}: {error}", path.display()));
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
+            let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+        }
+    }
+    if roots.is_empty() {
+        return Err(failed(
+            "this machine has no root certificates for https: install its `ca-certificates` package".into(),
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config).into())
+}
+
+/// A connection, encrypted or not.
+pub(super) enum Stream {
+    Plain(TokioIo<TcpStream>),
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+macro_rules! either {
+    ($stream:expr, $inner:ident => $call:expr) => {
+        match $stream.get_mut() {
+            Stream::Plain($inner) => {
+                let $inner = Pin::new($inner);
+                $call
+            }
+            Stream::Tls($inner) => {
+                let $inner = Pin::new($inner.as_mut());
+                $call
+            }
+        }
+    };
+}
+
+impl Read for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        either!(self, inner => inner.poll_read(cx, buffer))
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, inner => inner.poll_write(cx, buffer))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, inner => inner.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, inner => inner.poll_shutdown(cx))
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tower_service::Service as _;
+
+    use super::*;
+
+    struct Fake(Vec<IpAddr>);
+
+    impl Resolve for Fake {
+        fn resolve(&self, _name: String, _port: u16) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            let addresses = self.0.clone();
+            Box::pin(async move { Ok(addresses) })
+        }
+    }
+
+    fn connect(uri: &str, grants: &[&str], resolves_to: &[&str]) -> Result<Stream, ConnectError> {
+        let policy = Policy::new(grants.iter().map(|grant| grant.parse().expect("a grant")).collect());
+        let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
+        let mut connector = Connector::new(policy, Fake(addresses), Duration::from_secs(5), Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(connector.call(uri.parse().expect("a URI")))
+    }
+
+    #[test]
+    fn a_name_that_resolves_to_a_special_address_is_never_dialled() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        listener.set_nonblocking(true).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let grant = format!("http://example.org:{port}");
+        let uri = format!("http://example.org:{port}/");
+        for addresses in [&["127.0.0.1"][..], &["::ffff:127.0.0.1"], &["93.184.216.34", "127.0.0.1"]] {
+            let error = connect(&uri, &[&grant], addresses).err().expect("a refusal");
+            assert!(matches!(error.error, FetchError::Denied { .. }), "{error}");
+            assert!(!error.transient);
+        }
+        assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn a_literal_grant_is_dialled() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        assert!(connect(&origin, &[&origin], &[]).is_ok());
+        assert!(listener.accept().is_ok());
+    }
+
+    #[test]
+    fn an_empty_answer_is_no_connection() {
+        let error = connect("http://example.org/", &["http://example.org"], &[]).err().expect("a failure");
+        assert!(matches!(error.error, FetchError::Unreachable(_)) && error.transient);
+    }
+}

@@ -1,0 +1,341 @@
+//! The landing zone's file system: directories, temporary files, links, locks and syncs, one call each.
+//!
+//! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
+//! It must not know what a file holds or why it has its name.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::fs::{
+    self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, linkat,
+    mkdirat, openat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
+/// How deep a source's files are at most: source, year, month.
+const MAX_DEPTH: usize = 3;
+
+/// A failed call, with what it was for.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {path}: {source}")]
+pub struct DiskError {
+    action: &'static str,
+    path: String,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+fn failed(action: &'static str, path: impl Into<String>) -> impl FnOnce(Errno) -> DiskError {
+    let path = path.into();
+    move |errno| DiskError { action, path, source: io::Error::from(errno) }
+}
+
+/// The landing directory.
+pub struct Root {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+/// A directory below the root.
+pub struct Directory {
+    handle: OwnedFd,
+    path: String,
+}
+
+/// A file that has no name yet; it is gone when this is dropped.
+pub struct Unnamed {
+    file: File,
+    /// The dot-file that stands in for a nameless file where the file system has none.
+    stand_in: Option<(OwnedFd, String)>,
+}
+
+/// A lock that lasts as long as this value, and no longer than the process.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held for its lock, which closing it gives back")] OwnedFd);
+
+/// A file found by listing.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// Below the root.
+    pub path: String,
+    /// In bytes.
+    pub stored_size: u64,
+}
+
+impl Root {
+    /// Open the landing directory, making it where it is missing.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        let shown = path.display().to_string();
+        let error = |source| DiskError { action: "make the landing directory", path: shown.clone(), source };
+        std::fs::create_dir_all(path).map_err(error)?;
+        let handle =
+            openat(CWD, path, DIRECTORY, Mode::empty()).map_err(failed("open the landing directory", &shown))?;
+        // The state database is opened by path, which must not change its meaning by a link on the way.
+        let path = std::fs::canonicalize(path).map_err(error)?;
+        Ok(Self { handle, path })
+    }
+
+    /// Where the root is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn beneath(&self, path: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        fs::openat2(&self.handle, path, flags | OFlags::CLOEXEC, mode, resolve)
+    }
+
+    /// Take the lock `.locks/{name}`; `None` where another process holds it.
+    pub fn lock(&self, name: &str) -> Result<Option<Lock>, DiskError> {
+        self.directory(".locks")?;
+        let path = format!(".locks/{name}");
+        let file = self
+            .beneath(&path, OFlags::RDWR | OFlags::CREATE, FILE_MODE)
+            .map_err(failed("open the lock file", &path))?;
+        match fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(failed("lock", &path)(errno)),
+        }
+    }
+
+    /// Open a directory, making it and those above it where they are missing, each durable in its parent.
+    pub fn directory(&self, path: &str) -> Result<Directory, DiskError> {
+        let found = |handle| Directory { handle, path: path.to_owned() };
+        match self.beneath(path, DIRECTORY, Mode::empty()) {
+            Ok(handle) => return Ok(found(handle)),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(failed("open the directory", path)(errno)),
+        }
+        let above = match path.rsplit_once('/') {
+            Some((above, _)) => Some(self.directory(above)?),
+            None => None,
+        };
+        let parent = above.as_ref().map_or(self.handle.as_fd(), |above| above.handle.as_fd());
+        let name = path.rsplit('/').next().unwrap_or(path);
+        match mkdirat(parent, name, DIRECTORY_MODE) {
+            Ok(()) => fsync(parent).map_err(failed("sync the directory above", path))?,
+            Err(Errno::EXIST) => {}
+            Err(errno) => return Err(failed("make the directory", path)(errno)),
+        }
+        self.beneath(path, DIRECTORY, Mode::empty()).map(found).map_err(failed("open the directory", path))
+    }
+
+    /// Open a regular file to read; `None` where there is nothing of that name.
+    pub fn file(&self, path: &str) -> Result<Option<File>, DiskError> {
+        let opened = match self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(failed("open", path)(errno)),
+        };
+        let stat = fstat(&opened).map_err(failed("inspect", path))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(failed("read as a file", path)(Errno::INVAL));
+        }
+        Ok(Some(File::from(opened)))
+    }
+
+    /// The size of a regular file; `None` where there is nothing of that name, or something else.
+    pub fn size(&self, path: &str) -> Result<Option<u64>, DiskError> {
+        let opened = match self.beneath(path, OFlags::PATH, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(failed("inspect", path)(errno)),
+        };
+        let stat = fstat(&opened).map_err(failed("inspect", path))?;
+        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        Ok(regular.then_some(stat.st_size.unsigned_abs()))
+    }
+
+    /// All regular files below a directory, in order; none where it does not exist.
+    pub fn list(&self, directory: &str) -> Result<Vec<Found>, DiskError> {
+        let mut files = Vec::new();
+        self.list_into(directory, MAX_DEPTH, &mut files)?;
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    fn list_into(&self, directory: &str, depth: usize, files: &mut Vec<Found>) -> Result<(), DiskError> {
+        let handle = match self.beneath(directory, DIRECTORY, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+            Err(errno) => return Err(failed("list the directory", directory)(errno)),
+        };
+        for entry in fs::Dir::read_from(&handle).map_err(failed("list the directory", directory))? {
+            let entry = entry.map_err(failed("list the directory", directory))?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = format!("{directory}/{name}");
+            let Ok(stat) = fs::statat(&handle, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory if depth > 1 => self.list_into(&path, depth - 1, files)?,
+                FileType::RegularFile => files.push(Found { path, stored_size: stat.st_size.unsigned_abs() }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A nameless file beside the sources, for what is too large to hold while it is looked at.
+    pub fn scratch(&self) -> Result<File, DiskError> {
+        let mut unnamed = unnamed(&self.handle, "the landing directory")?;
+        unnamed.remove_stand_in();
+        unnamed.file.try_clone().map_err(|source| DiskError {
+            action: "make a temporary file in",
+            path: "the landing directory".into(),
+            source,
+        })
+    }
+}
+
+impl Directory {
+    /// A nameless file that can be linked here.
+    pub fn unnamed(&self) -> Result<Unnamed, DiskError> {
+        unnamed(&self.handle, &self.path)
+    }
+
+    /// Give the file its name, never replacing another; `false` where the name is taken.
+    pub fn link(&self, unnamed: &mut Unnamed, name: &str) -> Result<bool, DiskError> {
+        let linked = match &unnamed.stand_in {
+            None => {
+                let from = format!("/proc/self/fd/{}", unnamed.file.as_raw_fd());
+                match linkat(CWD, from, &self.handle, name, AtFlags::SYMLINK_FOLLOW) {
+                    // Without /proc the file is linked by its handle, which older kernels grant to root only.
+                    Err(Errno::NOENT) => linkat(&unnamed.file, "", &self.handle, name, AtFlags::EMPTY_PATH),
+                    linked => linked,
+                }
+            }
+            Some((directory, stand_in)) => {
+                match renameat_with(directory, stand_in.as_str(), &self.handle, name, RenameFlags::NOREPLACE) {
+                    Err(Errno::INVAL | Errno::NOSYS) => {
+                        linkat(directory, stand_in.as_str(), &self.handle, name, AtFlags::empty())
+                    }
+                    renamed => {
+                        if renamed.is_ok() {
+                            unnamed.stand_in = None;
+                        }
+                        renamed
+                    }
+                }
+            }
+        };
+        match linked {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(failed("link", format!("{}/{name}", self.path))(errno)),
+        }
+    }
+
+    /// Make the names in this directory durable.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        fsync(&self.handle).map_err(failed("sync the directory", &self.path))
+    }
+}
+
+impl Unnamed {
+    /// The file, open to read and write.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Make the content durable. An error is final: a second call may succeed without the data being there.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        fsync(&self.file).map_err(failed("sync", "a new file"))
+    }
+
+    fn remove_stand_in(&mut self) {
+        if let Some((directory, name)) = self.stand_in.take() {
+            // It may be gone already, and nothing depends on it: `host` ignores dot-files.
+            let _ = unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        self.remove_stand_in();
+    }
+}
+
+fn unnamed(directory: &OwnedFd, path: &str) -> Result<Unnamed, DiskError> {
+    match openat(directory, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, FILE_MODE) {
+        Ok(handle) => return Ok(Unnamed { file: File::from(handle), stand_in: None }),
+        // The three ways in which file systems and kernels say that they have no nameless files.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
+        Err(errno) => return Err(failed("make a temporary file in", path)(errno)),
+    }
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!(".tmp-{}-{}", rustix::process::getpid(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let handle =
+        openat(directory, name.as_str(), flags, FILE_MODE).map_err(failed("make a temporary file in", path))?;
+    let above = directory.try_clone().map_err(|source| DiskError { action: "use", path: path.into(), source })?;
+    Ok(Unnamed { file: File::from(handle), stand_in: Some((above, name)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let root = Root::open(directory.path()).expect("a root");
+        (directory, root)
+    }
+
+    #[test]
+    fn a_link_never_replaces() {
+        let (_guard, root) = root();
+        let directory = root.directory("source/2025").expect("a directory");
+        for (content, expected) in [(b"one", true), (b"two", false)] {
+            let mut unnamed = directory.unnamed().expect("a file");
+            unnamed.file().write_all(content).expect("a write");
+            assert_eq!(directory.link(&mut unnamed, "name.gz").expect("a link"), expected);
+        }
+        assert_eq!(std::fs::read(root.path().join("source/2025/name.gz")).expect("a file"), b"one");
+        assert_eq!(
+            root.list("source").expect("a list"),
+            [Found { path: "source/2025/name.gz".into(), stored_size: 3 }]
+        );
+    }
+
+    #[test]
+    fn links_on_the_way_are_refused() {
+        let (guard, root) = root();
+        let outside = tempfile::tempdir().expect("a temporary directory");
+        std::os::unix::fs::symlink(outside.path(), guard.path().join("source")).expect("a link");
+        assert!(root.directory("source/2025").is_err());
+        assert!(root.file("source/secret").is_err());
+        assert_eq!(root.list("source").expect("nothing"), []);
+        assert_eq!(std::fs::read_dir(outside.path()).expect("a directory").count(), 0);
+    }
+
+    #[test]
+    fn a_lock_is_held_once_and_given_back() {
+        let (_guard, root) = root();
+        let first = root.lock("one").expect("no error").expect("free");
+        assert!(root.lock("one").expect("no error").is_none());
+        assert!(root.lock("two").expect("no error").is_some());
+        drop(first);
+        assert!(root.lock("one").expect("no error").is_some());
+    }
+
+    #[test]
+    fn nothing_but_files_is_read() {
+        let (guard, root) = root();
+        std::fs::create_dir_all(guard.path().join("source/2025/name.gz")).expect("a directory");
+        assert!(root.file("source/2025/name.gz").is_err());
+        assert_eq!(root.size("source/2025/name.gz").expect("no error"), None);
+        assert!(root.file("source/2025/none.gz").expect("no error").is_none());
+    }
+}

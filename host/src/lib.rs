@@ -1,0 +1,24 @@
+//! The library behind the program `host`.
+//!
+//! The way of one byte: a source, `fetch`, `landing` (hash, name, gzip, commit), `state`, `report`. The extractor,
+//! inside `component`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`
+//! and nowhere else; the words that they share are in `domain`.
+//!
+//! `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
+//! people; `error` says what the exit code is; `clock` is the only one that knows the time.
+
+mod cli;
+mod clock;
+mod component;
+mod config;
+mod console;
+mod domain;
+mod error;
+mod fetch;
+mod gunzip;
+mod landing;
+mod report;
+mod run;
+mod state;
+
+pub use cli::main;

@@ -1,0 +1,193 @@
+//! What runs did, as text that a person reads at a glance or as JSON. It must not know how it was found out.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde_json::json;
+
+use crate::domain::{Outcome, Receipt};
+use crate::error::Kind;
+use crate::state::{Counters, RunRow};
+
+/// Most new files that the text lists.
+const MAX_LISTED: usize = 20;
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What the exit code says.
+    pub kind: Kind,
+    /// What the state's `error_message` says.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub fn new(kind: Kind, message: String) -> Self {
+        Self { kind, message, hint: None }
+    }
+}
+
+/// What one run did.
+#[derive(Debug)]
+pub struct Report {
+    /// Its number in the state.
+    pub run_id: i64,
+    /// Whose run it was.
+    pub extractor: String,
+    /// What it counted.
+    pub counters: Counters,
+    /// The cursor that it made durable.
+    pub cursor: Option<String>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// What became of each content, in the order of landing.
+    pub files: Vec<Receipt>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Report {
+    fn status(&self) -> &'static str {
+        if self.failure.is_some() { "failed" } else { "success" }
+    }
+
+    /// One JSON object, on one line.
+    pub fn json(&self) -> String {
+        json!({
+            "run_id": self.run_id,
+            "extractor": self.extractor,
+            "status": self.status(),
+            "files_written": self.counters.files_written,
+            "files_skipped": self.counters.files_skipped,
+            "bytes_written": self.counters.bytes_written,
+            "cursor": self.cursor,
+            "error": self.failure.as_ref().map(|failure| &failure.message),
+            "files": self.files,
+        })
+        .to_string()
+    }
+
+    /// A few lines.
+    pub fn text(&self) -> String {
+        let Counters { files_written, files_skipped, bytes_written } = self.counters;
+        let what = match (files_written, files_skipped) {
+            (0, 0) => "nothing to land".to_owned(),
+            (0, skipped) => format!("nothing new, {skipped} unchanged"),
+            (written, skipped) => {
+                format!("{written} new ({}), {skipped} unchanged", ByteSize(bytes_written).display().si())
+            }
+        };
+        let took = Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
+        let mut text = format!("{} run {}: {}, {what}, in {took:?}\n", self.extractor, self.run_id, self.status());
+        let new: Vec<&Receipt> = self.files.iter().filter(|file| file.outcome == Outcome::Written).collect();
+        for file in new.iter().take(MAX_LISTED) {
+            let _ = writeln!(text, "  {}  {}", file.path, ByteSize(file.stored_size).display().si());
+        }
+        if new.len() > MAX_LISTED {
+            let _ = writeln!(text, "  and {} more", new.len() - MAX_LISTED);
+        }
+        if let Some(cursor) = &self.cursor {
+            let _ = writeln!(text, "  cursor {}", cursor.escape_debug());
+        }
+        text
+    }
+}
+
+/// Rows of the state as a table.
+pub fn runs_text(rows: &[RunRow]) -> String {
+    let number = |value: Option<i64>| value.unwrap_or_default().to_string();
+    let header = ["run", "extractor", "started", "status", "new", "unchanged", "bytes", "cursor"].map(str::to_owned);
+    let mut table = vec![header];
+    for row in rows {
+        table.push([
+            row.run_id.to_string(),
+            safe(&row.extractor),
+            safe(&row.started_at),
+            safe(&row.status),
+            number(row.files_written),
+            number(row.files_skipped),
+            number(row.bytes_written),
+            row.cursor_value.as_deref().map(safe).unwrap_or_default(),
+        ]);
+    }
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let mut text = String::new();
+    for (at, row) in table.iter().enumerate() {
+        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+            0 | 4 | 5 | 6 => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        });
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        let message = at.checked_sub(1).and_then(|at| rows[at].error_message.as_deref());
+        if let Some(message) = message {
+            let _ = writeln!(text, "{:1$}  {2}", "", widths[0], safe(message));
+        }
+    }
+    text
+}
+
+/// Rows of the state as a JSON array, on one line.
+pub fn runs_json(rows: &[RunRow]) -> String {
+    json!(rows).to_string()
+}
+
+/// Text out of the database, which others may have written, as it may be shown.
+fn safe(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| match character.is_control() {
+            true => character.escape_default().collect::<Vec<_>>(),
+            false => vec![character],
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Digest;
+
+    fn report() -> Report {
+        let file = |name: &str, outcome| Receipt {
+            path: format!("x/2025/{name}.csv.gz"),
+            sha256: Digest([1; 32]),
+            size: 10,
+            stored_size: 1234,
+            outcome,
+            url: Some("http://127.0.0.1/x".into()),
+        };
+        Report {
+            run_id: 7,
+            extractor: "x".into(),
+            counters: Counters { files_written: 1, files_skipped: 1, bytes_written: 1234 },
+            cursor: None,
+            failure: None,
+            files: vec![file("a", Outcome::Written), file("b", Outcome::Unchanged)],
+            elapsed: Duration::from_millis(12),
+        }
+    }
+
+    #[test]
+    fn a_report_reads_at_a_glance() {
+        assert_eq!(
+            report().text(),
+            "x run 7: success, 1 new (1.2 kB), 1 unchanged, in 12ms\n  x/2025/a.csv.gz  1.2 kB\n"
+        );
+        let nothing =
+            Report { files: vec![], counters: Counters { files_skipped: 3, ..Counters::default() }, ..report() };
+        assert_eq!(nothing.text(), "x run 7: success, nothing new, 3 unchanged, in 12ms\n");
+    }
+
+    #[test]
+    fn a_report_is_one_json_object() {
+        let value: serde_json::Value = serde_json::from_str(&report().json()).expect("JSON");
+        assert_eq!(value["files"][0]["outcome"], "written");
+        assert_eq!(value["files"][0]["sha256"], "01".repeat(32));
+        assert_eq!(value["error"], serde_json::Value::Null);
+        assert_eq!(value.as_object().map(|object| object.len()), Some(9));
+    }
+}

@@ -1,0 +1,119 @@
+//! The tables: the one that the original defined, and the host's own beside it.
+//!
+//! `PRAGMA user_version` counts the host's migrations; each is one step of one transaction, and never edited once
+//! released. A database without any of them, empty or made by the original, is version 0.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StateError;
+
+/// `extraction_runs` has these ten columns and no others: users query it, and the original may have made it.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE IF NOT EXISTS extraction_runs (
+    run_id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    extractor     TEXT    NOT NULL,
+    started_at    TEXT    NOT NULL,
+    finished_at   TEXT,
+    status        TEXT    NOT NULL DEFAULT 'running',
+    files_written INTEGER NOT NULL DEFAULT 0,
+    files_skipped INTEGER NOT NULL DEFAULT 0,
+    bytes_written INTEGER NOT NULL DEFAULT 0,
+    cursor_value  TEXT,
+    error_message TEXT
+);
+
+-- Files of a source; sha256 is NULL where a file was found and not read yet.
+CREATE TABLE landed_files (
+    path        TEXT PRIMARY KEY,
+    source      TEXT NOT NULL,
+    sha256      BLOB,
+    size        INTEGER,
+    stored_size INTEGER NOT NULL,
+    url         TEXT,
+    run_id      INTEGER
+) WITHOUT ROWID;
+CREATE INDEX landed_files_by_digest ON landed_files (source, sha256);
+
+-- Sources whose directory was listed once, so that landed_files knows all of it.
+CREATE TABLE indexed_sources (
+    source TEXT PRIMARY KEY,
+    run_id INTEGER
+) WITHOUT ROWID;
+
+-- The validators that came with a resource last, and the file that they stand for.
+CREATE TABLE validators (
+    source        TEXT NOT NULL,
+    resource      TEXT NOT NULL,
+    etag          BLOB,
+    last_modified BLOB,
+    path          TEXT NOT NULL,
+    PRIMARY KEY (source, resource)
+) WITHOUT ROWID;
+
+-- Every entity tag that a resource ever had, and the file that it stands for.
+CREATE TABLE resource_tags (
+    source   TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    etag     BLOB NOT NULL,
+    path     TEXT NOT NULL,
+    PRIMARY KEY (source, resource, etag)
+) WITHOUT ROWID;
+
+-- Durable cursors; period is '' for the newest data, else the backfill window.
+CREATE TABLE cursors (
+    extractor TEXT NOT NULL,
+    period    TEXT NOT NULL,
+    value     TEXT NOT NULL,
+    run_id    INTEGER NOT NULL,
+    PRIMARY KEY (extractor, period)
+) WITHOUT ROWID;
+
+INSERT INTO cursors (extractor, period, value, run_id)
+    SELECT extractor, '', cursor_value, max(run_id) FROM extraction_runs
+     WHERE status = 'success' AND cursor_value IS NOT NULL GROUP BY extractor;
+"];
+
+const COLUMNS: [&str; 10] = [
+    "run_id",
+    "extractor",
+    "started_at",
+    "finished_at",
+    "status",
+    "files_written",
+    "files_skipped",
+    "bytes_written",
+    "cursor_value",
+    "error_message",
+];
+
+fn version(connection: &Connection) -> Result<usize, StateError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match usize::try_from(version) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => Err(StateError::Newer(version)),
+    }
+}
+
+/// Bring the tables up to date, all or nothing.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StateError> {
+    if version(connection)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster; what counts is what this transaction sees.
+    for migration in &MIGRATIONS[version(&transaction)?..] {
+        transaction.execute_batch(migration)?;
+    }
+    check_columns(&transaction)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    Ok(transaction.commit()?)
+}
+
+fn check_columns(connection: &Connection) -> Result<(), StateError> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info('extraction_runs')")?;
+    let found = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    match COLUMNS.iter().find(|column| !found.iter().any(|name| name == *column)) {
+        Some(missing) => Err(StateError::Foreign(format!("its table `extraction_runs` has no column `{missing}`"))),
+        None => Ok(()),
+    }
+}
