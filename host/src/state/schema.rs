@@ -100,18 +100,22 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StateError> {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    check_columns(&transaction)?;
     // Another process may have been faster; what counts is what this transaction sees.
     for migration in &MIGRATIONS[version(&transaction)?..] {
         transaction.execute_batch(migration)?;
     }
-    check_columns(&transaction)?;
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     Ok(transaction.commit()?)
 }
 
+/// Check that a table of that name, where there is one, is the one that users query.
 fn check_columns(connection: &Connection) -> Result<(), StateError> {
     let mut statement = connection.prepare("SELECT name FROM pragma_table_info('extraction_runs')")?;
     let found = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() {
+        return Ok(());
+    }
     match COLUMNS.iter().find(|column| !found.iter().any(|name| name == *column)) {
         Some(missing) => Err(StateError::Foreign(format!("its table `extraction_runs` has no column `{missing}`"))),
         None => Ok(()),

@@ -1,0 +1,117 @@
+//! What the command line takes, refuses and prints.
+
+use std::fs;
+
+use harness::{Origin, Reply, guest};
+
+use crate::{environment, mirror, with};
+
+#[test]
+fn what_is_wrong_with_an_order_is_said_in_a_line_and_nothing_is_written() {
+    let environment = environment();
+    let guest = guest("mirror").display().to_string();
+    environment.write("text.wasm", "not wasm");
+    environment.write("module.wasm", b"\0asm\x01\0\0\0");
+    environment.write("empty.wasm", b"\0asm\x0d\0\x01\0");
+    environment.write("typo.toml", "[extractor.mirror]\nhtpp = []\n");
+    let cases: &[(&[&str], &str)] = &[
+        (&["none.wasm"], "error: cannot run none.wasm: No such file"),
+        (&["."], "error: cannot run .: "),
+        (&["text.wasm"], "no WebAssembly component"),
+        (&["module.wasm"], "a core WebAssembly module, not a component"),
+        (&["empty.wasm"], "it does not fit this host"),
+        (&[&guest, "--param", "uri=x"], "error: mirror has no parameter `uri`\nhint: mirror takes "),
+        (&[&guest, "--param", "url"], "KEY=VALUE"),
+        (&[&guest, "--backfill", "2025-02-30..2025-03-01"], "not a day of the calendar"),
+        (&[&guest, "--backfill", "2025-02-01"], "two days with `..`"),
+        (&[&guest, "--backfill", "2025-02-01..2025-02-01"], "the window is empty"),
+        (&[&guest, "--allow-http", "example.org"], "not an origin"),
+        (&[&guest, "--allow-http", "https://example.org/path"], "leave out what follows"),
+        (&[&guest, "--name", "../x"], "not a valid name"),
+        (&[&guest, "--timeout", "soon"], "no duration such as"),
+        (&[&guest, "--config", "none.toml"], "cannot read the configuration none.toml"),
+        (&[&guest, "--config", "typo.toml"], "typo.toml: line 2: unknown field `htpp`"),
+    ];
+    for (arguments, says) in cases {
+        let ran = environment.host([&["run"], *arguments].concat()).exits(2).says(says);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+        assert!(!environment.landing().exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn hints_stand_apart_from_errors() {
+    let environment = environment();
+    let ran = environment.host(["run", "none.wasm"]).exits(2);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("hint: "), "{lines:?}");
+}
+
+#[test]
+fn help_lists_the_exit_codes() {
+    let ran = environment().host(["--help"]).exits(0);
+    for code in ["0 ", "1 ", "2 ", "3 ", "75 ", "77 ", "130 ", "143 "] {
+        assert!(ran.stdout.lines().any(|line| line.trim_start().starts_with(code)), "{code}\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn the_landing_directory_is_the_flags_else_the_environments_else_the_default() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new("a,b\n"));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &["--landing", "by-flag"])).exits(0);
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    let mut command = environment.run_command("mirror", &with(&arguments, &[]));
+    assert!(command.env_remove("LANDING_DIR").status().expect("the program").success());
+    for directory in ["by-flag", "landing", "data/landing"] {
+        assert!(environment.path().join(directory).join(".state.sqlite").exists(), "{directory}");
+    }
+}
+
+#[test]
+fn the_text_is_read_at_a_glance() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new("a,b\n").etag("\"one\""));
+    let arguments = mirror(&origin, "/courts.csv");
+    let run = || {
+        let mut command = environment.command(["run"]);
+        command.arg(guest("mirror")).args(&arguments);
+        harness::Ran::new(command.output().expect("the program")).exits(0)
+    };
+    let first = run();
+    assert!(first.stdout.starts_with("mirror run 1: success, 1 new ("), "{}", first.stdout);
+    assert!(first.stdout.lines().nth(1).is_some_and(|line| line.contains("/one.csv.gz")), "{}", first.stdout);
+    let second = run();
+    assert!(second.stdout.starts_with("mirror run 2: success, nothing new, 1 unchanged, in "), "{}", second.stdout);
+    assert_eq!((second.stdout.lines().count(), second.stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn runs_are_listed_newest_first() {
+    let (environment, origin) = (environment(), Origin::start());
+    environment.host(["runs"]).exits(2).says("there is no state database");
+    origin.route("/courts.csv", Reply::new("a,b\n"));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    environment.run("probe", &["--param", "do=fail", "--param", "text=it is Sunday"]).exits(1);
+    let rows = environment.host(["runs", "--json"]).exits(0).json();
+    assert_eq!(rows[0]["extractor"], "probe");
+    assert_eq!((&rows[0]["status"], &rows[1]["status"]), (&"failed".into(), &"success".into()));
+    assert_eq!(rows.as_array().map(Vec::len), Some(2));
+    let limited = environment.host(["runs", "--limit", "1", "--json"]).exits(0).json();
+    assert_eq!(limited.as_array().map(Vec::len), Some(1));
+    let text = environment.host(["runs"]).exits(0).stdout;
+    assert!(text.lines().nth(2).is_some_and(|line| line.contains("it is Sunday")), "{text}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_fails_before_the_first_request() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new("a,b\n"));
+    environment.write("landing", "a file, not a directory");
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("cannot make the landing directory");
+    assert_eq!(origin.asked(), []);
+    assert_eq!(fs::read(environment.landing()).expect("a file"), b"a file, not a directory");
+}

@@ -1,0 +1,126 @@
+//! Sources that break HTTP, break off, or send what does not land: nothing of it is ever visible.
+
+use harness::{Gate, Origin, Reply, gzip};
+
+use crate::{environment, mirror, with};
+
+const CSV: &str = "city,courts\nMalaga,41\n";
+
+fn raw(head: &str, body: &[u8]) -> Reply {
+    Reply::raw([format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body].concat())
+}
+
+#[test]
+fn broken_answers_land_nothing() {
+    let whole = gzip(CSV.as_bytes());
+    let cases: Vec<(&str, Reply, &str)> = vec![
+        ("short", Reply::new(CSV).cut_after(5), "did not arrive whole"),
+        ("chunks without an end", Reply::new(CSV).chunked().cut_after(5), "did not arrive whole"),
+        ("chunks cut after the last byte", Reply::new(CSV).chunked().cut_after(CSV.len()), "did not arrive whole"),
+        ("no framing", Reply::new(CSV).unframed(), "does not say where its body ends"),
+        (
+            "length and chunks",
+            raw("200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked", b"3\r\na,b\r\n0\r\n\r\n"),
+            "both Content-Length and Transfer-Encoding",
+        ),
+        ("two lengths", raw("200 OK\r\nContent-Length: 3\r\nContent-Length: 4", b"a,b\n"), "broke HTTP"),
+        (
+            "two equal lengths",
+            raw("200 OK\r\nContent-Length: 3\r\nContent-Length: 3", b"a,b"),
+            "more than one Content-Length",
+        ),
+        ("a length that is none", raw("200 OK\r\nContent-Length: many", b"a,b"), "broke HTTP"),
+        ("no HTTP", Reply::raw("SSH-2.0-OpenSSH_9.2\r\n"), "broke HTTP"),
+        (
+            "hundreds of fields",
+            raw(&format!("200 OK{}\r\nContent-Length: 0", "\r\nX-A: b".repeat(300)), b""),
+            "broke HTTP",
+        ),
+        ("a field of a megabyte", raw(&format!("200 OK\r\nX-A: {}", "b".repeat(1 << 20)), b""), "broke HTTP"),
+        (
+            "an encoding that was not asked for",
+            Reply::new(CSV).header("Content-Encoding", "br"),
+            "`br` was not asked for",
+        ),
+        (
+            "truncated transport gzip",
+            Reply::new(&whole[..whole.len() - 3]).header("Content-Encoding", "gzip"),
+            "gzip data is truncated",
+        ),
+        (
+            "junk after transport gzip",
+            Reply::new([&whole[..], b"junk"].concat()).header("Content-Encoding", "gzip"),
+            "followed by something else",
+        ),
+        ("a truncated gzip file", Reply::new(&whole[..whole.len() - 3]), "gzip data is truncated"),
+        ("junk after a gzip file", Reply::new([&whole[..], b"junk"].concat()), "followed by something else"),
+        ("206", Reply::new(CSV).with_status(206), "status 206"),
+        ("204", Reply::status(204), "status 204"),
+        ("a 304 that nobody asked for", Reply::status(304), "status 304"),
+        ("404", Reply::new(CSV).with_status(404), "status 404"),
+        ("500", Reply::new(CSV).with_status(500), "status 500"),
+    ];
+    let origin = Origin::start();
+    for (what, reply, says) in cases {
+        let environment = environment();
+        origin.route("/courts.csv", reply);
+        let arguments = mirror(&origin, "/courts.csv");
+        for act in ["mirror", "land", "stream"] {
+            // A probe that reads by itself sees statuses too, and lands what it likes.
+            if act == "stream" && what.parse::<u16>().is_ok() || what.starts_with("a 304") && act != "mirror" {
+                continue;
+            }
+            let act = format!("do={act}");
+            let ran = environment.run("probe", &with(&arguments, &["--retries", "0", "--param", &act]));
+            let ran = ran.exits(1).says(says);
+            assert_eq!(ran.json()["files"].as_array().map(Vec::len), Some(0), "{what}");
+            assert_eq!(environment.everything(), [""; 0], "{what}, by {act}");
+        }
+    }
+}
+
+#[test]
+fn a_grant_may_say_that_bodies_end_with_their_connection() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).unframed());
+    environment.write("host.toml", "[extractor.mirror]\nunframed = true\n");
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()]);
+}
+
+#[test]
+fn a_body_past_its_limit_is_stopped() {
+    let origin = Origin::start();
+    origin.route("/length", Reply::lines(1000));
+    origin.route("/chunks", Reply::lines(1000).chunked());
+    origin.route("/encoded", Reply::new(vec![b'x'; 64_000]).gzipped());
+    origin.route("/gzip", Reply::new(gzip(&vec![b'x'; 64_000])));
+    for path in ["/length", "/chunks", "/encoded", "/gzip"] {
+        let environment = environment();
+        let arguments = mirror(&origin, path);
+        let ran = environment.run("mirror", &with(&arguments, &["--max-body", "10kB"])).exits(1);
+        ran.says("larger than 10000 bytes");
+        assert_eq!(environment.everything(), [""; 0], "{path}");
+    }
+}
+
+#[test]
+fn a_gzip_bomb_is_stopped_by_its_ratio() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/bomb.csv.gz", Reply::new(gzip(&vec![0; 64 << 20])));
+    let arguments = mirror(&origin, "/bomb.csv.gz");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("250 times its size");
+    assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    let (environment, origin) = (environment(), Origin::start());
+    let (reached, hold) = (Gate::default(), Gate::default());
+    origin.route("/courts.csv", Reply::new(CSV).gated(&reached, &hold));
+    let arguments = mirror(&origin, "/courts.csv");
+    let ran = environment.run("mirror", &with(&arguments, &["--idle-timeout", "300ms", "--retries", "0"]));
+    ran.exits(1).says("within 300ms");
+    hold.open();
+}

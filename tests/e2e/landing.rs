@@ -1,0 +1,307 @@
+//! What lands, under which name, and what counts as unchanged.
+
+use std::fs;
+
+use harness::{Origin, Reply, gzip};
+use sha2::{Digest as _, Sha256};
+
+use crate::{environment, mirror, with};
+
+const CSV: &str = "city,courts\nMalaga,41\n";
+
+fn hex(content: impl AsRef<[u8]>) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The part of a hash name after the date.
+fn after_date(path: &str) -> &str {
+    path.split_once('_').expect("a hash name").1
+}
+
+#[test]
+fn without_validators_the_second_run_downloads_and_writes_nothing() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    let first = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    let landed = environment.landed();
+    let (path, content) = landed.first_key_value().expect("a file");
+    assert_eq!(content, CSV.as_bytes());
+    assert_eq!(after_date(path), format!("{}.csv.gz", &hex(CSV)[..8]));
+
+    let file = &first["files"][0];
+    assert_eq!(first["status"], "success");
+    assert_eq!((&first["files_written"], &first["files_skipped"]), (&1.into(), &0.into()));
+    assert_eq!(file["path"], path.as_str());
+    assert_eq!(file["sha256"], hex(CSV));
+    assert_eq!(file["size"], CSV.len());
+    assert_eq!(file["outcome"], "written");
+    assert_eq!(file["url"], origin.url("/courts.csv"));
+    assert_eq!(file["stored_size"], first["bytes_written"]);
+
+    let second = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!((&second["files_written"], &second["files_skipped"]), (&0.into(), &1.into()));
+    assert_eq!(second["files"][0]["path"], path.as_str());
+    assert_eq!(environment.landed(), landed);
+    assert_eq!(origin.asked().len(), 2);
+}
+
+#[test]
+fn with_an_etag_the_file_is_named_by_it_and_unchanged_content_is_not_downloaded() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).etag("W/\"66f0a1b2-4e20\""));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    let paths = environment.paths();
+    assert!(paths[0].starts_with("mirror/20") && paths[0].ends_with("/66f0a1b2-4e20.csv.gz"), "{paths:?}");
+    assert_eq!(paths[0].matches('/').count(), 3, "{paths:?}");
+
+    let second = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!(second["files_skipped"], 1);
+    assert_eq!(second["files"][0]["sha256"], hex(CSV));
+    assert_eq!(environment.paths(), paths);
+    let asked = origin.asked();
+    assert_eq!(asked[0].header("if-none-match"), None);
+    assert_eq!(asked[1].header("if-none-match"), Some("W/\"66f0a1b2-4e20\""));
+}
+
+#[test]
+fn a_last_modified_date_alone_is_sent_back() {
+    let (environment, origin) = (environment(), Origin::start());
+    let date = "Sat, 14 Jun 2025 21:00:00 GMT";
+    origin.route("/courts.csv", Reply::new(CSV).last_modified(date));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    let second = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!(second["files_skipped"], 1);
+    assert_eq!(origin.asked()[1].header("if-modified-since"), Some(date));
+    assert_eq!(after_date(&environment.paths()[0]), format!("{}.csv.gz", &hex(CSV)[..8]));
+}
+
+#[test]
+fn content_landed_under_any_date_is_unchanged() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    let on = |date: &str| {
+        let date = format!("date={date}");
+        environment.run("probe", &with(&arguments, &["--param", "do=mirror", "--param", &date])).exits(0).json()
+    };
+    assert_eq!(on("2024-12-31")["files_written"], 1);
+    assert_eq!(on("2025-01-01")["files_skipped"], 1);
+    assert_eq!(environment.paths(), [format!("probe/2024/2024-12-31_{}.csv.gz", &hex(CSV)[..8])]);
+}
+
+#[test]
+fn a_new_tag_on_the_same_content_writes_nothing_and_is_remembered() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.script("/courts.csv", [Reply::new(CSV).etag("\"one\""), Reply::new(CSV).etag("\"two\"")]);
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    let second = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!(second["files_skipped"], 1);
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(origin.asked()[2].header("if-none-match"), Some("\"two\""));
+    assert_eq!(environment.paths().len(), 1);
+}
+
+#[test]
+fn a_tag_that_this_url_had_before_needs_no_body() {
+    let (environment, origin) = (environment(), Origin::start());
+    let (one, two) = (Reply::new(CSV).etag("\"one\""), Reply::new("other\n").etag("\"two\""));
+    origin.script("/courts.csv", [one.clone(), two, one.cut_after(0)]);
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    // The body breaks off at once, which would fail the run if it were read.
+    let third = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!(third["files_skipped"], 1);
+    assert_eq!(environment.paths().len(), 2);
+}
+
+#[test]
+fn one_tag_on_a_thousand_urls_with_different_content_is_a_thousand_files() {
+    let (environment, origin) = (environment(), Origin::start());
+    let mut urls = String::new();
+    for number in 0..1000 {
+        origin.route(&format!("/{number}"), Reply::new(format!("number\n{number}\n")).etag("\"same\""));
+        urls.push_str(&origin.url(&format!("/{number}")));
+        urls.push(' ');
+    }
+    let url = format!("url={urls}");
+    let arguments = ["--allow-http", &origin.grant(), "--param", &url];
+    assert_eq!(environment.run("mirror", &arguments).exits(0).json()["files_written"], 1000);
+    let landed = environment.landed();
+    assert_eq!(landed.len(), 1000);
+    for number in 0..1000 {
+        let content = format!("number\n{number}\n").into_bytes();
+        assert!(landed.values().any(|landed| *landed == content), "{number} is missing");
+    }
+    let second = environment.run("mirror", &arguments).exits(0).json();
+    assert_eq!((&second["files_written"], &second["files_skipped"]), (&0.into(), &1000.into()));
+    assert_eq!(environment.landed(), landed);
+}
+
+#[test]
+fn the_same_content_twice_at_once_is_one_file() {
+    let (environment, origin) = (environment(), Origin::start());
+    let urls: Vec<String> = (0..20).map(|number| origin.url(&format!("/{number}"))).collect();
+    for number in 0..20 {
+        origin.route(&format!("/{number}"), Reply::new(CSV).etag(&format!("\"tag-{number}\"")));
+    }
+    let url = format!("url={}", urls.join(" "));
+    let ran = environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &url]).exits(0).json();
+    assert_eq!((&ran["files_written"], &ran["files_skipped"]), (&1.into(), &19.into()));
+    assert_eq!(environment.paths().len(), 1);
+}
+
+#[test]
+fn a_file_that_is_gone_is_fetched_again_without_conditions() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).etag("\"one\""));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    let landed = environment.landed();
+    fs::remove_file(environment.landing().join(landed.keys().next().expect("a file"))).expect("a file");
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_written"], 1);
+    assert_eq!(environment.landed(), landed);
+    assert_eq!(origin.asked()[1].header("if-none-match"), None);
+}
+
+#[test]
+fn a_name_that_is_taken_is_left_alone() {
+    for (taken_by, what) in [(gzip(b"other\n"), "other content"), (b"no gzip".to_vec(), "something unreadable")] {
+        let (environment, origin) = (environment(), Origin::start());
+        origin.route("/courts.csv", Reply::new(CSV).etag("\"one\""));
+        let arguments = mirror(&origin, "/courts.csv");
+        // Learn the name, then start over with something else in its place.
+        environment.run("mirror", &with(&arguments, &[])).exits(0);
+        let name = environment.paths()[0].clone();
+        fs::remove_dir_all(environment.landing()).expect("a directory");
+        environment.write(&format!("landing/{name}"), &taken_by);
+
+        let ran = environment.run("mirror", &with(&arguments, &[])).exits(0).says("holds other content");
+        let beside = name.replace("one.csv", &format!("one~{}.csv", &hex(CSV)[..16]));
+        assert_eq!(ran.json()["files"][0]["path"], beside, "{what}");
+        assert_eq!(fs::read(environment.landing().join(&name)).expect("a file"), taken_by, "{what}");
+        assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_skipped"], 1, "{what}");
+    }
+}
+
+#[test]
+fn eight_digits_that_are_taken_become_sixteen() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let digest = hex(CSV);
+    environment.write(&format!("landing/probe/2025/2025-03-09_{}.csv.gz", &digest[..8]), gzip(b"other\n"));
+    let arguments = mirror(&origin, "/courts.csv");
+    let arguments = with(&arguments, &["--param", "do=mirror", "--param", "date=2025-03-09"]);
+    let ran = environment.run("probe", &arguments).exits(0).json();
+    assert_eq!(ran["files"][0]["path"], format!("probe/2025/2025-03-09_{}.csv.gz", &digest[..16]));
+    assert_eq!(environment.landed().len(), 2);
+}
+
+#[test]
+fn a_gzip_file_is_stored_as_it_came_and_known_by_its_content() {
+    let (environment, origin) = (environment(), Origin::start());
+    let file = gzip(CSV.as_bytes());
+    origin.route("/courts.csv.gz", Reply::new(file.clone()));
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv.gz");
+    let ran = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!(ran["files"][0]["sha256"], hex(CSV));
+    let path = environment.landing().join(ran["files"][0]["path"].as_str().expect("a path"));
+    assert_eq!(fs::read(path).expect("a file"), file);
+    // The same content, plain: it is there already.
+    let plain = mirror(&origin, "/courts.csv");
+    assert_eq!(environment.run("mirror", &with(&plain, &[])).exits(0).json()["files_skipped"], 1);
+}
+
+#[test]
+fn a_content_encoding_is_transport() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).gzipped().etag("\"one\""));
+    let arguments = mirror(&origin, "/courts.csv");
+    let ran = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!(ran["files"][0]["sha256"], hex(CSV));
+    assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()]);
+    assert_eq!(origin.asked()[0].header("accept-encoding"), Some("gzip"));
+}
+
+#[test]
+fn stored_files_have_the_plain_header_that_every_reader_takes() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    let stored = fs::read(environment.landing().join(&environment.paths()[0])).expect("a file");
+    // Deflate, no flags, modification time 0.
+    assert_eq!(stored[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn every_way_of_landing_gives_the_same_content() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).chunked());
+    let arguments = mirror(&origin, "/courts.csv");
+    for (way, written) in [("fetch", 1), ("stream", 0), ("land", 0), ("mirror", 0)] {
+        let act = format!("do={way}");
+        let ran = environment.run("probe", &with(&arguments, &["--param", &act])).exits(0).json();
+        assert_eq!(ran["files_written"], written, "{way}");
+        assert_eq!(ran["files"][0]["sha256"], hex(CSV), "{way}");
+    }
+}
+
+#[test]
+fn content_that_the_extractor_makes_streams_through() {
+    let environment = environment();
+    let arguments = ["--param", "do=made", "--param", "size=3000000"];
+    let ran = environment.run("probe", &arguments).exits(0).json();
+    assert_eq!(ran["files"][0]["size"], 3_000_000);
+    assert_eq!(ran["files"][0]["url"], serde_json::Value::Null);
+    assert_eq!(environment.landed().into_values().map(|content| content.len()).collect::<Vec<_>>(), [3_000_000]);
+}
+
+#[test]
+fn large_content_goes_through_a_file_of_its_own_and_leaves_nothing_else() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/large.csv", Reply::lines(100_000).etag("\"large\""));
+    let arguments = mirror(&origin, "/large.csv");
+    let ran = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
+    assert_eq!(ran["files"][0]["size"], 6_400_000);
+    assert_eq!(environment.everything().len(), 1);
+    // Another URL with the same bytes: read, compared, not written.
+    origin.route("/again.csv", Reply::lines(100_000).chunked());
+    let again = mirror(&origin, "/again.csv");
+    assert_eq!(environment.run("mirror", &with(&again, &[])).exits(0).json()["files_skipped"], 1);
+    assert_eq!(environment.everything().len(), 1);
+}
+
+#[test]
+fn names_that_leave_their_place_are_refused() {
+    let environment = environment();
+    for name in ["../x", "/x", "a/b", "..", "CON", "x\u{1b}[2J", "", "UPPER"] {
+        let name = format!("name={name}");
+        let ran = environment.run("probe", &["--param", "do=source", "--param", &name]);
+        ran.exits(1).says("not a valid name");
+    }
+    for extension in ["../x", "csv/../../x", "", ".csv", "csv.gz", "CSV"] {
+        let extension = format!("extension={extension}");
+        let ran = environment.run("probe", &["--param", "do=slot", "--param", &extension]);
+        ran.exits(1).says("not a valid extension");
+    }
+    assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn symbolic_links_in_the_landing_directory_lead_nowhere() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let outside = environment.path().join("outside");
+    fs::create_dir_all(&outside).expect("a directory");
+    fs::create_dir_all(environment.landing()).expect("a directory");
+    std::os::unix::fs::symlink(&outside, environment.landing().join("mirror")).expect("a link");
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("cannot open the directory mirror");
+    assert_eq!(fs::read_dir(&outside).expect("a directory").count(), 0);
+}

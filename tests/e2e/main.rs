@@ -1,0 +1,29 @@
+//! What a user sees: the real program against real servers on loopback. Nothing here knows the host's internals.
+#![allow(clippy::disallowed_methods, reason = "tests work on files and processes, and are no part of the host")]
+
+mod command_line;
+mod faults;
+mod landing;
+mod limits;
+mod network;
+mod padelnomics;
+mod python;
+mod signals;
+mod state;
+
+use harness::{Environment, Origin};
+
+/// A fresh place to run `host` in.
+fn environment() -> Environment {
+    Environment::new(env!("CARGO_BIN_EXE_host"))
+}
+
+/// `--allow-http` for a server, and a `url` parameter.
+fn mirror(origin: &Origin, path: &str) -> [String; 4] {
+    ["--allow-http".into(), origin.grant(), "--param".into(), format!("url={}", origin.url(path))]
+}
+
+/// The arguments together, as slices.
+fn with<'a>(first: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    first.iter().map(String::as_str).chain(more.iter().copied()).collect()
+}

@@ -1,0 +1,153 @@
+//! Which requests are sent, and which are not. A test of a refusal also shows that nothing was asked.
+
+use harness::{Origin, Reply};
+
+use crate::{environment, mirror, with};
+
+const CSV: &str = "city,courts\nMalaga,41\n";
+
+#[test]
+fn what_is_not_granted_is_not_asked() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let url = format!("url={}", origin.url("/courts.csv"));
+    for act in ["mirror", "fetch", "land", "stream"] {
+        let act = format!("do={act}");
+        let ran = environment.run("probe", &["--param", &act, "--param", &url]).exits(77);
+        let ran = ran.says(&format!("{} is not granted", origin.grant()));
+        ran.says(&format!("hint: to allow it, add `--allow-http {}`", origin.grant()));
+    }
+    assert_eq!(origin.asked(), []);
+    assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn grants_come_from_the_configuration_too() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    environment.write("host.toml", format!("[extractor.mirror]\nhttp = [\"{}\"]\n", origin.grant()));
+    let url = format!("url={}", origin.url("/courts.csv"));
+    environment.run("mirror", &["--param", &url]).exits(0);
+    // They are this extractor's and nobody else's.
+    environment.run("mirror", &["--name", "other", "--param", &url]).exits(77);
+    assert_eq!(origin.asked().len(), 1);
+}
+
+#[test]
+fn an_ungranted_source_is_refused_and_named() {
+    let environment = environment();
+    let arguments = ["--param", "do=source", "--param", "name=other"];
+    environment.run("probe", &arguments).exits(77).says("--allow-source other");
+    assert_eq!(environment.everything(), [""; 0]);
+    let granted = [&arguments[..], &["--allow-source", "other"]].concat();
+    environment.run("probe", &granted).exits(0);
+    assert!(environment.paths()[0].starts_with("other/"));
+}
+
+#[test]
+fn redirects_are_followed_within_the_grants() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).etag("\"one\""));
+    origin.route("/old", Reply::redirect(301, "/older"));
+    origin.route("/older", Reply::redirect(307, origin.url("/courts.csv")));
+    let arguments = mirror(&origin, "/old");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert!(environment.paths()[0].ends_with("/one.csv.gz"));
+    // What was landed is remembered for the URL that was asked for.
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_skipped"], 1);
+    let asked = origin.asked();
+    assert_eq!(asked.iter().filter(|asked| asked.target == "/courts.csv").count(), 2);
+    assert_eq!(asked[5].header("if-none-match"), Some("\"one\""));
+}
+
+#[test]
+fn a_redirect_to_an_ungranted_origin_is_not_followed() {
+    let (environment, origin, other) = (environment(), Origin::start(), Origin::start());
+    other.route("/courts.csv", Reply::new(CSV));
+    origin.route("/courts.csv", Reply::redirect(302, other.url("/courts.csv")));
+    let arguments = mirror(&origin, "/courts.csv");
+    let ran = environment.run("mirror", &with(&arguments, &[])).exits(77);
+    ran.says(&format!("{} is not granted (redirect 1 from {}", other.grant(), origin.grant()));
+    assert_eq!(other.asked(), []);
+    assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn redirects_that_lead_nowhere_end() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/loop", Reply::redirect(302, "/loop"));
+    let arguments = mirror(&origin, "/loop");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("more than 5 redirects");
+    assert_eq!(origin.asked().len(), 6);
+    origin.route("/file", Reply::redirect(302, "file:///etc/passwd"));
+    let arguments = mirror(&origin, "/file");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("not http or https");
+}
+
+#[test]
+fn an_extractors_fields_stay_with_their_origin() {
+    let (environment, origin, other) = (environment(), Origin::start(), Origin::start());
+    origin.route("/post", Reply::redirect(307, other.url("/post")));
+    other.route("/post", Reply::new("thanks"));
+    let url = format!("url={}", origin.url("/post"));
+    let arguments = ["--allow-http", &origin.grant(), "--allow-http", &other.grant(), "--param", "do=post"];
+    environment.run("probe", &[&arguments[..], &["--param", &url, "--param", "content=body"]].concat()).exits(0);
+    let (first, second) = (&origin.asked()[0], &other.asked()[0]);
+    assert_eq!((first.method.as_str(), first.header("x-probe"), &first.body[..]), ("POST", Some("post"), &b"body"[..]));
+    assert_eq!((second.method.as_str(), second.header("x-probe"), &second.body[..]), ("POST", None, &b"body"[..]));
+}
+
+#[test]
+fn failures_that_pass_are_retried() {
+    let (environment, origin) = (environment(), Origin::start());
+    let busy = |status| Reply::status(status).header("Retry-After", "0");
+    origin.script("/courts.csv", [busy(503), busy(429), Reply::new(CSV)]);
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(origin.asked().len(), 3);
+}
+
+#[test]
+fn failures_that_stay_are_reported() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/busy", Reply::status(503).header("Retry-After", "0"));
+    let arguments = mirror(&origin, "/busy");
+    environment.run("mirror", &with(&arguments, &["--retries", "2"])).exits(1).says("503");
+    assert_eq!(origin.asked().len(), 3);
+    origin.forget();
+    // A wait that is longer than any budget is not made.
+    origin.route("/later", Reply::status(503).header("Retry-After", "86400"));
+    let arguments = mirror(&origin, "/later");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("503");
+    assert_eq!(origin.asked().len(), 1);
+    origin.forget();
+    // What a POST did the first time is unknown, so there is no second.
+    origin.route("/post", Reply::status(503).header("Retry-After", "0"));
+    let arguments = mirror(&origin, "/post");
+    environment.run("probe", &with(&arguments, &["--param", "do=post"])).exits(0);
+    assert_eq!(origin.asked().len(), 1);
+}
+
+#[test]
+fn one_url_that_fails_does_not_keep_the_others_from_landing() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a", Reply::new("a\n"));
+    origin.route("/c", Reply::new("c\n"));
+    let url = format!("url={} {} {}", origin.url("/a"), origin.url("/b"), origin.url("/c"));
+    let ran = environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &url]).exits(1);
+    let ran = ran.says("1 of 3 failed").says("status 404").json();
+    assert_eq!((&ran["status"], &ran["files_written"]), (&"failed".into(), &2.into()));
+    assert_eq!(environment.paths().len(), 2);
+}
+
+#[test]
+fn the_program_says_who_asks() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    let asked = origin.asked();
+    assert!(
+        asked[0].header("user-agent").is_some_and(|agent| agent.starts_with("host/") && agent.ends_with("(mirror)"))
+    );
+}

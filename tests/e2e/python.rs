@@ -1,0 +1,1 @@
+//! What other languages make and read: a Python component, and Python's and DuckDB's readers.

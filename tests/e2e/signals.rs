@@ -1,0 +1,79 @@
+//! Runs that are ended, killed, or started twice.
+
+use std::process::Command;
+
+use harness::{Environment, Gate, Origin, Ran, Reply};
+
+use crate::{environment, mirror, with};
+
+fn signal(name: &str, process: u32) {
+    let status = Command::new("kill").args(["-s", name, &process.to_string()]).status().expect("kill");
+    assert!(status.success(), "kill -s {name}");
+}
+
+/// A run that waits for the origin, the gate that lets it go on, and what it was started with.
+struct Waiting {
+    environment: Environment,
+    origin: Origin,
+    hold: Gate,
+    arguments: [String; 4],
+    child: std::process::Child,
+}
+
+fn waiting() -> Waiting {
+    let (environment, origin) = (environment(), Origin::start());
+    let (reached, hold) = (Gate::default(), Gate::default());
+    origin.route("/courts.csv", Reply::new("a,b\n").gated(&reached, &hold));
+    let arguments = mirror(&origin, "/courts.csv");
+    let child = environment.spawn("mirror", &with(&arguments, &[]));
+    assert!(reached.wait(), "the run never asked");
+    Waiting { environment, origin, hold, arguments, child }
+}
+
+#[test]
+fn a_signal_ends_the_run_and_says_so() {
+    for (name, code, says) in [("TERM", 143, "ended by SIGTERM"), ("INT", 130, "interrupted by SIGINT")] {
+        let run = waiting();
+        signal(name, run.child.id());
+        let ran = Ran::new(run.child.wait_with_output().expect("the program"));
+        let ran = ran.exits(code).says(says);
+        assert_eq!(ran.json()["status"], "failed");
+        assert_eq!(run.environment.everything(), [""; 0]);
+        assert_eq!(
+            run.environment.query("SELECT status || ': ' || error_message FROM extraction_runs"),
+            [format!("failed: {says}")]
+        );
+        run.hold.open();
+    }
+}
+
+#[test]
+fn a_second_run_at_once_is_refused_and_others_are_not() {
+    let run = waiting();
+    let second = run.environment.run("mirror", &with(&run.arguments, &[]));
+    second.exits(75).says("another run of mirror holds its lock");
+    run.origin.route("/other.csv", Reply::new("c,d\n"));
+    let other = mirror(&run.origin, "/other.csv");
+    run.environment.run("mirror", &with(&other, &["--name", "other"])).exits(0);
+    run.hold.open();
+    Ran::new(run.child.wait_with_output().expect("the program")).exits(0);
+    assert_eq!(
+        run.environment.query("SELECT extractor || ' ' || status FROM extraction_runs ORDER BY run_id"),
+        ["mirror success", "other success"]
+    );
+}
+
+#[test]
+fn a_killed_run_is_found_failed_by_the_next_one() {
+    let mut run = waiting();
+    signal("KILL", run.child.id());
+    run.child.wait().expect("the program");
+    assert_eq!(run.environment.query("SELECT status FROM extraction_runs"), ["running"]);
+    assert_eq!(run.environment.everything(), [""; 0]);
+    run.hold.open();
+    run.environment.run("mirror", &with(&run.arguments, &[])).exits(0).says("ended without a word");
+    assert_eq!(run.environment.query("SELECT status FROM extraction_runs ORDER BY run_id"), ["failed", "success"]);
+    let dead =
+        run.environment.query("SELECT finished_at IS NOT NULL AND error_message LIKE '%killed%' FROM extraction_runs");
+    assert_eq!(dead[0], "1");
+}

@@ -1,0 +1,427 @@
+//! An HTTP server on loopback that answers as it is told, and keeps a log of what it was asked.
+//!
+//! One thread a connection, every byte written by hand, so that it can break every rule of HTTP.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// How long a connection may stay silent before its thread gives up, so that no test leaves threads behind for ever.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Bytes written at a time of a generated body.
+const CHUNK: usize = 64 * 1024;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the origin was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Field names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The content.
+    pub body: Vec<u8>,
+}
+
+impl Asked {
+    /// The first value of a field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Something that happens once, and can be waited for.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    /// Let everybody pass.
+    pub fn open(&self) {
+        *lock(&self.0.0) = true;
+        self.0.1.notify_all();
+    }
+
+    /// Wait until it is open, for a minute at most; whether it opened.
+    pub fn wait(&self) -> bool {
+        let (opened, timeout) = self
+            .0
+            .1
+            .wait_timeout_while(lock(&self.0.0), SILENCE, |open| !*open)
+            .unwrap_or_else(PoisonError::into_inner);
+        *opened && !timeout.timed_out()
+    }
+}
+
+/// How an answer says where its body ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Framing {
+    Length,
+    Chunked,
+    Close,
+}
+
+/// What an answer's body is.
+#[derive(Debug, Clone)]
+enum Content {
+    Bytes(Vec<u8>),
+    /// That many lines of CSV, made as they are sent.
+    Lines(u64),
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    content: Content,
+    framing: Framing,
+    etag: Option<String>,
+    last_modified: Option<String>,
+    cut: Option<usize>,
+    reached: Option<Gate>,
+    hold: Option<Gate>,
+    raw: Option<Vec<u8>>,
+}
+
+impl Reply {
+    /// A 200 with this content.
+    pub fn new(content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            content: Content::Bytes(content.into()),
+            framing: Framing::Length,
+            etag: None,
+            last_modified: None,
+            cut: None,
+            reached: None,
+            hold: None,
+            raw: None,
+        }
+    }
+
+    /// An empty answer of that status.
+    pub fn status(status: u16) -> Self {
+        Self { status, ..Self::new("") }
+    }
+
+    /// A redirect.
+    pub fn redirect(status: u16, location: impl Into<String>) -> Self {
+        Self::status(status).header("Location", location)
+    }
+
+    /// A 200 with that many lines of CSV, each of [`LINE`] bytes, which the origin never holds as a whole.
+    pub fn lines(lines: u64) -> Self {
+        Self { content: Content::Lines(lines), ..Self::new("") }
+    }
+
+    /// These very bytes, and then the end of the connection.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { raw: Some(bytes.into()), ..Self::new("") }
+    }
+
+    /// With another status.
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With one more field.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With an ETag, quotes included; a request with the same one gets a 304.
+    pub fn etag(mut self, etag: &str) -> Self {
+        self.etag = Some(etag.to_owned());
+        self
+    }
+
+    /// With a Last-Modified; a request with the same date gets a 304.
+    pub fn last_modified(mut self, date: &str) -> Self {
+        self.last_modified = Some(date.to_owned());
+        self
+    }
+
+    /// In chunks.
+    pub fn chunked(mut self) -> Self {
+        self.framing = Framing::Chunked;
+        self
+    }
+
+    /// Without a length, ended by closing.
+    pub fn unframed(mut self) -> Self {
+        self.framing = Framing::Close;
+        self
+    }
+
+    /// With the content gzipped in transport.
+    pub fn gzipped(mut self) -> Self {
+        if let Content::Bytes(bytes) = &mut self.content {
+            *bytes = gzip(bytes);
+        }
+        self.header("Content-Encoding", "gzip")
+    }
+
+    /// With the connection closed after so many bytes of the body.
+    pub fn cut_after(mut self, bytes: usize) -> Self {
+        self.cut = Some(bytes);
+        self
+    }
+
+    /// With `reached` opened once the request is in, and nothing sent before `hold` is open.
+    pub fn gated(mut self, reached: &Gate, hold: &Gate) -> Self {
+        self.reached = Some(reached.clone());
+        self.hold = Some(hold.clone());
+        self
+    }
+
+    fn is_unchanged(&self, asked: &Asked) -> bool {
+        let matches = |name, ours: &Option<String>| ours.is_some() && asked.header(name) == ours.as_deref();
+        matches("if-none-match", &self.etag) || matches("if-modified-since", &self.last_modified)
+    }
+
+    fn send(&self, asked: &Asked, stream: &mut TcpStream) -> std::io::Result<bool> {
+        if let Some(reached) = &self.reached {
+            reached.open();
+        }
+        if let Some(hold) = &self.hold {
+            hold.wait();
+        }
+        if let Some(raw) = &self.raw {
+            stream.write_all(raw)?;
+            return Ok(false);
+        }
+        let status = if self.is_unchanged(asked) { 304 } else { self.status };
+        let bodiless = asked.method == "HEAD" || matches!(status, 204 | 304);
+        let mut head = format!("HTTP/1.1 {status} Told\r\n");
+        let validators = [("ETag", &self.etag), ("Last-Modified", &self.last_modified)];
+        let validators = validators.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        for (name, value) in self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(validators)
+        {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        match self.framing {
+            _ if bodiless => {}
+            Framing::Length => head.push_str(&format!("Content-Length: {}\r\n", self.length())),
+            Framing::Chunked => head.push_str("Transfer-Encoding: chunked\r\n"),
+            Framing::Close => head.push_str("Connection: close\r\n"),
+        }
+        head.push_str("\r\n");
+        stream.write_all(head.as_bytes())?;
+        if !bodiless {
+            self.send_body(stream)?;
+        }
+        Ok(self.cut.is_none() && self.framing != Framing::Close)
+    }
+
+    fn length(&self) -> u64 {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Lines(lines) => lines * LINE as u64,
+        }
+    }
+
+    fn send_body(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+        let mut left = self.cut.unwrap_or(usize::MAX);
+        let mut send = |bytes: &[u8]| {
+            let bytes = &bytes[..bytes.len().min(left)];
+            left -= bytes.len();
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            if self.framing == Framing::Chunked {
+                stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes())?;
+            }
+            stream.write_all(bytes)?;
+            if self.framing == Framing::Chunked {
+                stream.write_all(b"\r\n")?;
+            }
+            Ok::<(), std::io::Error>(())
+        };
+        match &self.content {
+            Content::Bytes(bytes) => send(bytes)?,
+            Content::Lines(lines) => {
+                let mut chunk = Vec::with_capacity(CHUNK + LINE);
+                for number in 0..*lines {
+                    chunk.extend_from_slice(&line(number));
+                    if chunk.len() >= CHUNK {
+                        send(&chunk)?;
+                        chunk.clear();
+                    }
+                }
+                send(&chunk)?;
+            }
+        }
+        if self.framing == Framing::Chunked && self.cut.is_none() {
+            stream.write_all(b"0\r\n\r\n")?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a generated line.
+pub const LINE: usize = 64;
+
+/// Line `number` of a generated CSV file: it compresses about as well as real ones.
+pub fn line(number: u64) -> [u8; LINE] {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) ^ number;
+    let text = format!(
+        "{number:012},court-{:08x},{:03}.{:05},city-{:04},padel,open",
+        mixed as u32,
+        mixed % 180,
+        mixed % 99991,
+        mixed % 7919
+    );
+    let mut line = [b' '; LINE];
+    line[..text.len()].copy_from_slice(text.as_bytes());
+    line[LINE - 1] = b'\n';
+    line
+}
+
+/// A gzip file of this content.
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[derive(Default)]
+struct Shared {
+    routes: Mutex<HashMap<String, VecDeque<Reply>>>,
+    queries: Mutex<Vec<(String, String, Reply)>>,
+    log: Mutex<Vec<Asked>>,
+}
+
+impl Shared {
+    fn reply(&self, asked: &Asked) -> Option<Reply> {
+        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+        let query = decoded(query);
+        let by_query = lock(&self.queries).iter().find(|(at, part, _)| at == path && query.contains(part)).cloned();
+        if let Some((_, _, reply)) = by_query {
+            return Some(reply);
+        }
+        let mut routes = lock(&self.routes);
+        let replies = routes.get_mut(path)?;
+        if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() }
+    }
+}
+
+/// A query without its percent-encoding.
+fn decoded(query: &str) -> String {
+    let mut bytes = Vec::with_capacity(query.len());
+    let mut rest = query.bytes();
+    while let Some(byte) = rest.next() {
+        let digits: Option<String> = (byte == b'%').then(|| rest.by_ref().take(2).map(char::from).collect());
+        bytes.push(digits.and_then(|digits| u8::from_str_radix(&digits, 16).ok()).unwrap_or(byte));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A server on a port of its own.
+pub struct Origin {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Origin {
+    /// Start a server that answers every request with 404 until it is told better.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared::default());
+        let serving = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = Arc::clone(&serving);
+                // A client that goes away is part of the tests.
+                thread::spawn(move || serve(stream, &shared).ok());
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// What an operator grants to open this server: `http://127.0.0.1:PORT`.
+    pub fn grant(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.grant())
+    }
+
+    /// Answer a path with this from now on, whatever its query.
+    pub fn route(&self, path: &str, reply: Reply) {
+        self.script(path, [reply]);
+    }
+
+    /// Answer a path with these in turn, and with the last of them for ever.
+    pub fn script(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
+        lock(&self.shared.routes).insert(path.to_owned(), replies.into_iter().collect());
+    }
+
+    /// Answer a path with this from now on where its decoded query contains `part`.
+    pub fn route_query(&self, path: &str, part: &str, reply: Reply) {
+        lock(&self.shared.queries).push((path.to_owned(), part.to_owned(), reply));
+    }
+
+    /// What was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        lock(&self.shared.log).clone()
+    }
+
+    /// Forget what was asked so far.
+    pub fn forget(&self) {
+        lock(&self.shared.log).clear();
+    }
+}
+
+fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_nodelay(true)?;
+    let mut writer = stream.try_clone()?;
+    let mut reader = BufReader::new(stream);
+    while let Some(asked) = receive(&mut reader)? {
+        lock(&shared.log).push(asked.clone());
+        let reply = shared.reply(&asked);
+        if !reply.unwrap_or_else(|| Reply::status(404)).send(&asked, &mut writer)? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn receive(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Asked>> {
+    let mut first = String::new();
+    if reader.read_line(&mut first)? == 0 {
+        return Ok(None);
+    }
+    let mut words = first.split_whitespace().map(str::to_owned);
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut headers = Vec::new();
+    loop {
+        let mut field = String::new();
+        reader.read_line(&mut field)?;
+        match field.trim_end().split_once(':') {
+            Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.trim().to_owned())),
+            None => break,
+        }
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    Ok(Some(Asked { method, target, headers, body }))
+}
