@@ -3,12 +3,12 @@
 mod run;
 mod runs;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// Runs sandboxed data extractors into an append-only landing zone.
 #[derive(Debug, clap::Parser)]
@@ -31,7 +31,7 @@ Exit codes:
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Runs(runs::RunsArgs),
 }
 
@@ -56,6 +56,12 @@ fn complain(error: &Error) {
 }
 
 /// Write a command's result to standard output. A reader that went away is no failure of the command.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+fn print(text: &str) -> Result<(), Error> {
+    let mut output = std::io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::new(Kind::Failed, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -44,6 +44,12 @@ pub fn system() -> SystemTime {
     SystemTime::now()
 }
 
+/// How long this thread has been computing.
+pub fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// A clock that only goes forward, to measure with.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);

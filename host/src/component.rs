@@ -3,6 +3,7 @@
 //! wasmtime's types stay in here. It must not know how a request is sent or a file is landed: it asks [`Services`].
 
 mod bindings;
+#[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
 mod compiled;
 mod imports;
 mod limits;
@@ -27,10 +28,11 @@ pub use manifest::{Manifest, ManifestError};
 pub use services::{Content, OpenSource, Services};
 
 use crate::domain::{Digest, Level};
+use crate::text;
 use bindings::{Extractor, ExtractorPre};
 use compiled::Compiled;
 use imports::HostFailed;
-use limits::{Log, Meter};
+use limits::{Account, Log, Meter};
 use wasi::{Hooks, LogLines};
 
 /// Largest component, in bytes.
@@ -120,7 +122,7 @@ impl Package {
     pub fn link(self, store: Option<&Path>) -> Result<Linked, LoadError> {
         let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
         let component = self.component(&engine, store.map(Compiled::new))?;
-        let misfit = |error: wasmtime::Error| LoadError::Misfit(limits::safe_line(&flat(&error)));
+        let misfit = |error: wasmtime::Error| LoadError::Misfit(text::line(&flat(&error)));
         let mut linker = Linker::new(&engine);
         let wants_wasi = component.component_type().imports(&engine).any(|(name, _)| name.starts_with("wasi:"));
         if wants_wasi {
@@ -137,7 +139,7 @@ impl Package {
             return Ok(component);
         }
         let component = Component::from_binary(engine, &self.bytes)
-            .map_err(|error| LoadError::Invalid(limits::safe_line(&error.root_cause().to_string())))?;
+            .map_err(|error| LoadError::Invalid(text::line(&error.root_cause().to_string())))?;
         if let Some(store) = &store {
             // Without the store the next run compiles again, which is slower and not worse.
             let _ = store.store(engine, &self.digest, &component);
@@ -147,6 +149,7 @@ impl Package {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    #[expect(clippy::disallowed_methods, reason = "the component is the operator's file, not the landing zone's")]
     let file = File::open(path).map_err(LoadError::Unreadable)?;
     let mut bytes = Vec::new();
     file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(LoadError::Unreadable)?;
@@ -169,8 +172,8 @@ pub struct Linked {
 pub(crate) struct Guest {
     table: ResourceTable,
     services: Arc<dyn Services>,
+    account: Account,
     meter: Meter,
-    memory_limit: u64,
     log: Log,
     wasi: WasiCtx,
     wasi_http: WasiHttpCtx,
@@ -182,11 +185,12 @@ impl Linked {
     pub async fn run(self, services: Arc<dyn Services>, limits: &Limits) -> Result<(), Stop> {
         let log = Log::new(Arc::clone(&services), limits);
         let output = [Level::Info, Level::Warn].map(|level| LogLines::new(log.clone(), level));
+        let account = Account::new(limits.memory);
         let guest = Guest {
             table: ResourceTable::new(),
             services: Arc::clone(&services),
-            meter: Meter::new(limits.memory),
-            memory_limit: limits.memory,
+            meter: Meter::new(account.clone()),
+            account,
             log: log.clone(),
             wasi: wasi::context(&output),
             wasi_http: WasiHttpCtx::new(),
@@ -207,7 +211,7 @@ impl Linked {
         match ended {
             Err(_) => Err(LimitPassed::Wall(limits.wall).into()),
             Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(reason))) => Err(Stop::Failed(limits::safe_line(&reason))),
+            Ok(Ok(Err(reason))) => Err(Stop::Failed(text::line(&reason))),
             Ok(Err(error)) => stopped(&error),
         }
     }
@@ -233,7 +237,7 @@ fn stopped(error: &wasmtime::Error) -> Result<(), Stop> {
             trap => format!("trapped: {}", trap.to_string().trim_start_matches("wasm trap: ")),
         }
     } else {
-        format!("was stopped: {}", limits::safe_line(&error.root_cause().to_string()))
+        format!("was stopped: {}", text::line(&error.root_cause().to_string()))
     };
     Err(Stop::Trapped { reason, frames: frames(error) })
 }
@@ -241,7 +245,6 @@ fn stopped(error: &wasmtime::Error) -> Result<(), Stop> {
 fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let text = backtrace.to_string();
-    let frames =
-        text.lines().filter_map(|line| line.trim().split_once(" - ").map(|(_, frame)| limits::safe_line(frame)));
+    let frames = text.lines().filter_map(|line| line.trim().split_once(" - ").map(|(_, frame)| text::line(frame)));
     frames.take(MAX_FRAMES).collect()
 }

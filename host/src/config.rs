@@ -12,7 +12,7 @@ use std::time::Duration;
 pub use flags::Flags;
 
 use crate::component::{self, Manifest};
-use crate::domain::Window;
+use crate::domain::{Grant, Window};
 use crate::error::Error;
 use crate::fetch::{FetchLimits, OriginGrant, Policy};
 use crate::landing::{self, check_name};
@@ -32,6 +32,8 @@ pub struct Plan {
     pub policy: Policy,
     /// Which sources may be appended to.
     pub sources: BTreeSet<String>,
+    /// What the manifest asks for and the operator did not grant.
+    pub asked: BTreeSet<Grant>,
     /// The days of a backfill.
     pub backfill: Option<Window>,
     /// What the component may use.
@@ -67,15 +69,18 @@ impl Plan {
         let name = name(flags, path, manifest)?;
         let ConfigFile { tls, mut extractor } = file::read(flags.config.as_deref())?;
         let config = extractor.remove(&name).unwrap_or_default();
-        let body = flags.max_body.or(config.max_body).map_or(4096 * MIB, |size| size.as_u64());
+        let body = flags.max_body.or(config.max_body).map_or(4096 * MIB, |size| size.0);
+        let origins = origins(flags, &config)?;
+        let sources = sources(flags, &config, &name)?;
         Ok(Self {
             landing: landing_directory(flags.landing.as_deref()),
             params: params(flags, &config, manifest, &name)?,
-            policy: Policy::new(origins(flags, &config)?),
-            sources: sources(flags, &config, &name)?,
+            asked: asked(manifest, &origins, &sources),
+            policy: Policy::new(origins),
+            sources,
             backfill: flags.backfill,
             component: component_limits(flags, &config),
-            content: landing::Limits { size: body, ratio: 250 },
+            content: landing::Limits { size: body },
             fetch: fetch_limits(flags, &config, body),
             authorities: tls.ca,
             name,
@@ -141,24 +146,35 @@ fn sources(flags: &Flags, config: &ExtractorConfig, name: &str) -> Result<BTreeS
     Ok(sources)
 }
 
+fn asked(manifest: &Manifest, origins: &[OriginGrant], sources: &BTreeSet<String>) -> BTreeSet<Grant> {
+    // What is no origin could never be granted; it is the author's mistake, and no reason not to run.
+    let parsed = manifest.http.iter().filter_map(|text| Some((text, text.parse::<OriginGrant>().ok()?)));
+    let origins = parsed.filter(|(_, origin)| !origins.contains(origin)).map(|(text, _)| Grant::Origin(text.clone()));
+    let named = manifest.sources.iter().filter(|source| check_name(source).is_ok() && !sources.contains(*source));
+    origins.chain(named.map(|source| Grant::Source(source.clone()))).collect()
+}
+
 fn component_limits(flags: &Flags, config: &ExtractorConfig) -> component::Limits {
-    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let time = |flag: Option<flags::Time>, config: Option<flags::Time>, default| {
         flag.or(config).map_or(default, |time| time.0)
     };
     component::Limits {
-        memory: flags.max_memory.or(config.max_memory).map_or(256 * MIB, |size| size.as_u64()),
+        memory: flags.max_memory.or(config.max_memory).map_or(256 * MIB, |size| size.0),
         wall: time(flags.timeout, config.timeout, minutes(60)),
         cpu: time(flags.max_cpu, config.max_cpu, minutes(10)),
         log_lines: flags.max_log_lines.or(config.max_log_lines).unwrap_or(10_000),
-        log_bytes: flags.max_log.or(config.max_log).map_or(MIB, |size| size.as_u64()),
+        log_bytes: flags.max_log.or(config.max_log).map_or(MIB, |size| size.0),
     }
+}
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
 }
 
 fn fetch_limits(flags: &Flags, config: &ExtractorConfig, body: u64) -> FetchLimits {
     FetchLimits {
         connect: Duration::from_secs(15),
-        idle: flags.idle_timeout.or(config.idle_timeout).map_or(Duration::from_secs(180), |time| time.0),
+        idle: flags.idle_timeout.or(config.idle_timeout).map_or(minutes(5), |time| time.0),
         body,
         retries: flags.retries.or(config.retries).unwrap_or(3),
         concurrency: 16,

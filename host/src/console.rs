@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::{Level, Outcome, Receipt};
+use crate::text;
 
 /// How much of the log is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +66,7 @@ impl Console {
             Level::Warn => "warning",
             Level::Error => "error",
         };
-        self.line(&format!("{word}: {line}"));
+        self.line(&format!("{word}: {}", text::line(line)));
     }
 
     /// Show what became of a content.

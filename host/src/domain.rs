@@ -68,19 +68,6 @@ impl Body {
         let content = content.into();
         Self::new(futures::stream::iter((!content.is_empty()).then_some(Ok(content))))
     }
-
-    /// The whole body, refused beyond `limit` bytes.
-    pub async fn collect(mut self, limit: u64) -> Result<Vec<u8>, FetchError> {
-        let mut content = Vec::new();
-        while let Some(chunk) = self.next().await {
-            let chunk = chunk?;
-            if content.len() as u64 + chunk.len() as u64 > limit {
-                return Err(FetchError::TooLarge(limit));
-            }
-            content.extend_from_slice(&chunk);
-        }
-        Ok(content)
-    }
 }
 
 impl Stream for Body {
@@ -134,6 +121,9 @@ pub enum FetchError {
     /// The peer broke HTTP, or the body ended early or failed to decode.
     #[error("{0}")]
     Protocol(String),
+    /// The connection broke off inside the body.
+    #[error("{0}")]
+    Broken(String),
     /// A budget of the run is spent.
     #[error("{0}")]
     Budget(String),

@@ -4,11 +4,13 @@
 
 mod address;
 mod body;
+#[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
 mod connect;
 mod policy;
 mod retry;
 
 use std::error::Error as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ pub use policy::{OriginGrant, Policy};
 
 use crate::clock;
 use crate::domain::{Body, Digest, FetchError, Grant, Request, Resource, Response};
+use crate::text;
 use body::BodyLimits;
 use connect::{ConnectError, Connector};
 use policy::{MAX_REDIRECTS, Refusal, shown_url};
@@ -50,6 +53,10 @@ const HOST_FIELDS: [&str; 13] = [
     "proxy-authorization",
     "proxy-connection",
 ];
+
+/// Fields that ask for less than the whole representation (RFC 9110, 13.1 and 14.2).
+const CONDITIONAL_FIELDS: [&str; 6] =
+    ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
 
 /// What requests may cost.
 #[derive(Debug, Clone)]
@@ -91,6 +98,7 @@ pub struct Fetcher {
 }
 
 /// A request that was checked and may be sent.
+#[derive(Clone)]
 pub struct Checked {
     url: Url,
     resource: Option<Resource>,
@@ -102,9 +110,20 @@ impl Checked {
     pub fn resource(&self) -> Option<&Resource> {
         self.resource.as_ref()
     }
+
+    /// Where it goes, without what may be secret in it.
+    pub fn shown(&self) -> String {
+        shown_url(&self.url)
+    }
+
+    /// Whether an answer to it can be content: a GET's, or a POST's that asks as GETs cannot.
+    pub fn asks_for_content(&self) -> bool {
+        matches!(self.fields.method, Method::GET | Method::POST)
+    }
 }
 
 /// What a request says beside its URL.
+#[derive(Clone)]
 struct Fields {
     method: Method,
     headers: HeaderMap,
@@ -159,6 +178,19 @@ impl Fetcher {
         unreachable!("the loop counts without end")
     }
 
+    /// How long to wait before asking again for a body that broke off; `None` where that was done often enough.
+    pub fn wait_after_broken_body(&self, attempt: u32, request: &Checked) -> Option<Duration> {
+        let repeatable = retry::is_repeatable(&request.fields.method);
+        retry::wait(attempt, self.limits.retries, None, self.seed_for(&request.url)).filter(|_| repeatable)
+    }
+
+    /// Requests of one run should not all come back at the same moment either.
+    fn seed_for(&self, url: &Url) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, url.as_str()).hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// One hop, sent again while it fails in a way that may pass.
     async fn hop(
         &self,
@@ -178,7 +210,7 @@ impl Fetcher {
                 Err(failure) if !failure.transient => return Err(failure.error),
                 Err(failure) => (Err(failure.error), None),
             };
-            let wait = retry::wait(attempt, self.limits.retries, asked, self.seed).filter(|_| repeatable);
+            let wait = retry::wait(attempt, self.limits.retries, asked, self.seed_for(url)).filter(|_| repeatable);
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return failure,
@@ -243,15 +275,20 @@ impl Fetcher {
 
 /// What a request says, checked: the method, the fields, the secrets that it may not have.
 fn fields(request: &Request) -> Result<Fields, FetchError> {
-    let shown = |text: &str| text.chars().take(40).flat_map(char::escape_default).collect::<String>();
-    let invalid = |what: &str, text: &str| FetchError::Invalid(format!("`{}` is no valid {what}", shown(text)));
+    let invalid = |what: &str, text: &str| FetchError::Invalid(format!("`{}` is no valid {what}", text::quoted(text)));
     if let Some(secret) = request.secrets.first() {
-        let reason = format!("the secret `{}` is not granted", shown(secret));
-        return Err(FetchError::Denied { reason, grant: Some(Grant::Secret(shown(secret))) });
+        let reason = format!("the secret `{}` is not granted", text::quoted(secret));
+        return Err(FetchError::Denied { reason, grant: Some(Grant::Secret(text::quoted(secret))) });
     }
     let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("method", &request.method))?;
     if matches!(method, Method::CONNECT | Method::TRACE) {
         return Err(FetchError::Invalid(format!("the method {method} is not for extractors")));
+    }
+    let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if request.headers.len() > MAX_FIELDS || size > MAX_HEAD {
+        return Err(FetchError::Invalid(format!(
+            "more than {MAX_FIELDS} fields, or more than {MAX_HEAD} bytes of them"
+        )));
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
@@ -296,7 +333,8 @@ impl Fields {
 /// What a request asks for, where asking again means the same: a GET without conditions of its own. Fields that the
 /// extractor set may shape the answer, so they are part of the identity, hashed.
 fn resource(url: &Url, fields: &Fields) -> Option<Resource> {
-    if fields.method != Method::GET || !fields.body.is_empty() {
+    let conditional = CONDITIONAL_FIELDS.iter().any(|name| fields.headers.contains_key(*name));
+    if fields.method != Method::GET || !fields.body.is_empty() || conditional {
         return None;
     }
     if fields.headers.is_empty() {

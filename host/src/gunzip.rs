@@ -10,6 +10,18 @@ const PIECE: usize = 64 * 1024;
 /// The two bytes that open every member (RFC 1952, 2.3.1), and the only method there is.
 pub const MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 
+/// Most decoded bytes for each byte of gzip. Real data stays far below; the format's own limit is about 1,000.
+const MAX_RATIO: u64 = 250;
+/// Below this many decoded bytes a ratio does no harm, and says little.
+const RATIO_FROM: u64 = 16 * 1024 * 1024;
+/// What to say of data that passes the ratio.
+pub const BOMB: &str = "the gzip data decompresses to more than 250 times its size";
+
+/// Whether that much output from that much input is no data but an attack.
+pub fn is_bomb(input: u64, output: u64) -> bool {
+    output > RATIO_FROM && output / MAX_RATIO > input
+}
+
 /// Why bytes are not whole gzip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GzipError {

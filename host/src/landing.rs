@@ -3,23 +3,22 @@
 //! It owns the write protocol of `FORMAT.md`, steps 3 to 8. It must not know where a body comes from, nor what the
 //! state says of it; `run` brings the two together.
 
+#[expect(clippy::disallowed_methods, reason = "this is the file system's room")]
 mod disk;
 mod gzip;
 mod name;
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use bytes::Bytes;
+use std::sync::{Mutex, PoisonError};
 
 pub use disk::{DiskError, Found, Lock};
 pub use gzip::{IntakeError, Limits};
-pub use name::{EntityTag, Place, check_name};
+pub use name::{EntityTag, Place, check_name, fingerprint};
 
 use crate::domain::Digest;
-use disk::{Directory, Root, Unnamed};
+use disk::{Directory, Entry, Root, Unnamed};
 use gzip::{Content, Intake, Packing};
 
 /// Bodies up to this many bytes are held in memory while it is decided whether they are new.
@@ -27,10 +26,7 @@ const HELD: usize = 1024 * 1024;
 
 /// Why a body could not be staged or committed.
 #[derive(Debug, thiserror::Error)]
-pub enum LandingError<E> {
-    /// The body broke off; the error is the source's own.
-    #[error(transparent)]
-    Source(E),
+pub enum LandingError {
     /// The body is not what it should be.
     #[error(transparent)]
     Intake(#[from] IntakeError),
@@ -41,8 +37,43 @@ pub enum LandingError<E> {
     #[error("cannot {0}: {1}")]
     Io(&'static str, io::Error),
     /// Every name for this content is taken by something else.
-    #[error("every name for this content is taken in {0}: run `sha256sum` over what is there")]
+    #[error("every name for this content is taken in {0}; move away what does not belong there")]
     Crowded(String),
+}
+
+/// A body on its way. Memory stays constant: beyond a megabyte the bytes go to a nameless file, since compressing what
+/// turns out unchanged would cost more than writing it.
+pub struct Staging {
+    intake: Intake,
+    bytes: Held,
+}
+
+impl Staging {
+    /// A body of which nothing came yet.
+    pub fn new(limits: Limits) -> Self {
+        Self { intake: Intake::new(limits), bytes: Held::Memory(Vec::new()) }
+    }
+
+    /// Take the next chunk.
+    pub fn push(&mut self, zone: &Zone, chunk: &[u8]) -> Result<(), LandingError> {
+        let write = |error| LandingError::Io("write a temporary file in the landing directory", error);
+        self.intake.push(chunk)?;
+        match &mut self.bytes {
+            Held::Memory(held) if held.len() + chunk.len() <= HELD => held.extend_from_slice(chunk),
+            Held::Memory(held) => {
+                let mut file = zone.root.scratch()?;
+                file.write_all(held).and_then(|()| file.write_all(chunk)).map_err(write)?;
+                self.bytes = Held::Scratch(file);
+            }
+            Held::Scratch(file) => file.write_all(chunk).map_err(write)?,
+        }
+        Ok(())
+    }
+
+    /// The body is over.
+    pub fn finish(self) -> Result<Staged, IntakeError> {
+        Ok(Staged { content: self.intake.finish()?, bytes: self.bytes })
+    }
 }
 
 /// A whole body, looked at, not yet in the zone.
@@ -68,7 +99,7 @@ impl Staged {
     }
 
     /// Write the file that will be linked into `directory`, and make its content durable.
-    fn pack<E>(&mut self, directory: &Directory) -> Result<Packed, LandingError<E>> {
+    fn pack(&mut self, directory: &Directory) -> Result<Packed, LandingError> {
         let write = |error| LandingError::Io("write a new file", error);
         let mut file = directory.unnamed()?;
         let input: Box<dyn Read + '_> = match &mut self.bytes {
@@ -115,8 +146,15 @@ pub struct Landed {
 /// The landing zone of one directory.
 pub struct Zone {
     root: Root,
-    /// Directories that got a file and were not synced since.
-    unsynced: Mutex<HashMap<String, Arc<Directory>>>,
+    unsynced: Mutex<Unsynced>,
+}
+
+#[derive(Default)]
+struct Unsynced {
+    /// Directories whose entries count for this run and were not synced since.
+    directories: BTreeSet<String>,
+    /// Whether a sync failed. What it should have made durable is lost to a second one.
+    failed: bool,
 }
 
 impl Zone {
@@ -141,73 +179,43 @@ impl Zone {
     }
 
     /// Whether a file of that path and size is there.
-    pub fn holds(&self, path: &str, stored_size: Option<u64>) -> Result<bool, DiskError> {
-        let found = self.root.size(path)?;
-        Ok(found.is_some() && (stored_size.is_none() || found == stored_size))
+    pub fn holds(&self, path: &str, stored_size: u64) -> Result<bool, DiskError> {
+        Ok(self.root.entry(path)? == Entry::File(stored_size))
     }
 
     /// The identity of a stored file's content; `None` where there is no such file, or it is not whole.
-    pub fn identify<E>(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError<E>> {
+    pub fn identify(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError> {
         match self.root.file(path)? {
             Some(file) => gzip::identify(file).map_err(|error| LandingError::Io("read a landed file", error)),
             None => Ok(None),
         }
     }
 
-    /// Take a body to its end and look at it: what it is, and its digest. Memory stays constant: beyond a megabyte
-    /// the bytes go to a nameless file, since compressing what turns out unchanged would cost more than writing it.
-    pub fn stage<E>(
-        &self,
-        body: impl Iterator<Item = Result<Bytes, E>>,
-        limits: Limits,
-    ) -> Result<Staged, LandingError<E>> {
-        let write = |error| LandingError::Io("write a temporary file in the landing directory", error);
-        let mut intake = Intake::new(limits);
-        let mut bytes = Held::Memory(Vec::new());
-        for chunk in body {
-            let chunk = chunk.map_err(LandingError::Source)?;
-            intake.push(&chunk)?;
-            match &mut bytes {
-                Held::Memory(held) if held.len() + chunk.len() <= HELD => held.extend_from_slice(&chunk),
-                Held::Memory(held) => {
-                    let mut file = self.root.scratch()?;
-                    file.write_all(held).and_then(|()| file.write_all(&chunk)).map_err(write)?;
-                    bytes = Held::Scratch(file);
-                }
-                Held::Scratch(file) => file.write_all(&chunk).map_err(write)?,
-            }
-        }
-        Ok(Staged { content: intake.finish()?, bytes })
-    }
-
     /// Give a staged content its name, durable but for its directory entry, which [`Zone::sync`] settles.
     /// A name that is taken is compared by whole digest: the same content is there, or the next name is tried.
-    pub fn commit<E>(
-        &self,
-        mut staged: Staged,
-        place: &Place,
-        tag: Option<&EntityTag>,
-    ) -> Result<Landed, LandingError<E>> {
+    pub fn commit(&self, mut staged: Staged, place: &Place, tag: Option<&EntityTag>) -> Result<Landed, LandingError> {
         let below = place.directory(tag.is_some());
-        let directory = Arc::new(self.root.directory(&below)?);
+        let directory = self.root.directory(&below)?;
         let digest = staged.digest();
         let mut packed: Option<Packed> = None;
         let mut taken = Vec::new();
         for name in place.candidates(tag, &digest) {
             let path = format!("{below}/{name}");
-            if self.root.size(&path)?.is_none() {
+            if self.root.entry(&path)? == Entry::Missing {
                 let packed = match &mut packed {
                     Some(packed) => packed,
                     None => packed.insert(staged.pack(&directory)?),
                 };
                 if directory.link(&mut packed.file, &name)? {
-                    self.lock_unsynced().insert(below, directory);
+                    self.count_on(&path);
                     return Ok(Landed { path, stored_size: packed.stored_size, written: true, taken });
                 }
             }
             // What cannot be read is other content: it is left alone like any other.
-            if self.identify::<E>(&path).unwrap_or(None).is_some_and(|(found, _)| found == digest) {
-                let stored_size = self.root.size(&path)?.unwrap_or_default();
+            if let Entry::File(stored_size) = self.root.entry(&path)?
+                && self.identify(&path).unwrap_or(None).is_some_and(|(found, _)| found == digest)
+            {
+                self.count_on(&path);
                 return Ok(Landed { path, stored_size, written: false, taken });
             }
             taken.push(path);
@@ -215,14 +223,32 @@ impl Zone {
         Err(LandingError::Crowded(below))
     }
 
-    /// Make the names of all files committed so far durable.
-    pub fn sync(&self) -> Result<(), DiskError> {
-        let unsynced = std::mem::take(&mut *self.lock_unsynced());
-        unsynced.values().try_for_each(|directory| directory.sync())
+    /// Have the next [`Zone::sync`] make a file's name durable, and the directories above it: whoever made them may
+    /// have been killed before syncing.
+    pub fn count_on(&self, path: &str) {
+        let mut unsynced = self.unsynced();
+        let mut above = path;
+        while let Some((directory, _)) = above.rsplit_once('/') {
+            unsynced.directories.insert(directory.to_owned());
+            above = directory;
+        }
+        unsynced.directories.insert(String::new());
     }
 
-    fn lock_unsynced(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Directory>>> {
-        // The map is whole after every statement, so a panic elsewhere does not spoil it.
+    /// Make the names that were counted on durable. After an error every later call fails too.
+    pub fn sync(&self) -> Result<(), LandingError> {
+        let mut unsynced = self.unsynced();
+        if unsynced.failed {
+            return Err(LandingError::Io("sync", io::Error::other("an earlier sync failed")));
+        }
+        let synced = unsynced.directories.iter().try_for_each(|directory| self.root.sync(directory));
+        unsynced.failed = synced.is_err();
+        unsynced.directories.clear();
+        Ok(synced?)
+    }
+
+    fn unsynced(&self) -> std::sync::MutexGuard<'_, Unsynced> {
+        // It is whole after every statement, so a panic elsewhere does not spoil it.
         self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

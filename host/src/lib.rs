@@ -20,5 +20,6 @@ mod landing;
 mod report;
 mod run;
 mod state;
+mod text;
 
 pub use cli::main;

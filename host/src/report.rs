@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::domain::{Outcome, Receipt};
 use crate::error::Kind;
 use crate::state::{Counters, RunRow};
+use crate::text;
 
 /// Most new files that the text lists.
 const MAX_LISTED: usize = 20;
@@ -75,14 +76,15 @@ impl Report {
     pub fn text(&self) -> String {
         let Counters { files_written, files_skipped, bytes_written } = self.counters;
         let what = match (files_written, files_skipped) {
-            (0, 0) => "nothing to land".to_owned(),
-            (0, skipped) => format!("nothing new, {skipped} unchanged"),
+            (0, 0) if self.failure.is_some() => String::new(),
+            (0, 0) => ", nothing to land".to_owned(),
+            (0, skipped) => format!(", nothing new, {skipped} unchanged"),
             (written, skipped) => {
-                format!("{written} new ({}), {skipped} unchanged", ByteSize(bytes_written).display().si())
+                format!(", {written} new ({}), {skipped} unchanged", ByteSize(bytes_written).display().si())
             }
         };
         let took = Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
-        let mut text = format!("{} run {}: {}, {what}, in {took:?}\n", self.extractor, self.run_id, self.status());
+        let mut text = format!("{} run {}: {}{what}, in {took:?}\n", self.extractor, self.run_id, self.status());
         let new: Vec<&Receipt> = self.files.iter().filter(|file| file.outcome == Outcome::Written).collect();
         for file in new.iter().take(MAX_LISTED) {
             let _ = writeln!(text, "  {}  {}", file.path, ByteSize(file.stored_size).display().si());
@@ -105,13 +107,13 @@ pub fn runs_text(rows: &[RunRow]) -> String {
     for row in rows {
         table.push([
             row.run_id.to_string(),
-            safe(&row.extractor),
-            safe(&row.started_at),
-            safe(&row.status),
+            text::line(&row.extractor),
+            text::line(&row.started_at),
+            text::line(&row.status),
             number(row.files_written),
             number(row.files_skipped),
             number(row.bytes_written),
-            row.cursor_value.as_deref().map(safe).unwrap_or_default(),
+            row.cursor_value.as_deref().map(text::line).unwrap_or_default(),
         ]);
     }
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
@@ -125,7 +127,7 @@ pub fn runs_text(rows: &[RunRow]) -> String {
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         let message = at.checked_sub(1).and_then(|at| rows[at].error_message.as_deref());
         if let Some(message) = message {
-            let _ = writeln!(text, "{:1$}  {2}", "", widths[0], safe(message));
+            let _ = writeln!(text, "{:1$}  {2}", "", widths[0], text::line(message));
         }
     }
     text
@@ -134,16 +136,6 @@ pub fn runs_text(rows: &[RunRow]) -> String {
 /// Rows of the state as a JSON array, on one line.
 pub fn runs_json(rows: &[RunRow]) -> String {
     json!(rows).to_string()
-}
-
-/// Text out of the database, which others may have written, as it may be shown.
-fn safe(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| match character.is_control() {
-            true => character.escape_default().collect::<Vec<_>>(),
-            false => vec![character],
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -7,12 +7,14 @@ mod ledger;
 mod session;
 mod storing;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::{Moment, Stopwatch};
-use crate::component::{Linked, Services, Stop};
+use crate::component::{Limits, Linked, Services, Stop};
 use crate::config::Plan;
 use crate::console::Console;
 use crate::domain::{Grant, Level};
@@ -20,15 +22,13 @@ use crate::error::{Error, Kind};
 use crate::fetch::Fetcher;
 use crate::landing::Zone;
 use crate::report::{Failure, Report};
-use crate::state::{CursorKey, State};
+use crate::state::{self, CursorKey, State, StateError};
 use ledger::Ledger;
 use session::Session;
-use storing::Store;
+use storing::{Notes, Store};
 
-/// Most threads that hash, compress and sync at once.
-const MAX_STORING: usize = 32;
 /// Most missing grants that are named.
-const MAX_NAMED: usize = 5;
+const MAX_NAMED: usize = 10;
 
 /// How the extractor's part of a run ended.
 enum Ended {
@@ -48,30 +48,55 @@ pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>) -> Result<Rep
         let message = format!("another run of {} holds its lock in {}", plan.name, plan.landing.display());
         return Err(Error::new(Kind::Locked, message).hint("wait for it to end; `host runs` shows when it started"));
     };
-    let database = zone.database();
-    let unusable = |error: &dyn std::fmt::Display| {
-        failed(error).hint(format!("the database is {}; nothing was changed", database.display()))
-    };
-    let mut state = State::open(&database).map_err(|error| unusable(&error))?;
-    let (run_id, dead) = state.begin(&plan.name, &started.iso8601()).map_err(|error| unusable(&error))?;
-    if dead > 0 {
-        console.log(Level::Warn, "the run before this one ended without a word; it is marked as failed");
-    }
-
-    let ledger = Ledger::new(state, run_id, CursorKey::new(&plan.name, plan.backfill));
-    let store = Arc::new(Store::new(zone, plan.content, Arc::clone(console), ledger));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(MAX_STORING)
         .build()
         .map_err(|error| failed(&format!("cannot start: {error}")))?;
+    // From before the row is there, so that no signal leaves one that runs for ever.
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?
+    };
+    let database = zone.database();
+    let unusable = |error: StateError| failed(&error).hint(database_hint(&error, &database));
+    let mut state = State::open(&database).map_err(unusable)?;
+    let (run_id, dead) = state.begin(&plan.name, &started.iso8601()).map_err(unusable)?;
+    if dead > 0 {
+        let message =
+            "the run before this one was killed, or the machine stopped, before it ended; it is marked as failed";
+        console.log(Level::Warn, message);
+    }
+
+    let ledger = Ledger::new(state, &plan.name, run_id, CursorKey::new(&plan.name, plan.backfill));
+    let notes = Notes { cursor: ledger.earlier_cursor().map_err(unusable)?, ..Notes::default() };
+    let store = Arc::new(Store::new(zone, plan.content, Arc::clone(console), ledger, notes));
     let limits = plan.component.clone();
+    let asked = plan.asked.clone();
     let session = session(plan, started, console, &store);
     let extractor = session.name.clone();
-    let ended = runtime.block_on(drive(linked, session, &limits));
+    let (ended, quiet) = runtime.block_on(async {
+        let ended = drive(linked, session, &limits, signals).await;
+        let success = matches!(ended, Ended::Stopped(Ok(())));
+        if !success {
+            state::hurry();
+        }
+        let quiet = store.settle_down(success).await;
+        (ended, quiet)
+    });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
-    Ok(finish(&store, extractor, ended, stopwatch))
+    Ok(finish(&store, extractor, &asked, ended, quiet, stopwatch))
+}
+
+/// What to do about a database that cannot be used.
+fn database_hint(error: &StateError, database: &Path) -> String {
+    let shown = database.display();
+    match error {
+        StateError::Corrupt(_) => format!("move {shown} away: the next run starts another from what has landed"),
+        StateError::Busy => format!("see who holds {shown} open, for example with `fuser`"),
+        StateError::Newer(_) => format!("run the host that made {shown}, or a later one"),
+        StateError::Foreign(_) | StateError::Sqlite(_) => format!("the database is {shown}"),
+    }
 }
 
 fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Store>) -> Arc<Session> {
@@ -106,11 +131,7 @@ impl Signals {
     }
 }
 
-async fn drive(linked: Linked, session: Arc<Session>, limits: &crate::component::Limits) -> Ended {
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return Ended::Stopped(Err(Stop::Host(format!("cannot listen for signals: {error}")))),
-    };
+async fn drive(linked: Linked, session: Arc<Session>, limits: &Limits, mut signals: Signals) -> Ended {
     let services: Arc<dyn Services> = session;
     tokio::select! {
         biased;
@@ -120,17 +141,24 @@ async fn drive(linked: Linked, session: Arc<Session>, limits: &crate::component:
     }
 }
 
-/// Make the files durable, then write the verdict.
-fn finish(store: &Store, extractor: String, ended: Ended, stopwatch: Stopwatch) -> Report {
+/// Make the files durable, then write the verdict. `quiet` says that nothing of the run is still going on.
+fn finish(
+    store: &Store,
+    extractor: String,
+    asked: &BTreeSet<Grant>,
+    ended: Ended,
+    quiet: bool,
+    stopwatch: Stopwatch,
+) -> Report {
     let mut ledger = store.ledger();
-    let broken = ledger.broken.take();
-    let mut failure = verdict(ended, broken, ledger.missing.iter(), &extractor);
+    let mut notes = std::mem::take(&mut *store.notes());
     if let Err(error) = store.zone.sync() {
-        ledger.discard();
-        failure.get_or_insert_with(|| Failure::new(Kind::Failed, error.to_string()));
+        ledger.sync_failed();
+        notes.broken.get_or_insert_with(|| error.to_string());
     }
+    let mut failure = verdict(ended, notes.broken, &notes.missing, asked, &extractor);
     let message = failure.as_ref().map(|failure| failure.message.clone());
-    if let Err(error) = ledger.finish(message.as_deref()) {
+    if let Err(error) = ledger.finish(message.as_deref(), !quiet) {
         let message = format!("the run's end could not be recorded: {error}");
         failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));
     }
@@ -138,17 +166,18 @@ fn finish(store: &Store, extractor: String, ended: Ended, stopwatch: Stopwatch) 
         run_id: ledger.run_id,
         extractor,
         counters: ledger.counters,
-        cursor: ledger.own_cursor().map(str::to_owned),
+        cursor: notes.cursor.filter(|_| notes.cursor_is_new),
         failure,
         files: std::mem::take(&mut ledger.receipts),
         elapsed: stopwatch.elapsed(),
     }
 }
 
-fn verdict<'a>(
+fn verdict(
     ended: Ended,
     broken: Option<String>,
-    missing: impl Iterator<Item = &'a Grant>,
+    missing: &BTreeSet<Grant>,
+    asked: &BTreeSet<Grant>,
     extractor: &str,
 ) -> Option<Failure> {
     let stopped = match ended {
@@ -167,15 +196,17 @@ fn verdict<'a>(
         }
         (None, Err(stop)) => stop.to_string(),
     };
-    let missing: Vec<&Grant> = missing.take(MAX_NAMED).collect();
-    match grant_hint(&missing, extractor) {
-        Some(hint) => Some(Failure { kind: Kind::NotGranted, message, hint: Some(hint) }),
-        None => Some(Failure::new(kind, message)),
-    }
+    // Where one grant is missing, those that the manifest asks for are named as well: one round instead of several.
+    let more = if missing.is_empty() { &BTreeSet::new() } else { asked };
+    let missing: BTreeSet<&Grant> = missing.iter().chain(more).take(MAX_NAMED).collect();
+    let hint = grant_hint(&missing, extractor);
+    // A limit or a trap is what it is, whatever was refused before.
+    let kind = if kind == Kind::Failed && hint.is_some() { Kind::NotGranted } else { kind };
+    Some(Failure { kind, message, hint })
 }
 
 /// What the operator would say to grant what is missing.
-fn grant_hint(missing: &[&Grant], extractor: &str) -> Option<String> {
+fn grant_hint(missing: &BTreeSet<&Grant>, extractor: &str) -> Option<String> {
     let (mut flags, mut origins, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     for grant in missing {
         match grant {

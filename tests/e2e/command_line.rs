@@ -90,7 +90,7 @@ fn the_text_is_read_at_a_glance() {
 #[test]
 fn runs_are_listed_newest_first() {
     let (environment, origin) = (environment(), Origin::start());
-    environment.host(["runs"]).exits(2).says("there is no state database");
+    environment.host(["runs"]).exits(2).says("there are no runs in");
     origin.route("/courts.csv", Reply::new("a,b\n"));
     let arguments = mirror(&origin, "/courts.csv");
     environment.run("mirror", &with(&arguments, &[])).exits(0);

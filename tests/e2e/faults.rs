@@ -29,6 +29,23 @@ fn broken_answers_land_nothing() {
             raw("200 OK\r\nContent-Length: 3\r\nContent-Length: 3", b"a,b"),
             "more than one Content-Length",
         ),
+        ("a list of lengths", raw("200 OK\r\nContent-Length: 3, 3", b"a,b"), "Content-Length"),
+        (
+            "another coding",
+            raw("200 OK\r\nTransfer-Encoding: identity", b"a,b\n1,2\ntrunc"),
+            "transfer encoding other than",
+        ),
+        ("gzip as a coding", raw("200 OK\r\nTransfer-Encoding: gzip", &whole), "transfer encoding other than"),
+        (
+            "chunked, then not",
+            raw("200 OK\r\nTransfer-Encoding: chunked, identity", b"3\r\na,b\r\n0\r\n\r\n"),
+            "transfer encoding other than",
+        ),
+        (
+            "gzip, then chunked",
+            raw("200 OK\r\nTransfer-Encoding: gzip, chunked", b"3\r\na,b\r\n0\r\n\r\n"),
+            "transfer encoding other than",
+        ),
         ("a length that is none", raw("200 OK\r\nContent-Length: many", b"a,b"), "broke HTTP"),
         ("no HTTP", Reply::raw("SSH-2.0-OpenSSH_9.2\r\n"), "broke HTTP"),
         (
@@ -42,14 +59,10 @@ fn broken_answers_land_nothing() {
             Reply::new(CSV).header("Content-Encoding", "br"),
             "`br` was not asked for",
         ),
-        (
-            "truncated transport gzip",
-            Reply::new(&whole[..whole.len() - 3]).header("Content-Encoding", "gzip"),
-            "gzip data is truncated",
-        ),
+        ("truncated transport gzip", Reply::new(&whole[..whole.len() - 3]).gzip_encoded(), "gzip data is truncated"),
         (
             "junk after transport gzip",
-            Reply::new([&whole[..], b"junk"].concat()).header("Content-Encoding", "gzip"),
+            Reply::new([&whole[..], b"junk"].concat()).gzip_encoded(),
             "followed by something else",
         ),
         ("a truncated gzip file", Reply::new(&whole[..whole.len() - 3]), "gzip data is truncated"),
@@ -108,10 +121,14 @@ fn a_body_past_its_limit_is_stopped() {
 #[test]
 fn a_gzip_bomb_is_stopped_by_its_ratio() {
     let (environment, origin) = (environment(), Origin::start());
-    origin.route("/bomb.csv.gz", Reply::new(gzip(&vec![0; 64 << 20])));
-    let arguments = mirror(&origin, "/bomb.csv.gz");
-    environment.run("mirror", &with(&arguments, &[])).exits(1).says("250 times its size");
-    assert_eq!(environment.everything(), [""; 0]);
+    let bomb = gzip(&vec![0; 64 << 20]);
+    origin.route("/file", Reply::new(bomb.clone()));
+    origin.route("/encoded", Reply::new(bomb).gzip_encoded());
+    for path in ["/file", "/encoded"] {
+        let arguments = mirror(&origin, path);
+        environment.run("mirror", &with(&arguments, &[])).exits(1).says("250 times its size");
+        assert_eq!(environment.everything(), [""; 0], "{path}");
+    }
 }
 
 #[test]
@@ -123,4 +140,30 @@ fn a_silent_server_is_given_up() {
     let ran = environment.run("mirror", &with(&arguments, &["--idle-timeout", "300ms", "--retries", "0"]));
     ran.exits(1).says("within 300ms");
     hold.open();
+}
+
+#[test]
+fn a_body_that_broke_off_is_asked_for_again() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.script("/courts.csv", [Reply::new(CSV).cut_after(5), Reply::new(CSV)]);
+    let arguments = mirror(&origin, "/courts.csv");
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_written"], 1);
+    assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()]);
+    assert_eq!(origin.asked().len(), 2);
+}
+
+#[test]
+fn an_empty_body_is_content_too() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/empty.csv", Reply::new("").gzip_encoded());
+    let arguments = mirror(&origin, "/empty.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [b""]);
+}
+
+#[test]
+fn content_that_the_extractor_gave_up_does_not_land() {
+    let environment = environment();
+    environment.run("probe", &["--param", "do=half"]).exits(1).says("gave up");
+    assert_eq!(environment.everything(), [""; 0]);
 }

@@ -305,3 +305,45 @@ fn symbolic_links_in_the_landing_directory_lead_nowhere() {
     environment.run("mirror", &with(&arguments, &[])).exits(1).says("cannot open the directory mirror");
     assert_eq!(fs::read_dir(&outside).expect("a directory").count(), 0);
 }
+
+#[test]
+fn a_redirect_that_leads_elsewhere_is_another_content_whatever_its_tag() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.script("/latest", [Reply::redirect(302, "/monday"), Reply::redirect(302, "/tuesday")]);
+    origin.route("/monday", Reply::new("monday\n").etag("\"same\""));
+    origin.route("/tuesday", Reply::new("tuesday\n").etag("\"same\""));
+    let arguments = mirror(&origin, "/latest");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_written"], 1);
+    assert!(environment.landed().values().any(|content| content == b"tuesday\n"));
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_skipped"], 1);
+}
+
+#[test]
+fn a_date_of_the_same_second_is_no_validator() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.script(
+        "/courts.csv",
+        ["one\n", "two\n"].map(|content| Reply::new(content).last_modified(harness::origin::DATE)),
+    );
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_written"], 1);
+    assert_eq!(origin.asked()[1].header("if-modified-since"), None);
+}
+
+#[test]
+fn many_streams_at_once_do_not_wait_for_each_other() {
+    let environment = environment();
+    let ran = environment.run("probe", &["--param", "do=many", "--param", "count=60"]).exits(0).json();
+    assert_eq!(ran["files_written"], 60);
+}
+
+#[test]
+fn a_landing_that_the_extractor_cancels_is_whole_or_not_there() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/large.csv", Reply::lines(100_000));
+    let arguments = mirror(&origin, "/large.csv");
+    let ran = environment.run("probe", &with(&arguments, &["--param", "do=cancel"])).exits(0).json();
+    assert_eq!(ran["files_written"], environment.landed().len());
+}

@@ -71,3 +71,34 @@ fn the_log_cannot_speak_to_the_terminal() {
     let ran = environment.run("probe", &["--param", "do=fail", "--param", "text=\u{1b}[2Jbad"]).exits(1);
     assert!(!ran.stderr.contains('\u{1b}') && ran.stderr.contains("bad"), "{:?}", ran.stderr);
 }
+
+#[test]
+fn what_the_extractor_parks_in_the_host_counts_as_its_memory() {
+    for act in ["hoard-fields", "hoard-bodies"] {
+        stopped(act, &["--param", "url=http://127.0.0.1:9/"], "more than its limit of 256.0 MiB of memory");
+    }
+}
+
+#[test]
+fn waiting_is_not_computing() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/tick", Reply::new("tick"));
+    let arguments = mirror(&origin, "/tick");
+    // Each wait crosses a tick of the engine's clock; three hundred ticks are three seconds.
+    let more = ["--param", "do=waits", "--param", "count=300", "--max-cpu", "2s"];
+    environment.run("probe", &with(&arguments, &more)).exits(0);
+    assert_eq!(origin.asked().len(), 300);
+}
+
+#[test]
+fn refusals_without_end_are_only_counted_as_one() {
+    let environment = environment();
+    environment.run("probe", &["--param", "do=denied", "--param", "count=5000"]).exits(0);
+}
+
+#[test]
+fn a_limit_is_a_limit_even_where_a_grant_is_missing() {
+    let environment = environment();
+    let arguments = ["--param", "do=spin", "--timeout", "300ms", "--param", "url=http://127.0.0.1:9/"];
+    environment.run("probe", &arguments).exits(3);
+}

@@ -1,1 +1,64 @@
 //! What other languages make and read: a Python component, and Python's and DuckDB's readers.
+
+use std::path::Path;
+
+use harness::{Origin, Reply, python};
+
+use crate::{environment, mirror, with};
+
+const CSV: &str = "city,courts\nMalaga,41\nMadrid,112\n";
+
+fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+#[test]
+fn a_python_component_lands_in_an_empty_world() {
+    let Some(programs) = python::programs() else { return };
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).etag("\"one\""));
+    let component = environment.path().join("snake.wasm");
+    python::component(
+        &programs,
+        &repository().join("tests/python"),
+        &[&repository().join("wit")],
+        "extractor",
+        &component,
+    );
+    let arguments = mirror(&origin, "/courts.csv");
+    let run = |more: &[&str]| {
+        let mut command = environment.command(["run"]);
+        command.arg(&component).arg("--json").args(with(&arguments, more));
+        harness::Ran::new(command.output().expect("the program"))
+    };
+    let first = run(&["-v"]).exits(0);
+    // Standard output ends in the log, and shows that nothing of this machine is in there.
+    let first = first.says("environment {} arguments []").says("no files: ").json();
+    assert_eq!((&first["extractor"], &first["files_written"]), (&"snake".into(), &2.into()));
+    assert!(environment.landed().values().any(|content| content == CSV.as_bytes()));
+    assert_eq!(run(&[]).exits(0).json()["files_skipped"], 2);
+
+    // Without its parameter it fails in its own words.
+    let mut command = environment.command(["run"]);
+    command.arg(&component);
+    harness::Ran::new(command.output().expect("the program")).exits(1).says("error: set the parameter `url`");
+}
+
+#[test]
+fn readers_take_the_landed_files_by_glob() {
+    let Some(programs) = python::programs() else { return };
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/tagged.csv", Reply::new(CSV).etag("\"one\""));
+    origin.route("/plain.csv", Reply::new("city,courts\nLisboa,29\n"));
+    origin.route("/packed.csv.gz", Reply::new(harness::gzip(b"city,courts\nPorto,17\n")));
+    let urls = ["/tagged.csv", "/plain.csv", "/packed.csv.gz"].map(|path| origin.url(path)).join(" ");
+    let url = format!("url={urls}");
+    environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &url]).exits(0);
+    let glob = environment.landing().join("mirror/**/*.csv.gz").display().to_string();
+    let total = "import sys, glob, gzip, csv; print(sum(int(row['courts']) for path in glob.glob(sys.argv[1], recursive=True) \
+                 for row in csv.DictReader(gzip.open(path, 'rt'))))";
+    assert_eq!(python::script(&programs, total, &[&glob]).trim(), "199");
+    let total =
+        "import sys, duckdb; print(duckdb.execute('SELECT sum(courts) FROM read_csv(?)', [sys.argv[1]]).fetchone()[0])";
+    assert_eq!(python::script(&programs, total, &[&glob]).trim(), "199");
+}

@@ -71,9 +71,22 @@ fn a_killed_run_is_found_failed_by_the_next_one() {
     assert_eq!(run.environment.query("SELECT status FROM extraction_runs"), ["running"]);
     assert_eq!(run.environment.everything(), [""; 0]);
     run.hold.open();
-    run.environment.run("mirror", &with(&run.arguments, &[])).exits(0).says("ended without a word");
+    run.environment.run("mirror", &with(&run.arguments, &[])).exits(0).says("was killed, or the machine stopped");
     assert_eq!(run.environment.query("SELECT status FROM extraction_runs ORDER BY run_id"), ["failed", "success"]);
     let dead =
         run.environment.query("SELECT finished_at IS NOT NULL AND error_message LIKE '%killed%' FROM extraction_runs");
     assert_eq!(dead[0], "1");
+}
+
+#[test]
+fn a_signal_is_heard_while_another_process_holds_the_database() {
+    let run = waiting();
+    let state = run.environment.state();
+    state.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
+    // The body arrives, and storing it has to wait for the database.
+    run.hold.open();
+    signal("TERM", run.child.id());
+    Ran::new(run.child.wait_with_output().expect("the program")).exits(143);
+    state.execute_batch("COMMIT").expect("the lock's end");
+    run.environment.run("mirror", &with(&run.arguments, &[])).exits(0);
 }

@@ -177,7 +177,10 @@ fn a_damaged_or_newer_database_is_refused_and_kept() {
     assert_eq!(fs::read(&database).expect("a file"), damaged);
 
     fs::remove_file(&database).expect("a file");
-    Connection::open(&database).expect("a database").pragma_update(None, "user_version", 99).expect("a version");
+    Connection::open(&database)
+        .expect("a database")
+        .execute_batch("CREATE TABLE host_schema (version); INSERT INTO host_schema VALUES (99)")
+        .expect("a version");
     environment.run("mirror", &with(&arguments, &[])).exits(1).says("which a newer host made");
 
     fs::remove_file(&database).expect("a file");
@@ -208,4 +211,37 @@ fn a_cursor_is_kept_once_its_files_are_even_if_the_run_fails() {
     assert!(!first.stderr.contains("two"), "{}", first.stderr);
     cursor("w2", &window).says("w1");
     cursor("three", &[]).says("two");
+}
+
+#[test]
+fn rows_that_others_wrote_oddly_are_listed_all_the_same() {
+    let environment = environment();
+    environment.run("probe", &["--param", "do=cursor", "--param", "cursor=one"]).exits(0);
+    environment
+        .state()
+        .execute_batch(
+            "INSERT INTO extraction_runs (extractor, started_at, status, files_written, bytes_written, cursor_value)
+             VALUES ('odd', '2024-01-01', 'success', 'many', 1.5, 7)",
+        )
+        .expect("a row");
+    let rows = environment.host(["runs", "--json"]).exits(0).json();
+    assert_eq!((&rows[0]["extractor"], &rows[0]["cursor_value"]), (&"odd".into(), &"7".into()));
+}
+
+#[test]
+fn a_zone_of_many_files_is_listed_once() {
+    let (environment, origin) = (environment(), Origin::start());
+    for number in 0..2000 {
+        environment.write(&format!("landing/mirror/2024/2024-01-01_{number:08x}.csv.gz"), "");
+    }
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    let listed = || environment.query("SELECT group_concat(run_id) FROM indexed_sources");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(listed(), ["1"]);
+    assert_eq!(environment.query("SELECT count(*) FROM landed_files WHERE sha256 IS NULL"), ["2000"]);
+    // A run that fails by itself leaves nothing unrecorded, so that nothing is listed again.
+    environment.run("probe", &["--name", "mirror", "--param", "do=fail", "--param", "text=x"]).exits(1);
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(listed(), ["1"]);
 }

@@ -6,6 +6,7 @@
 
 pub mod environment;
 pub mod origin;
+pub mod python;
 pub mod samples;
 
 pub use environment::{Environment, Ran, guest};

@@ -14,6 +14,8 @@ use flate2::write::GzEncoder;
 
 /// How long a connection may stay silent before its thread gives up, so that no test leaves threads behind for ever.
 const SILENCE: Duration = Duration::from_secs(60);
+/// When every answer says that it was made.
+pub const DATE: &str = "Sun, 15 Jun 2025 08:00:00 GMT";
 /// Bytes written at a time of a generated body.
 const CHUNK: usize = 64 * 1024;
 
@@ -175,6 +177,11 @@ impl Reply {
         self.header("Content-Encoding", "gzip")
     }
 
+    /// With the content gzipped in transport as it is.
+    pub fn gzip_encoded(self) -> Self {
+        self.header("Content-Encoding", "gzip")
+    }
+
     /// With the connection closed after so many bytes of the body.
     pub fn cut_after(mut self, bytes: usize) -> Self {
         self.cut = Some(bytes);
@@ -206,7 +213,7 @@ impl Reply {
         }
         let status = if self.is_unchanged(asked) { 304 } else { self.status };
         let bodiless = asked.method == "HEAD" || matches!(status, 204 | 304);
-        let mut head = format!("HTTP/1.1 {status} Told\r\n");
+        let mut head = format!("HTTP/1.1 {status} Told\r\nDate: {DATE}\r\n");
         let validators = [("ETag", &self.etag), ("Last-Modified", &self.last_modified)];
         let validators = validators.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
         for (name, value) in self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(validators)

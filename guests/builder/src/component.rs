@@ -48,21 +48,22 @@ fn check(component: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Write the component whole or not at all, and only where the file holds something else. Says whether it wrote.
-pub(crate) fn write(path: &Path, component: &[u8]) -> Result<bool> {
+/// Write the component whole or not at all, and only where the file holds something else.
+pub(crate) fn write(path: &Path, component: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|present| present == component) {
-        return Ok(false);
+        return Ok(());
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let whole = path.with_file_name(format!(".{}.{name}", std::process::id()));
     fs::write(&whole, component)
         .and_then(|()| fs::rename(&whole, path))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(true)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
@@ -78,11 +79,14 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("builder-{}", std::process::id()));
         fs::create_dir_all(&directory)?;
         let path = directory.join("guest.wasm");
-        let wrote = [write(&path, b"one")?, write(&path, b"one")?, write(&path, b"two")?];
+        // A file that is written is a new one.
+        let written = |content: &[u8]| write(&path, content).and_then(|()| Ok(fs::metadata(&path)?.ino()));
+        let inodes = [written(b"one")?, written(b"one")?, written(b"two")?];
         let names = fs::read_dir(&directory)?.count();
         let content = fs::read(&path)?;
         fs::remove_dir_all(&directory)?;
-        assert_eq!((wrote, names, content.as_slice()), ([true, false, true], 1, b"two".as_slice()));
+        assert_eq!((names, content.as_slice()), (1, b"two".as_slice()));
+        assert!(inodes[0] == inodes[1] && inodes[1] != inodes[2], "{inodes:?}");
         Ok(())
     }
 }

@@ -15,6 +15,9 @@ struct Mirror;
 
 impl Extractor for Mirror {
     async fn extract() -> Result<(), Error> {
+        if run::backfill().is_some() {
+            return Err(Error::new("mirror lands what is there now, and knows no days: leave `--backfill` out"));
+        }
         let urls = distinct(params::words("url"));
         if urls.is_empty() {
             return Err(Error::new("there is no URL to land: give one or several by `--param url=\"URL URL …\"`"));

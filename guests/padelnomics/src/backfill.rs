@@ -24,7 +24,7 @@ pub(crate) async fn walk(window: Window) -> Result<(), Error> {
         let month = Month::of(*date);
         let receipt = overpass::land(&endpoint, Some(*date)).await.context(month)?;
         run::checkpoint(month.to_string()).await;
-        landing::info!("{month}: {} ({} bytes)", receipt.path, receipt.size);
+        landing::debug!("{month}: {} ({} bytes)", receipt.path, receipt.size);
     }
     run::progress(total, Some(total));
     Ok(())

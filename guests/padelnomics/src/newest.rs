@@ -33,7 +33,7 @@ pub(crate) async fn land() -> Result<(), Error> {
         done.set(done.get() + 1);
         run::progress(done.get(), Some(total));
         if let Ok(receipt) = &result {
-            landing::info!("{feed}: {}", outcome(receipt));
+            landing::debug!("{feed}: {}", outcome(receipt));
         }
         result.context(feed)
     });

@@ -85,7 +85,8 @@ async fn refusal(response: Response) -> Error {
         Ok(page) => text_of(&page),
         Err(error) => error.to_string(),
     };
-    Error::new(format_args!("Overpass answered with status {status} and no data: {said}"))
+    let quoted = if said.is_empty() { String::new() } else { format!(": {said}") };
+    Error::new(format_args!("Overpass answered with status {status} and no data{quoted}"))
 }
 
 /// What a person would read of the page: from its first `Error` on, without markup.

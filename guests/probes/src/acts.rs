@@ -1,10 +1,14 @@
 //! Probes that use one function of the contract each, in the plainest way.
 
-use futures_util::future::join;
-use landing::{Context, Date, Error, Receipt, Request, Response, Slot, Source, StreamWriter, params, run, zone};
+use futures_util::future::{join, join_all};
+use landing::{Content, Context, Date, Error, Receipt, Request, Response, Slot, Source, params, run};
 
 /// How much `made` hands over at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
+/// How many lines `many` writes to each content.
+const LINES: usize = 50;
+/// What `count` is where the manifest gives no default.
+const COUNT: usize = 40;
 
 /// Fetches `url`, takes the whole body and lands it by `land-bytes`. The host must name it by its hash.
 pub(crate) async fn fetch() -> Result<(), Error> {
@@ -17,10 +21,8 @@ pub(crate) async fn fetch() -> Result<(), Error> {
 /// Fetches `url` and passes its body on to `land-stream`. The host must land nothing where the body breaks off, and
 /// should move the bytes past the guest.
 pub(crate) async fn stream() -> Result<(), Error> {
-    let (body, whole) = Response::body(answer().await?);
-    let receipt = Source::own()?.land_stream(body, wanted_slot()?).await;
-    whole.await.context("the body")?;
-    log(&receipt?);
+    let (body, whole) = answer().await?.into_body();
+    log(&Source::own()?.land_stream(body, whole, wanted_slot()?).await?);
     Ok(())
 }
 
@@ -41,10 +43,55 @@ pub(crate) async fn mirror() -> Result<(), Error> {
 /// Lands `size` bytes that it makes as it goes. The host must keep its memory constant whatever the size.
 pub(crate) async fn made() -> Result<(), Error> {
     let size = params::parsed("size")?.unwrap_or(CHUNK);
-    let source = Source::own()?;
-    let (writer, reader) = zone::stream();
-    let (receipt, ()) = join(source.land_stream(reader, wanted_slot()?), make(writer, size)).await;
-    log(&receipt?);
+    log(&Source::own()?.land_made(wanted_slot()?, async |content| make(content, size).await).await?);
+    Ok(())
+}
+
+/// Lands `count` contents at once and writes a line to each in turn. The host must take them all without waiting for
+/// the end of any, and land each with its own lines.
+pub(crate) async fn many() -> Result<(), Error> {
+    let (source, slot) = (Source::own()?, wanted_slot()?);
+    let (mut contents, mut landings) = (Vec::new(), Vec::new());
+    for _ in 0..count()? {
+        let (content, stream, whole) = Content::new();
+        contents.push(content);
+        landings.push(source.land_stream(stream, whole, slot.clone()));
+    }
+    let making = async move {
+        for line in 0..LINES {
+            for (number, content) in contents.iter_mut().enumerate() {
+                // A landing that failed says so itself; the others go on.
+                let _ = content.write(format!("{number},{line}\n")).await;
+            }
+        }
+        for content in contents {
+            content.finish().await;
+        }
+    };
+    let (landed, ()) = join(join_all(landings), making).await;
+    landing::all(landed.into_iter().map(|landed| landed.map_err(Error::from)))?.iter().for_each(log);
+    Ok(())
+}
+
+/// Fetches `url` `count` times, one after the other, each with its body. The host must not count the waiting as
+/// computing, nor keep anything of what is done.
+pub(crate) async fn waits() -> Result<(), Error> {
+    let url = params::required("url")?;
+    let mut size = 0;
+    for _ in 0..count()? {
+        size += Request::get(&url).send().await?.into_bytes().await?.len();
+    }
+    landing::info!("{size} bytes");
+    Ok(())
+}
+
+/// Mirrors `url` twice at once. The host must end both well, and land the content once.
+pub(crate) async fn twice() -> Result<(), Error> {
+    let (source, slot, url) = (Source::own()?, wanted_slot()?, params::required("url")?);
+    let mirror = || source.mirror(Request::get(&url), slot.clone());
+    let (one, other) = join(mirror(), mirror()).await;
+    log(&one?);
+    log(&other?);
     Ok(())
 }
 
@@ -112,17 +159,21 @@ fn unchecked_date(text: &str) -> Option<Date> {
     parts.next().is_none().then_some(date)
 }
 
-/// Writes lines of digits, until the size is reached or nobody reads any more.
-async fn make(mut writer: StreamWriter<u8>, size: usize) {
+/// Writes lines of digits, until the size is reached.
+async fn make(content: &mut Content, size: usize) -> Result<(), Error> {
     let line = b"0123456789,abcdefghijklmnopqrstuvwxyz\n";
     let mut left = size;
     while left > 0 {
         let chunk: Vec<u8> = line.iter().copied().cycle().take(left.min(CHUNK)).collect();
         left -= chunk.len();
-        if !writer.write_all(chunk).await.is_empty() {
-            return;
-        }
+        content.write(chunk).await?;
     }
+    Ok(())
+}
+
+/// The parameter `count`.
+pub(crate) fn count() -> Result<usize, Error> {
+    Ok(params::parsed("count")?.unwrap_or(COUNT))
 }
 
 fn log(receipt: &Receipt) {

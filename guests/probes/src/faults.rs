@@ -2,7 +2,11 @@
 
 use std::hint::black_box;
 
-use landing::{Error, Request, Slot, Source, params, run};
+use futures_util::FutureExt;
+use futures_util::future::join;
+use landing::{Content, Error, Request, Slot, Source, params, run};
+
+use crate::acts;
 
 /// Loops for ever. The host must stop it within a second of its deadline, and say that the time was up.
 pub(crate) fn spin() -> Result<(), Error> {
@@ -76,4 +80,51 @@ pub(crate) async fn sleep() -> Result<(), Error> {
     let body = response.into_bytes().await?;
     landing::info!("the body has {} bytes", body.len());
     Ok(())
+}
+
+/// Writes `content`, then gives up, while the landing still waits. The host must land nothing and say who gave up.
+pub(crate) async fn half() -> Result<(), Error> {
+    let source = Source::own()?;
+    let (mut content, stream, whole) = Content::new();
+    let writing = async move { content.write(run::param("content").unwrap_or_default()).await };
+    let (landed, written) = join(source.land_stream(stream, whole, Slot::new("csv")), writing).await;
+    landed?;
+    Ok(written?)
+}
+
+/// Adds 1500 fields of 1 MiB each to one request and sends it to `url`. The host must refuse before its memory fills.
+pub(crate) async fn hoard_fields() -> Result<(), Error> {
+    let request = Request::get(&params::required("url")?);
+    let value = "x".repeat(1 << 20);
+    for _ in 0..1500 {
+        request.add_header("x-hoard", &value);
+    }
+    request.send().await?;
+    Ok(())
+}
+
+/// Keeps 150 requests with a body of 8 MiB each, and sends none. The host must refuse before its memory fills.
+pub(crate) fn hoard_bodies() -> Result<(), Error> {
+    let body = vec![b'x'; 8 << 20];
+    let requests: Vec<Request> = (0..150).map(|_| Request::post("http://hoard.invalid", &body)).collect();
+    landing::info!("{} requests are kept", requests.len());
+    Ok(())
+}
+
+/// Fetches from `count` origins that nobody granted, and ends well. The host must refuse each and stay concise.
+pub(crate) async fn denied() -> Result<(), Error> {
+    for number in 0..acts::count()? {
+        // The refusal is what is wanted, and the host knows of it.
+        let _ = Request::get(&format!("http://{number}.invalid")).send().await;
+    }
+    Ok(())
+}
+
+/// Begins to mirror `url`, drops that before its end, and ends well. The host must stop the download and land nothing.
+pub(crate) async fn cancel() -> Result<(), Error> {
+    let (source, request) = (Source::own()?, Request::get(&params::required("url")?));
+    match source.mirror(request, Slot::new("csv")).now_or_never() {
+        Some(_) => Err(Error::new("it ended at once, so that there was nothing to drop")),
+        None => Ok(()),
+    }
 }

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use wit_bindgen::{FutureReader, StreamReader};
+
 pub use crate::bindings::landing::extractor::http::{Header, Request, Response, fetch};
+
+/// Says at a stream's end whether the stream was whole, or why it was not.
+pub type Whole = FutureReader<Result<(), Error>>;
 
 /// Why a request gave no response, or a body did not arrive whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,5 +91,11 @@ impl Response {
     pub async fn into_text(self) -> Result<String, Error> {
         let bytes = Self::bytes(self).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The decoded body as it arrives, and whether it arrived whole: the pair that
+    /// [`Source::land_stream`](crate::Source::land_stream) takes. [`Source::land`](crate::Source::land) is shorter.
+    pub fn into_body(self) -> (StreamReader<u8>, Whole) {
+        Self::body(self)
     }
 }

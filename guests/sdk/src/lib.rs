@@ -28,5 +28,5 @@ pub use error::{Context, Error, all};
 pub use export::Extractor;
 pub use http::{Request, Response, fetch};
 pub use run::Window;
-pub use wit_bindgen::{FutureReader, StreamReader, StreamWriter};
-pub use zone::{Outcome, Receipt, Slot, Source};
+pub use wit_bindgen::{FutureReader, StreamReader};
+pub use zone::{Content, Outcome, Receipt, Slot, Source};

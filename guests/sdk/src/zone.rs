@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use wit_bindgen::{StreamReader, StreamWriter};
+use futures_util::future::join;
+use wit_bindgen::{FutureWriter, StreamReader, StreamWriter};
 
 pub use crate::bindings::landing::extractor::zone::{Outcome, Receipt, Slot, Source};
+use crate::bindings::{wit_future, wit_stream};
 use crate::{Date, http, run};
 
 /// Why nothing landed.
@@ -27,8 +29,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Denied(text) => write!(formatter, "the source is not granted: {text}"),
-            Self::Invalid(text) => write!(formatter, "that names no file of the landing zone: {text}"),
+            Self::Denied(text) | Self::Invalid(text) => formatter.write_str(text),
             Self::Fetch(error) => error.fmt(formatter),
             Self::Status(status) => {
                 write!(formatter, "the server answered with status {status} and no content to land")
@@ -60,12 +61,113 @@ impl Source {
     pub fn own() -> Result<Self, Error> {
         Self::open(&run::name())
     }
+
+    /// Land content that `make` writes, however much it is. Where `make` fails, nothing lands, and its error is what
+    /// comes back; where the landing fails, its error is, and [`write`](Content::write) gives [`Stopped`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), landing::Error> {
+    /// use landing::{Request, Slot, Source};
+    ///
+    /// let source = Source::own()?;
+    /// let landed = source.land_made(Slot::new("csv"), async |content| {
+    ///     for page in 1..=9 {
+    ///         let page = Request::get(&format!("https://prices.example/{page}.csv")).send().await?;
+    ///         content.write(page.into_bytes().await?).await?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// landing::info!("{}", landed.await?.path);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn land_made(
+        &self,
+        slot: Slot,
+        make: impl AsyncFnOnce(&mut Content) -> Result<(), crate::Error>,
+    ) -> Result<Receipt, crate::Error> {
+        let (mut content, stream, whole) = Content::new();
+        let making = async move {
+            let made = make(&mut content).await;
+            // Once the landing has failed, what `make` says is at best a consequence of it.
+            let stopped = content.stopped;
+            if made.is_ok() {
+                content.finish().await;
+            }
+            if stopped { Ok(()) } else { made }
+        };
+        let (landed, made) = join(self.land_stream(stream, whole, slot), making).await;
+        made?;
+        Ok(landed?)
+    }
 }
 
-/// The two ends of a new stream of bytes, for [`Source::land_stream`].
+/// The writing end of content that goes to [`Source::land_stream`]; [`Source::land_made`] is easier to use.
 ///
-/// Landing and writing have to go on together, for instance by [`join`](futures_util::future::join): each waits for
-/// the other. Dropping the writer ends the content.
-pub fn stream() -> (StreamWriter<u8>, StreamReader<u8>) {
-    crate::bindings::wit_stream::new()
+/// Only [`finish`](Self::finish) makes the content whole. Dropped without it, as by a `?` on the way, it tells the host
+/// that the extractor gave up, and nothing lands.
+///
+/// Landing and writing have to go on together, for instance by [`join`]: each waits for the other. `async move` gives
+/// the content to the writing, so that its end is the content's end.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), landing::Error> {
+/// use futures_util::future::join;
+/// use landing::zone::Content;
+/// use landing::{Error, Slot, Source};
+///
+/// let (mut content, stream, whole) = Content::new();
+/// let writing = async move {
+///     content.write("a,b\n").await?;
+///     content.write("1,2\n").await?;
+///     content.finish().await;
+///     Ok::<_, Error>(())
+/// };
+/// let (landed, written) = join(Source::own()?.land_stream(stream, whole, Slot::new("csv")), writing).await;
+/// landing::info!("{}", landed?.path);
+/// written
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Content {
+    stream: StreamWriter<u8>,
+    whole: FutureWriter<Result<(), http::Error>>,
+    stopped: bool,
 }
+
+impl Content {
+    /// New content, and the two ends of it that the host reads.
+    pub fn new() -> (Self, StreamReader<u8>, http::Whole) {
+        const GAVE_UP: &str = "the extractor gave up before the end of its content";
+        let (stream, bytes) = wit_stream::new();
+        let (whole, ending) = wit_future::new(|| Err(http::Error::Other(GAVE_UP.to_owned())));
+        (Self { stream, whole, stopped: false }, bytes, ending)
+    }
+
+    /// Write more of it. Each call waits until the host has taken all these bytes, so large ones are faster.
+    pub async fn write(&mut self, bytes: impl Into<Vec<u8>>) -> Result<(), Stopped> {
+        let bytes = bytes.into();
+        // To write nothing would still wait for the host.
+        self.stopped = self.stopped || !bytes.is_empty() && !self.stream.write_all(bytes).await.is_empty();
+        if self.stopped { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// Say that this was all; this waits until the host knows it.
+    pub async fn finish(self) {
+        drop(self.stream);
+        // Where the host no longer listens, the landing has failed and says why.
+        let _ = self.whole.write(Ok(())).await;
+    }
+}
+
+/// The host takes no more of some content, since its landing has failed; the landing itself says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the host takes no more of the content")
+    }
+}
+
+impl std::error::Error for Stopped {}

@@ -39,15 +39,16 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     console.finish();
     let report = report?;
     match arguments.json {
-        true => super::print(&(report.json() + "\n")),
-        false => super::print(&report.text()),
+        true => super::print(&(report.json() + "\n"))?,
+        false => super::print(&report.text())?,
     }
+    let went_on = report.counters.files_written > 0 || report.cursor.is_some();
     let Some(failure) = report.failure else { return Ok(ExitCode::SUCCESS) };
     let error = Error::new(failure.kind, failure.message);
     Err(match failure.hint {
         Some(hint) => error.hint(hint),
-        None if failure.kind == Kind::Failed => {
-            error.hint("files that landed before stay; the next run goes on from there")
+        None if failure.kind == Kind::Failed && went_on => {
+            error.hint("what landed stays; the next run goes on from there")
         }
         None => error,
     })

@@ -24,20 +24,19 @@ pub(super) struct RunsArgs {
 
 pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
     let landing = landing_directory(arguments.landing.as_deref());
-    let database = landing.join(".state.sqlite");
+    // The directory itself may be reached by a link; the database may not be one.
+    let database = landing.canonicalize().unwrap_or(landing.clone()).join(".state.sqlite");
     let failed = |error: crate::state::StateError| {
         Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display()))
     };
     let Some(state) = State::open_to_read(&database).map_err(failed)? else {
-        let message = format!("there is no state database in {}", landing.display());
-        return Err(
-            Error::usage(message).hint("`host run` makes it; `--landing DIR` or LANDING_DIR says where to look")
-        );
+        let message = format!("there are no runs in {} yet", landing.display());
+        return Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where to look"));
     };
     let rows = state.runs(arguments.limit).map_err(failed)?;
     match arguments.json {
-        true => super::print(&(report::runs_json(&rows) + "\n")),
-        false => super::print(&report::runs_text(&rows)),
+        true => super::print(&(report::runs_json(&rows) + "\n"))?,
+        false => super::print(&report::runs_text(&rows))?,
     }
     Ok(ExitCode::SUCCESS)
 }

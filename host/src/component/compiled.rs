@@ -4,7 +4,7 @@
 //! could have written. Loading what is not exactly what the engine made would run arbitrary code.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::hash::{Hash as _, Hasher};
+use std::hash::{BuildHasher as _, Hash as _, Hasher, RandomState};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -65,7 +65,8 @@ impl<'a> Compiled<'a> {
         DirBuilder::new().recursive(true).mode(0o700).create(self.directory)?;
         anyhow::ensure!(is_ours(self.directory), "{} can be written by others", self.directory.display());
         let path = self.path(engine, digest);
-        let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+        // Not the process id, which repeats: what a killed process left must not be in the way for ever.
+        let temporary = path.with_extension(format!("tmp-{:016x}", RandomState::new().build_hasher().finish()));
         let written = write_whole(&temporary, &code).and_then(|()| fs::rename(&temporary, &path));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use jiff::civil::Date;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource, StreamReader};
 
 use super::Guest;
 use super::bindings::landing::extractor::{http, run, zone};
+use super::limits::Held;
 use super::services::{Content, OpenSource, Services};
-use super::streams::{BodyProducer, GuestWrites};
+use super::streams::{BodyProducer, guest_made};
 use crate::domain::{self, Body, FetchError, LandError, Level, Outcome};
 
 /// Longest cursor, in bytes.
@@ -30,7 +32,7 @@ impl From<FetchError> for http::Error {
             FetchError::Unreachable(_) => Self::Unreachable(text),
             FetchError::Timeout(_) => Self::Timeout(text),
             FetchError::TooLarge(limit) => Self::TooLarge(limit),
-            FetchError::Protocol(_) => Self::Protocol(text),
+            FetchError::Protocol(_) | FetchError::Broken(_) => Self::Protocol(text),
             FetchError::Budget(_) => Self::Budget(text),
         }
     }
@@ -74,28 +76,44 @@ fn date(date: Date) -> zone::Date {
     zone::Date { year: date.year().unsigned_abs(), month: date.month().unsigned_abs(), day: date.day().unsigned_abs() }
 }
 
+/// A request that a guest is still writing, and the memory that it takes meanwhile.
+pub struct Draft {
+    request: domain::Request,
+    fields: Held,
+    body: Option<Held>,
+}
+
 impl http::HostRequest for Guest {
     fn new(&mut self, url: String) -> wasmtime::Result<Resource<http::Request>> {
-        Ok(self.table.push(domain::Request::get(url))?)
+        let fields = self.account.hold(url.len())?;
+        Ok(self.table.push(Draft { request: domain::Request::get(url), fields, body: None })?)
     }
 
     fn set_method(&mut self, request: Resource<http::Request>, method: String) -> wasmtime::Result<()> {
-        self.table.get_mut(&request)?.method = method;
+        let draft = self.table.get_mut(&request)?;
+        draft.fields.grow(method.len())?;
+        draft.request.method = method;
         Ok(())
     }
 
     fn add_header(&mut self, request: Resource<http::Request>, name: String, value: String) -> wasmtime::Result<()> {
-        self.table.get_mut(&request)?.headers.push((name, value.into_bytes()));
+        let draft = self.table.get_mut(&request)?;
+        draft.fields.grow(name.len() + value.len())?;
+        draft.request.headers.push((name, value.into_bytes()));
         Ok(())
     }
 
     fn set_body(&mut self, request: Resource<http::Request>, body: Vec<u8>) -> wasmtime::Result<()> {
-        self.table.get_mut(&request)?.body = Some(Bytes::from(body));
+        let draft = self.table.get_mut(&request)?;
+        draft.body = Some(self.account.hold(body.len())?);
+        draft.request.body = Some(Bytes::from(body));
         Ok(())
     }
 
     fn use_secret(&mut self, request: Resource<http::Request>, name: String) -> wasmtime::Result<()> {
-        self.table.get_mut(&request)?.secrets.push(name);
+        let draft = self.table.get_mut(&request)?;
+        draft.fields.grow(name.len())?;
+        draft.request.secrets.push(name);
         Ok(())
     }
 
@@ -138,11 +156,20 @@ impl<T: 'static> http::HostResponseWithStore<T> for HasSelf<Guest> {
         accessor: &Accessor<T, Self>,
         response: Resource<http::Response>,
     ) -> wasmtime::Result<Result<Vec<u8>, http::Error>> {
-        let (response, limit) = accessor.with(|mut access| {
+        let (mut response, mut held) = accessor.with(|mut access| {
             let guest = access.get();
-            wasmtime::error::Ok((guest.table.delete(response)?, guest.memory_limit))
+            wasmtime::error::Ok((guest.table.delete(response)?, guest.account.hold(0)?))
         })?;
-        Ok(response.body.collect(limit).await.map_err(Into::into))
+        let mut content = Vec::new();
+        while let Some(chunk) = response.body.next().await {
+            match chunk {
+                Ok(chunk) if held.grow(chunk.len()).is_ok() => content.extend_from_slice(&chunk),
+                // It can be landed all the same, so it is no reason to stop the extractor.
+                Ok(chunk) => return Ok(Err(http::Error::TooLarge((content.len() + chunk.len()) as u64))),
+                Err(error) => return Ok(Err(error.into())),
+            }
+        }
+        Ok(Ok(content))
     }
 
     fn body(
@@ -165,10 +192,12 @@ impl<T: 'static> http::HostWithStore<T> for HasSelf<Guest> {
         accessor: &Accessor<T, Self>,
         request: Resource<http::Request>,
     ) -> wasmtime::Result<Result<Resource<http::Response>, http::Error>> {
-        let (request, services) = accessor.with(|mut access| {
+        let (draft, services) = accessor.with(|mut access| {
             let guest = access.get();
             wasmtime::error::Ok((guest.table.delete(request)?, Arc::clone(&guest.services)))
         })?;
+        // What it holds stays counted until it is sent.
+        let Draft { request, fields: _fields, body: _body } = draft;
         match services.fetch(request).await {
             Ok(response) => Ok(Ok(accessor.with(|mut access| access.get().table.push(response))?)),
             Err(error) => Ok(Err(error.into())),
@@ -224,7 +253,8 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         request: Resource<http::Request>,
         wit_slot: zone::Slot,
     ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
-        let request = accessor.with(|mut access| access.get().table.delete(request))?;
+        let draft = accessor.with(|mut access| access.get().table.delete(request))?;
+        let Draft { request, fields: _fields, body: _body } = draft;
         let (source, services) = source_of(accessor, &source)?;
         let slot = match slot(wit_slot) {
             Ok(slot) => slot,
@@ -249,6 +279,7 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         content: Vec<u8>,
         slot: zone::Slot,
     ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
+        let _held = accessor.with(|mut access| access.get().account.hold(content.len()))?;
         land(accessor, source, Content::Made(Body::from_bytes(content)), slot).await
     }
 
@@ -256,13 +287,21 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         accessor: &Accessor<T, Self>,
         source: Resource<OpenSource>,
         content: StreamReader<u8>,
+        mut whole: FutureReader<Result<(), http::Error>>,
         slot: zone::Slot,
     ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
         let body = match accessor.with(|mut access| content.try_into::<BodyProducer>(access.as_context_mut())) {
-            Ok(producer) => Body::new(producer),
+            Ok(producer) => {
+                // A response's own body says by itself whether it arrived whole.
+                accessor.with(|mut access| whole.close(access.as_context_mut()))?;
+                Body::new(producer)
+            }
             Err(content) => {
-                let (consumer, body) = GuestWrites::new();
-                accessor.with(|mut access| content.pipe(access.as_context_mut(), consumer))?;
+                let (writes, verdict, body) = guest_made();
+                accessor.with(|mut access| {
+                    content.pipe(access.as_context_mut(), writes)?;
+                    whole.pipe(access.as_context_mut(), verdict)
+                })?;
                 body
             }
         };
@@ -289,7 +328,7 @@ impl run::Host for Guest {
     }
 
     fn cursor(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(self.services.cursor().map_err(HostFailed)?)
+        Ok(self.services.cursor())
     }
 
     fn progress(&mut self, done: u64, total: Option<u64>) -> wasmtime::Result<()> {

@@ -1,11 +1,13 @@
 //! What a component may use: memory, time, log. It must not know what it uses them for.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wasmtime::{Engine, ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
 use super::services::Services;
+use crate::clock;
 use crate::domain::Level;
 
 /// How often the engine looks at the time while a component computes.
@@ -16,8 +18,6 @@ const HOSTCALL_FUEL: usize = 256 * 1024 * 1024;
 const MAX_HANDLES: usize = 10_000;
 /// Bytes of one element of a table.
 const TABLE_ELEMENT: usize = 8;
-/// Longest line of the log, in bytes.
-const MAX_LINE: usize = 8 * 1024;
 
 /// What one run of a component may use.
 #[derive(Debug, Clone)]
@@ -52,25 +52,68 @@ fn humane(duration: &Duration) -> String {
     format!("{duration:?}")
 }
 
-/// Adds up what a store's memories and tables hold.
-#[derive(Debug)]
-pub(super) struct Meter {
+/// Counts the memory that a component has the host hold: its own, and what it parks outside it.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
     limit: u64,
-    used: u64,
+    used: Arc<AtomicU64>,
 }
 
-impl Meter {
+impl Account {
     pub(super) fn new(limit: u64) -> Self {
-        Self { limit, used: 0 }
+        Self { limit, used: Arc::default() }
+    }
+
+    /// Count so many bytes more, for good.
+    fn charge(&self, bytes: u64) -> Result<(), LimitPassed> {
+        let fits = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(LimitPassed::Memory(self.limit)),
+        }
+    }
+
+    /// Count so many bytes more, until the hold is dropped.
+    pub(super) fn hold(&self, bytes: usize) -> Result<Held, LimitPassed> {
+        self.charge(bytes as u64)?;
+        Ok(Held { account: self.clone(), bytes: bytes as u64 })
+    }
+}
+
+/// Bytes that are counted as long as this lives.
+#[derive(Debug)]
+pub(super) struct Held {
+    account: Account,
+    bytes: u64,
+}
+
+impl Held {
+    /// Count so many bytes more.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), LimitPassed> {
+        self.account.charge(bytes as u64)?;
+        self.bytes += bytes as u64;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.account.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Charges what a store's memories and tables grow by.
+#[derive(Debug)]
+pub(super) struct Meter(Account);
+
+impl Meter {
+    pub(super) fn new(account: Account) -> Self {
+        Self(account)
     }
 
     fn grow(&mut self, by: usize) -> wasmtime::Result<bool> {
-        let used = self.used.saturating_add(by as u64);
-        if used > self.limit {
-            // An error and not a refusal: most languages end in a bare trap when memory is refused, which says nothing.
-            return Err(LimitPassed::Memory(self.limit).into());
-        }
-        self.used = used;
+        // An error and not a refusal: most languages end in a bare trap when memory is refused, which says nothing.
+        self.0.charge(by as u64)?;
         Ok(true)
     }
 }
@@ -103,11 +146,11 @@ pub(super) fn apply<T: 'static>(store: &mut Store<T>, limits: &Limits, meter: fn
     store.set_hostcall_fuel(HOSTCALL_FUEL);
     store.set_max_component_handles(MAX_HANDLES);
     let cpu = limits.cpu;
-    let mut computed = Duration::ZERO;
+    let start = clock::thread_cpu();
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_: StoreContextMut<'_, T>| {
-        computed += TICK;
-        if computed > cpu {
+        // The thread's own time, in which waiting does not count.
+        if clock::thread_cpu().saturating_sub(start) > cpu {
             return Err(LimitPassed::Cpu(cpu).into());
         }
         // Let the network, the timers and the signals have their turn.
@@ -151,7 +194,7 @@ impl Log {
     pub(super) fn write(&self, level: Level, message: &str) {
         for line in message.lines() {
             if self.spend(line.len()) {
-                self.services.log(level, &safe_line(line));
+                self.services.log(level, line);
             }
         }
     }
@@ -183,44 +226,22 @@ impl Log {
     }
 }
 
-/// A line without control characters, cut where it is too long.
-pub(super) fn safe_line(line: &str) -> String {
-    let mut end = line.len().min(MAX_LINE);
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut safe = String::with_capacity(end);
-    for character in line[..end].chars() {
-        // Format characters turn text around or hide it (Unicode UAX #9, UTS #39).
-        let hidden = matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if hidden || (character.is_control() && character != '\t') {
-            safe.extend(character.escape_default());
-        } else {
-            safe.push(character);
-        }
-    }
-    if end < line.len() {
-        safe.push('…');
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn memories_and_tables_count_together() {
-        let mut meter = Meter::new(100);
+    fn memories_tables_and_what_is_parked_count_together() {
+        let account = Account::new(100);
+        let mut meter = Meter::new(account.clone());
         assert!(meter.memory_growing(0, 60, None).is_ok());
-        assert!(meter.table_growing(0, 5, None).is_ok());
+        assert!(meter.table_growing(0, 2, None).is_ok());
+        let mut held = account.hold(20).expect("room");
+        assert!(held.grow(4).is_ok());
+        assert_eq!(held.grow(1), Err(LimitPassed::Memory(100)));
         let error = meter.memory_growing(60, 61, None).expect_err("the limit");
         assert_eq!(error.downcast_ref(), Some(&LimitPassed::Memory(100)));
-    }
-
-    #[test]
-    fn lines_are_safe_to_show() {
-        assert_eq!(safe_line("\u{1b}[2Jhi\r\0\u{202e}x\ty é"), "\\u{1b}[2Jhi\\r\\u{0}\\u{202e}x\ty é");
-        assert_eq!(safe_line(&"é".repeat(MAX_LINE)).len(), MAX_LINE + '…'.len_utf8());
+        drop(held);
+        assert!(meter.memory_growing(60, 84, None).is_ok());
     }
 }

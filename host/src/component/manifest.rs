@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use wasmparser::{ComponentName, ComponentNameSectionReader, Encoding, KnownCustom, Parser, Payload};
 
+use crate::text;
+
 /// The custom section that holds the manifest, as TOML.
 const SECTION: &str = "landing:manifest";
 /// Largest manifest, in bytes.
@@ -60,11 +62,14 @@ pub(super) fn read(component: &[u8]) -> Result<Manifest, ManifestError> {
     if wasmtime::Engine::detect_precompiled(component).is_some() {
         return Err(ManifestError::Precompiled);
     }
+    if !component.starts_with(b"\0asm") {
+        return Err(ManifestError::NotWasm("it does not begin as WebAssembly does".into()));
+    }
     let mut manifest: Option<Manifest> = None;
     let mut name = None;
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(|error| ManifestError::NotWasm(error.message().to_owned()))? {
+        match payload.map_err(|error| ManifestError::NotWasm(text::line(error.message())))? {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(ManifestError::CoreModule),
             Payload::Version { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
@@ -101,7 +106,7 @@ fn parse(section: &[u8]) -> Result<Manifest, ManifestError> {
     }
     let text = std::str::from_utf8(section).map_err(|error| ManifestError::Manifest(error.to_string()))?;
     let mut manifest: Manifest =
-        toml::from_str(text).map_err(|error| ManifestError::Manifest(super::limits::safe_line(error.message())))?;
+        toml::from_str(text).map_err(|error| ManifestError::Manifest(text::line(error.message())))?;
     // A manifest that lists no parameter says that there are none.
     manifest.params.get_or_insert_default();
     Ok(manifest)

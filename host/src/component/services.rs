@@ -41,8 +41,8 @@ pub trait Services: Send + Sync + 'static {
     fn started_at(&self) -> u64;
     /// A parameter's value.
     fn param(&self, name: &str) -> Option<String>;
-    /// The last durable cursor; the error ends the run.
-    fn cursor(&self) -> Result<Option<String>, String>;
+    /// The last durable cursor.
+    fn cursor(&self) -> Option<String>;
     /// Open a source.
     fn open(&self, source: &str) -> Result<OpenSource, LandError>;
     /// Send a request.
@@ -55,6 +55,6 @@ pub trait Services: Send + Sync + 'static {
     fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), String>>;
     /// How far the run has come.
     fn progress(&self, done: u64, total: Option<u64>);
-    /// A line for the log, with nothing in it that a terminal acts upon.
+    /// A line for the log.
     fn log(&self, level: Level, line: &str);
 }

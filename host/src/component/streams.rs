@@ -7,12 +7,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use futures::Stream;
 use futures::channel::{mpsc, oneshot};
+use futures::{Stream, StreamExt as _};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Destination, Source, StreamConsumer, StreamProducer, StreamResult, VecBuffer};
+use wasmtime::component::{
+    Destination, FutureConsumer, Source, StreamConsumer, StreamProducer, StreamResult, VecBuffer,
+};
 
+use super::bindings::landing::extractor::http;
 use crate::domain::{Body, FetchError};
+use crate::text;
 
 /// Bytes taken from a guest at a time.
 const CHUNK: usize = 64 * 1024;
@@ -103,12 +107,56 @@ impl<D: 'static> StreamProducer<D> for BodyProducer {
 /// Takes what a guest writes, no faster than it is landed.
 pub(super) struct GuestWrites(mpsc::Sender<Bytes>);
 
-impl GuestWrites {
-    /// The consumer, and the body of what it takes. The body's end means that the guest closed its stream; a guest that
-    /// traps takes the waiting future with it, so that nothing is committed.
-    pub(super) fn new() -> (Self, Body) {
-        let (sender, receiver) = mpsc::channel(0);
-        (Self(sender), Body::new(futures::StreamExt::map(receiver, Ok)))
+/// Takes what a guest says at the end: whether that was all of it.
+pub(super) struct GuestVerdict(Option<oneshot::Sender<Result<(), http::Error>>>);
+
+/// What takes a guest's stream and its verdict, and the body of them both. The body ends only where the verdict says so:
+/// a guest that gives up, or is stopped, closes its stream as well.
+pub(super) fn guest_made() -> (GuestWrites, GuestVerdict, Body) {
+    let (writes, written) = mpsc::channel(0);
+    let (verdict, said) = oneshot::channel();
+    let end = async {
+        match said.await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Err(given_up(&error))),
+            Err(oneshot::Canceled) => Some(Err(FetchError::Protocol("the content was never said to be whole".into()))),
+        }
+    };
+    let end = futures::stream::once(end).filter_map(std::future::ready);
+    (GuestWrites(writes), GuestVerdict(Some(verdict)), Body::new(written.map(Ok).chain(end)))
+}
+
+fn given_up(error: &http::Error) -> FetchError {
+    let reason = match error {
+        http::Error::TooLarge(limit) => format!("larger than {limit} bytes"),
+        http::Error::Invalid(text)
+        | http::Error::Denied(text)
+        | http::Error::Unreachable(text)
+        | http::Error::Timeout(text)
+        | http::Error::Protocol(text)
+        | http::Error::Budget(text)
+        | http::Error::Other(text) => text::line(text),
+    };
+    FetchError::Protocol(format!("the content is not whole: {reason}"))
+}
+
+impl<D: 'static> FutureConsumer<D> for GuestVerdict {
+    type Item = Result<(), http::Error>;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        store: StoreContextMut<'_, D>,
+        mut source: Source<'_, Self::Item>,
+        _finish: bool,
+    ) -> Poll<wasmtime::Result<()>> {
+        let mut said = None;
+        source.read(store, &mut said)?;
+        if let (Some(said), Some(verdict)) = (said, self.0.take()) {
+            // Nobody listens where the landing failed already.
+            let _ = verdict.send(said);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

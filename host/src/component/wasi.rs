@@ -112,7 +112,7 @@ fn error(error: FetchError) -> Error {
         FetchError::Unreachable(_) => Error::DestinationUnavailable,
         FetchError::Timeout(_) => Error::ConnectionReadTimeout,
         FetchError::TooLarge(limit) => Error::HttpResponseBodySize(Some(limit)),
-        FetchError::Protocol(_) => Error::HttpProtocolError,
+        FetchError::Protocol(_) | FetchError::Broken(_) => Error::HttpProtocolError,
         FetchError::Budget(_) => Error::ConnectionLimitReached,
     }
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use bytesize::ByteSize;
-
-use super::flags::Time;
+use super::flags::{Size, Time};
 use crate::error::Error;
 
 /// The file where none is named.
@@ -38,9 +36,9 @@ pub(super) struct ExtractorConfig {
     pub(super) param: BTreeMap<String, String>,
     pub(super) timeout: Option<Time>,
     pub(super) max_cpu: Option<Time>,
-    pub(super) max_memory: Option<ByteSize>,
-    pub(super) max_body: Option<ByteSize>,
-    pub(super) max_log: Option<ByteSize>,
+    pub(super) max_memory: Option<Size>,
+    pub(super) max_body: Option<Size>,
+    pub(super) max_log: Option<Size>,
     pub(super) max_log_lines: Option<u64>,
     pub(super) idle_timeout: Option<Time>,
     pub(super) retries: Option<u32>,
@@ -65,7 +63,14 @@ pub(super) fn read(named: Option<&Path>) -> Result<ConfigFile, Error> {
         Error::usage(format!("{}: {reason}", path.display())).hint("README.md shows what host.toml may say")
     })?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    config.tls.ca.iter_mut().for_each(|ca| *ca = directory.join(&*ca));
+    for ca in &mut config.tls.ca {
+        *ca = directory.join(&*ca);
+        #[expect(clippy::disallowed_methods, reason = "the certificates are the operator's files")]
+        std::fs::File::open(&*ca).map_err(|error| {
+            let message = format!("cannot read the certificates in {}: {error}", ca.display());
+            Error::usage(message).hint(format!("`ca` under [tls] in {} names them", path.display()))
+        })?;
+    }
     Ok(config)
 }
 
@@ -87,12 +92,12 @@ mod tests {
                     max-memory = \"64MiB\"\ntimeout = \"15m\"\nparam = { feeds = \"x\" }\n";
         let config = parse(text).expect("a configuration");
         let extractor = &config.extractor["padelnomics"];
-        assert_eq!(extractor.max_memory.map(|size| size.as_u64()), Some(64 << 20));
+        assert_eq!(extractor.max_memory.map(|size| size.0), Some(64 << 20));
         assert_eq!(extractor.param["feeds"], "x");
         for (text, expected) in [
             ("[extractor.x]\nhtpp = []", "line 2: unknown field `htpp`"),
             ("[extractor.x]\ntimeout = \"soon\"", "line 2: `soon` is no duration"),
-            ("[extractor.x]\nmax-memory = \"lots\"", "line 2"),
+            ("[extractor.x]\nmax-memory = \"lots\"", "line 2: `lots` is no size"),
             ("[extractor", "line 1"),
             ("[exctractor.x]", "line 1: unknown field `exctractor`"),
         ] {

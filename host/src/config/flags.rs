@@ -42,20 +42,20 @@ pub struct Flags {
     pub max_cpu: Option<Time>,
     /// The most memory that the extractor may hold [default: 256MiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub max_memory: Option<ByteSize>,
+    pub max_memory: Option<Size>,
     /// The largest body, on the wire and decoded [default: 4GiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub max_body: Option<ByteSize>,
+    pub max_body: Option<Size>,
     /// The most bytes of the extractor's log [default: 1MiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub max_log: Option<ByteSize>,
+    pub max_log: Option<Size>,
     /// The most lines of the extractor's log [default: 10000]
     #[arg(long, value_name = "LINES", help_heading = "Limits")]
     pub max_log_lines: Option<u64>,
-    /// The longest wait for a server's next bytes [default: 3m]
+    /// The longest wait for a server's next bytes [default: 5m]
     #[arg(long, value_name = "DURATION", help_heading = "Limits")]
     pub idle_timeout: Option<Time>,
-    /// How often a request that failed in passing is sent again [default: 3]
+    /// How often a request that failed temporarily is sent again [default: 3]
     #[arg(long, value_name = "TIMES", help_heading = "Limits")]
     pub retries: Option<u32>,
 }
@@ -78,6 +78,27 @@ impl FromStr for Time {
 }
 
 impl<'de> serde::Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A number of bytes, written `64KiB`, `1GB`, or plainly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<ByteSize>() {
+            Ok(size) if size.as_u64() > 0 => Ok(Self(size.as_u64())),
+            _ => Err(format!("`{text}` is no size such as 64KiB, 1GB or 1000")),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Size {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
@@ -110,6 +131,17 @@ mod tests {
         }
         for text in ["", "5", "0s", "-5s", "soon", "1h ago"] {
             assert!(text.parse::<Time>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_positive() {
+        for (text, bytes) in [("64KiB", 65_536), ("1GB", 1_000_000_000), ("1000", 1000), ("1.5 MiB", 1_572_864)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "0", "-1", "lots", "5 parsecs"] {
+            let error = text.parse::<Size>().expect_err(text);
+            assert!(error.contains("is no size such as"), "{error}");
         }
     }
 }

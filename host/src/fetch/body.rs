@@ -12,7 +12,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::domain::{Body, FetchError};
-use crate::gunzip::{Gunzip, Stop};
+use crate::gunzip::{self, Gunzip, Stop};
+use crate::text;
 
 /// Compressed bytes decoded at a time: gzip makes at most about a thousand times as many, which must fit in memory.
 const SLICE: usize = 4 * 1024;
@@ -28,24 +29,29 @@ pub(super) struct BodyLimits {
     pub(super) unframed: bool,
 }
 
-/// Check how a response says that its body ends (RFC 9112, 6.3), before any of it is read.
+/// Check how a response says that its body ends (RFC 9112, 6.3), before any of it is read. Whatever is not exactly one
+/// way of framing is refused: what lies between two readings of it is how bodies are truncated and smuggled.
 pub(super) fn check_framing(headers: &HeaderMap, has_body: bool, limits: BodyLimits) -> Result<(), FetchError> {
-    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
-    let codings = headers.get_all(header::TRANSFER_ENCODING).iter().count();
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let broken = |reason: &str| Err(FetchError::Protocol(reason.to_owned()));
-    if lengths > 1 {
-        return broken("the response has more than one Content-Length field");
-    }
-    if lengths > 0 && codings > 0 {
-        return broken("the response has both Content-Length and Transfer-Encoding");
-    }
-    if has_body && lengths == 0 && codings == 0 && !limits.unframed {
-        return broken("the response does not say where its body ends: neither Content-Length nor chunked");
-    }
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    match length {
-        Some(length) if has_body && limits.size < length => Err(FetchError::TooLarge(limits.size)),
-        _ => Ok(()),
+    match (lengths.next(), lengths.next(), codings.next(), codings.next()) {
+        (_, Some(_), _, _) => broken("the response has more than one Content-Length field"),
+        (Some(_), _, Some(_), _) => broken("the response has both Content-Length and Transfer-Encoding"),
+        (_, _, Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (_, _, Some(_), _) => broken("the response has a transfer encoding other than `chunked`"),
+        (Some(length), ..) => {
+            let digits = length.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            match digits.and_then(|digits| digits.parse::<u64>().ok()) {
+                None => broken("the response's Content-Length is no number"),
+                Some(length) if has_body && limits.size < length => Err(FetchError::TooLarge(limits.size)),
+                Some(_) => Ok(()),
+            }
+        }
+        (None, _, None, _) if has_body && !limits.unframed => {
+            broken("the response does not say where its body ends: neither Content-Length nor chunked")
+        }
+        (None, _, None, _) => Ok(()),
     }
 }
 
@@ -58,7 +64,7 @@ pub(super) fn decoded(incoming: Incoming, headers: &HeaderMap, limits: BodyLimit
                 "identity" => {}
                 "gzip" | "x-gzip" if decoder.is_none() => decoder = Some(Box::<Gunzip>::default()),
                 other => {
-                    let other: String = other.chars().take(40).flat_map(char::escape_default).collect();
+                    let other = text::quoted(other);
                     return Err(FetchError::Protocol(format!("the content encoding `{other}` was not asked for")));
                 }
             }
@@ -99,7 +105,8 @@ impl Reader {
                 continue;
             }
             let Some(chunk) = self.receive().await? else {
-                if let Some(decoder) = &self.decoder {
+                // No bytes at all are an empty body, whatever its coding.
+                if let Some(decoder) = self.decoder.as_ref().filter(|_| self.received > 0) {
                     decoder.finish().map_err(|error| FetchError::Protocol(error.to_string()))?;
                 }
                 return Ok(None);
@@ -116,7 +123,7 @@ impl Reader {
             let frame = match tokio::time::timeout(self.limits.idle, self.incoming.frame()).await {
                 Err(_) => return Err(FetchError::Timeout(format!("no data within {:?}", self.limits.idle))),
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(FetchError::Protocol(super::broken_body(&error))),
+                Ok(Some(Err(error))) => return Err(FetchError::Broken(super::broken_body(&error))),
                 Ok(Some(Ok(frame))) => frame,
             };
             // Trailers carry nothing that lands.
@@ -134,11 +141,14 @@ impl Reader {
     fn decode(&mut self) -> Result<(), FetchError> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         let slice = self.waiting.split_to(self.waiting.len().min(SLICE));
-        let (ready, made, limit) = (&mut self.ready, &mut self.made, self.limits.size);
+        let (ready, made, limit, received) = (&mut self.ready, &mut self.made, self.limits.size, self.received);
         let pushed = decoder.push(&slice, |piece| {
             *made += piece.len() as u64;
             if *made > limit {
                 return Err(FetchError::TooLarge(limit));
+            }
+            if gunzip::is_bomb(received, *made) {
+                return Err(FetchError::Protocol(gunzip::BOMB.into()));
             }
             ready.push_back(Bytes::copy_from_slice(piece));
             Ok(())

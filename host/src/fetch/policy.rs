@@ -10,6 +10,7 @@ use url::{Host, Url};
 
 use super::address;
 use crate::domain::Grant;
+use crate::text;
 
 /// Most redirects that one request follows.
 pub(super) const MAX_REDIRECTS: usize = 5;
@@ -111,7 +112,7 @@ impl Policy {
 
     /// Check the URL of a request's first hop.
     pub(super) fn first_hop(&self, text: &str) -> Result<Url, Refusal> {
-        let shown: String = text.chars().take(200).flat_map(char::escape_default).collect();
+        let shown = text::quoted(text);
         if text.len() > MAX_URL {
             return Err(Refusal::Invalid(format!("the URL {shown}… is longer than {MAX_URL} bytes")));
         }

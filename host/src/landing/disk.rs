@@ -4,10 +4,10 @@
 //! It must not know what a file holds or why it has its name.
 
 use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{
     self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, linkat,
@@ -20,6 +20,8 @@ const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 /// How deep a source's files are at most: source, year, month.
 const MAX_DEPTH: usize = 3;
+/// How the names of dot-files begin that stand in for nameless files.
+const STAND_IN: &str = ".tmp-";
 
 /// A failed call, with what it was for.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,17 @@ pub struct Unnamed {
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "held for its lock, which closing it gives back")] OwnedFd);
 
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing.
+    Missing,
+    /// A regular file of that many bytes.
+    File(u64),
+    /// Anything else: a directory, a symbolic link, a device.
+    Other,
+}
+
 /// A file found by listing.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
@@ -73,7 +86,12 @@ impl Root {
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let shown = path.display().to_string();
         let error = |source| DiskError { action: "make the landing directory", path: shown.clone(), source };
+        let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
         std::fs::create_dir_all(path).map_err(error)?;
+        for made in missing {
+            let above = made.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(above).and_then(|above| above.sync_all()).map_err(error)?;
+        }
         let handle =
             openat(CWD, path, DIRECTORY, Mode::empty()).map_err(failed("open the landing directory", &shown))?;
         // The state database is opened by path, which must not change its meaning by a link on the way.
@@ -105,7 +123,7 @@ impl Root {
         }
     }
 
-    /// Open a directory, making it and those above it where they are missing, each durable in its parent.
+    /// Open a directory, making it and those above it where they are missing. [`Root::sync`] makes them durable.
     pub fn directory(&self, path: &str) -> Result<Directory, DiskError> {
         let found = |handle| Directory { handle, path: path.to_owned() };
         match self.beneath(path, DIRECTORY, Mode::empty()) {
@@ -120,8 +138,7 @@ impl Root {
         let parent = above.as_ref().map_or(self.handle.as_fd(), |above| above.handle.as_fd());
         let name = path.rsplit('/').next().unwrap_or(path);
         match mkdirat(parent, name, DIRECTORY_MODE) {
-            Ok(()) => fsync(parent).map_err(failed("sync the directory above", path))?,
-            Err(Errno::EXIST) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(failed("make the directory", path)(errno)),
         }
         self.beneath(path, DIRECTORY, Mode::empty()).map(found).map_err(failed("open the directory", path))
@@ -141,16 +158,25 @@ impl Root {
         Ok(Some(File::from(opened)))
     }
 
-    /// The size of a regular file; `None` where there is nothing of that name, or something else.
-    pub fn size(&self, path: &str) -> Result<Option<u64>, DiskError> {
+    /// What a name stands for.
+    pub fn entry(&self, path: &str) -> Result<Entry, DiskError> {
         let opened = match self.beneath(path, OFlags::PATH, Mode::empty()) {
             Ok(handle) => handle,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Entry::Missing),
+            Err(Errno::LOOP) => return Ok(Entry::Other),
             Err(errno) => return Err(failed("inspect", path)(errno)),
         };
         let stat = fstat(&opened).map_err(failed("inspect", path))?;
-        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        Ok(regular.then_some(stat.st_size.unsigned_abs()))
+        Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Entry::File(stat.st_size.unsigned_abs()),
+            _ => Entry::Other,
+        })
+    }
+
+    /// Make the names in a directory durable; an empty path is the root itself.
+    pub fn sync(&self, path: &str) -> Result<(), DiskError> {
+        let handle = self.beneath(if path.is_empty() { "." } else { path }, DIRECTORY, Mode::empty());
+        handle.and_then(fsync).map_err(failed("sync the directory", if path.is_empty() { "." } else { path }))
     }
 
     /// All regular files below a directory, in order; none where it does not exist.
@@ -233,11 +259,6 @@ impl Directory {
             Err(errno) => Err(failed("link", format!("{}/{name}", self.path))(errno)),
         }
     }
-
-    /// Make the names in this directory durable.
-    pub fn sync(&self) -> Result<(), DiskError> {
-        fsync(&self.handle).map_err(failed("sync the directory", &self.path))
-    }
 }
 
 impl Unnamed {
@@ -272,13 +293,37 @@ fn unnamed(directory: &OwnedFd, path: &str) -> Result<Unnamed, DiskError> {
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
         Err(errno) => return Err(failed("make a temporary file in", path)(errno)),
     }
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!(".tmp-{}-{}", rustix::process::getpid(), NEXT.fetch_add(1, Ordering::Relaxed));
+    stand_in(directory, path)
+}
+
+/// A dot-file in place of a nameless file. It is locked while it is in use, so that what a killed run left can be told
+/// from what a live one needs, and removed.
+fn stand_in(directory: &OwnedFd, path: &str) -> Result<Unnamed, DiskError> {
+    remove_stale(directory);
+    // Two hashers are never seeded alike, whatever the process ids are.
+    let name = format!("{STAND_IN}{:016x}", RandomState::new().build_hasher().finish());
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let handle =
-        openat(directory, name.as_str(), flags, FILE_MODE).map_err(failed("make a temporary file in", path))?;
+    let handle = openat(directory, name.as_str(), flags, FILE_MODE)
+        .and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive).map(|()| handle))
+        .map_err(failed("make a temporary file in", path))?;
     let above = directory.try_clone().map_err(|source| DiskError { action: "use", path: path.into(), source })?;
     Ok(Unnamed { file: File::from(handle), stand_in: Some((above, name)) })
+}
+
+/// Remove what killed runs left. Nothing depends on it, so a failure is none.
+fn remove_stale(directory: &OwnedFd) {
+    let Ok(entries) = fs::Dir::read_from(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !name.to_bytes().starts_with(STAND_IN.as_bytes()) {
+            continue;
+        }
+        let opened = openat(directory, name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        let stale = opened.and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive));
+        if stale.is_ok() {
+            let _ = unlinkat(directory, name, AtFlags::empty());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -331,11 +376,30 @@ mod tests {
     }
 
     #[test]
+    fn a_stand_in_works_and_what_killed_runs_left_is_removed() {
+        let (guard, root) = root();
+        let directory = root.directory("source").expect("a directory");
+        std::fs::write(guard.path().join("source/.tmp-dead"), "left").expect("a file");
+        let mut live = stand_in(&directory.handle, "source").expect("a file");
+        let mut other = stand_in(&directory.handle, "source").expect("a file");
+        live.file().write_all(b"one").expect("a write");
+        assert!(directory.link(&mut live, "name.gz").expect("a link"));
+        assert!(!directory.link(&mut other, "name.gz").expect("no link"));
+        drop((live, other));
+        let names: Vec<_> = std::fs::read_dir(guard.path().join("source")).expect("a directory").collect();
+        assert_eq!(names.len(), 1);
+        assert_eq!(std::fs::read(guard.path().join("source/name.gz")).expect("a file"), b"one");
+    }
+
+    #[test]
     fn nothing_but_files_is_read() {
         let (guard, root) = root();
         std::fs::create_dir_all(guard.path().join("source/2025/name.gz")).expect("a directory");
         assert!(root.file("source/2025/name.gz").is_err());
-        assert_eq!(root.size("source/2025/name.gz").expect("no error"), None);
+        assert_eq!(root.entry("source/2025/name.gz").expect("no error"), Entry::Other);
+        assert_eq!(root.entry("source/2025/none.gz").expect("no error"), Entry::Missing);
+        std::os::unix::fs::symlink("/etc/passwd", guard.path().join("source/2025/link.gz")).expect("a link");
+        assert_eq!(root.entry("source/2025/link.gz").expect("no error"), Entry::Other);
         assert!(root.file("source/2025/none.gz").expect("no error").is_none());
     }
 }

@@ -8,7 +8,7 @@ use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::Digest;
-use crate::gunzip::{self, Gunzip, GzipError, Stop};
+use crate::gunzip::{self, BOMB, Gunzip, GzipError, Stop};
 
 /// The level of what the host compresses: 9 takes twice the time for one or two per cent of the size.
 const LEVEL: Compression = Compression::new(6);
@@ -24,13 +24,6 @@ const HEAD: usize = 4;
 pub struct Limits {
     /// Most decoded bytes.
     pub size: u64,
-    /// Most decoded bytes for each byte of gzip, once there are more than [`Limits::RATIO_FROM`] of them.
-    pub ratio: u64,
-}
-
-impl Limits {
-    /// Below this many decoded bytes a ratio does no harm, and says little.
-    pub const RATIO_FROM: u64 = 16 * 1024 * 1024;
 }
 
 /// Why content was not taken.
@@ -43,8 +36,8 @@ pub enum IntakeError {
     #[error("the content is larger than the limit of {0} bytes")]
     TooLarge(u64),
     /// It passed the ratio limit.
-    #[error("the content decompresses to more than {0} times its size")]
-    Ratio(u64),
+    #[error("{BOMB}")]
+    Bomb,
 }
 
 /// What a body turned out to be.
@@ -123,8 +116,8 @@ impl Intake {
             if *size > limits.size {
                 return Err(IntakeError::TooLarge(limits.size));
             }
-            if ratio && *size > Limits::RATIO_FROM && *size / limits.ratio.max(1) > *received {
-                return Err(IntakeError::Ratio(limits.ratio));
+            if ratio && gunzip::is_bomb(*received, *size) {
+                return Err(IntakeError::Bomb);
             }
             Ok(())
         };
@@ -203,7 +196,7 @@ pub fn identify(mut input: impl Read) -> io::Result<Option<(Digest, u64)>> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { size: 1 << 30, ratio: 100 };
+    const LIMITS: Limits = Limits { size: 1 << 30 };
 
     fn take(body: &[u8], chunk: usize, limits: Limits) -> Result<Content, IntakeError> {
         let mut intake = Intake::new(limits);
@@ -268,11 +261,11 @@ mod tests {
 
     #[test]
     fn limits_act_while_streaming() {
-        let small = Limits { size: 10, ..LIMITS };
+        let small = Limits { size: 10 };
         assert_eq!(take(b"12345678901", 3, small), Err(IntakeError::TooLarge(10)));
         assert_eq!(take(&packed(b"12345678901"), 3, small), Err(IntakeError::TooLarge(10)));
         assert!(take(b"1234567890", 3, small).is_ok());
-        let bomb = packed(&vec![0; 32 * 1024 * 1024]);
-        assert_eq!(take(&bomb, 4096, LIMITS), Err(IntakeError::Ratio(100)));
+        let bomb = packed(&vec![0; 64 * 1024 * 1024]);
+        assert_eq!(take(&bomb, 4096, LIMITS), Err(IntakeError::Bomb));
     }
 }

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::Digest;
+use crate::text;
 
 /// Longest entity tag that counts as one, in bytes, quotes included.
 const MAX_TAG: usize = 1024;
@@ -38,15 +39,6 @@ pub enum NameError {
     Date(String),
 }
 
-/// The text as it may be shown: bounded, and with nothing that a terminal acts upon.
-fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(40).flat_map(char::escape_default).collect();
-    if text.chars().count() > 40 {
-        shown.push('…');
-    }
-    shown
-}
-
 /// Check the name of a source or an extractor.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -54,7 +46,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
         && name.bytes().next().is_some_and(word)
         && name.bytes().all(|byte| word(byte) || byte == b'_' || byte == b'-');
     if !valid {
-        return Err(NameError::Name(shown(name)));
+        return Err(NameError::Name(text::quoted(name)));
     }
     if is_reserved(name) {
         return Err(NameError::Reserved(name.to_owned()));
@@ -69,7 +61,7 @@ pub fn check_extension(extension: &str) -> Result<(), NameError> {
     let valid = extension.len() <= MAX_EXTENSION
         && extension.split('.').all(part)
         && extension.rsplit('.').next() != Some("gz");
-    if valid { Ok(()) } else { Err(NameError::Extension(shown(extension))) }
+    if valid { Ok(()) } else { Err(NameError::Extension(text::quoted(extension))) }
 }
 
 /// Names that Windows keeps for devices, whatever the extension and case.
@@ -136,6 +128,20 @@ impl EntityTag {
     }
 }
 
+/// What a file's name tells of its content: the first 8 digits of a hash name, else the name itself.
+pub fn fingerprint(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let bytes = name.as_bytes();
+    let dated = bytes.len() > 19
+        && bytes[..10]
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
+        && bytes[10] == b'_'
+        && bytes[11..19].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if dated { name[11..19].to_owned() } else { name.to_owned() }
+}
+
 /// Where a content belongs: a source, a day, an extension, all of them checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -174,12 +180,13 @@ impl Place {
         if tagged { format!("{source}/{year:04}/{:02}", self.date.month()) } else { format!("{source}/{year:04}") }
     }
 
-    /// Whether a file might hold this content, going by its name alone.
-    pub fn may_hold(&self, path: &str, tag: Option<&EntityTag>, digest: &Digest) -> bool {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let named_by_tag = tag
-            .is_some_and(|tag| name.strip_prefix(tag.stem().as_str()).is_some_and(|rest| rest.starts_with(['.', '~'])));
-        self.fits(path) && (named_by_tag || name.contains(&format!("_{}", digest.hex(8))))
+    /// The fingerprints that the name of a file with this content may tell, see [`fingerprint`].
+    pub fn fingerprints(&self, tag: Option<&EntityTag>, digest: &Digest) -> Vec<String> {
+        let mut fingerprints = vec![digest.hex(8)];
+        if tag.is_some() {
+            fingerprints.extend(self.candidates(tag, digest));
+        }
+        fingerprints
     }
 
     /// File names for a content, best first; the next is for where the one before is taken by other content.
@@ -303,6 +310,21 @@ mod tests {
         let by_tag = place.candidates(Some(&tag), &digest);
         assert_eq!(place.directory(true), "overpass/2025/03");
         assert_eq!(by_tag[..2], ["t1.csv.gz", "t1~abababababababab.csv.gz"]);
+    }
+
+    #[test]
+    fn a_name_tells_a_fingerprint() {
+        for (path, expected) in [
+            ("x/2025/2025-03-09_abcdef01.csv.gz", "abcdef01"),
+            ("x/2025/2025-03-09_abcdef0123456789.csv.gz", "abcdef01"),
+            ("x/2025/2025-03-09_abcdef01~abc.csv.gz", "abcdef01"),
+            ("x/2025/03/66f0a1b2-4e.csv.gz", "66f0a1b2-4e.csv.gz"),
+            ("x/2025/2025-03-09_ABCDEF01.csv.gz", "2025-03-09_ABCDEF01.csv.gz"),
+            ("2025-03-09_abcdef01", "2025-03-09_abcdef01"),
+            ("x/é", "é"),
+        ] {
+            assert_eq!(fingerprint(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! What a run found, on top of what the state knew before it: facts wait here until their files are durable.
 //!
-//! It must not know files or requests. Everything that was recorded can be looked up at once.
+//! It must not know files or requests. Everything that was recorded can be looked up at once. Its calls may wait for
+//! other processes, so they are made on blocking threads only.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use crate::clock::Moment;
-use crate::domain::{Digest, Grant, Outcome, Receipt, Resource};
+use crate::domain::{Digest, Outcome, Receipt, Resource};
 use crate::landing::EntityTag;
-use crate::state::{Counters, CursorKey, Fact, FileRow, State, StateError, Validators};
+use crate::state::{Counters, CursorKey, Fact, FileRow, FoundRow, State, StateError, Validators};
 
 /// The validators that a response came with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     pub(super) resource: Option<Resource>,
+    /// The URL that sent them, after redirects.
+    pub(super) url: String,
     pub(super) etag: Option<EntityTag>,
     pub(super) last_modified: Option<Vec<u8>>,
 }
@@ -20,79 +23,62 @@ pub(super) struct Seen {
 /// The state and what the run adds to it.
 pub(super) struct Ledger {
     state: State,
+    extractor: String,
     pub(super) run_id: i64,
     cursor_key: CursorKey,
-    cursor: Option<String>,
     pending: Vec<Fact>,
+    /// Sources whose files the state knows.
+    opened: HashSet<String>,
     by_digest: HashMap<(String, Digest), FileRow>,
     by_resource: HashMap<(String, Resource), Validators>,
-    /// Files found and not read yet, of each source that was opened.
-    unread: HashMap<String, Vec<FileRow>>,
     pub(super) counters: Counters,
     pub(super) receipts: Vec<Receipt>,
-    /// What was asked for and is not granted.
-    pub(super) missing: BTreeSet<Grant>,
-    /// The first failure of the zone or the state; the run cannot succeed after it.
-    pub(super) broken: Option<String>,
 }
 
 impl Ledger {
-    pub(super) fn new(state: State, run_id: i64, cursor_key: CursorKey) -> Self {
+    pub(super) fn new(state: State, extractor: &str, run_id: i64, cursor_key: CursorKey) -> Self {
         Self {
             state,
+            extractor: extractor.to_owned(),
             run_id,
             cursor_key,
-            cursor: None,
             pending: Vec::new(),
+            opened: HashSet::new(),
             by_digest: HashMap::new(),
             by_resource: HashMap::new(),
-            unread: HashMap::new(),
             counters: Counters::default(),
             receipts: Vec::new(),
-            missing: BTreeSet::new(),
-            broken: None,
         }
     }
 
-    /// Whether a source's files are known, to the state or to this run.
-    pub(super) fn is_open(&self, source: &str) -> bool {
-        self.unread.contains_key(source)
+    /// The last durable cursor of earlier runs.
+    pub(super) fn earlier_cursor(&self) -> Result<Option<String>, StateError> {
+        self.state.cursor(&self.cursor_key)
     }
 
     /// Get to know a source: from the state, or by `list`, which is called only for a source that the state does not know.
-    pub(super) fn open(
+    pub(super) fn open<E: From<StateError>>(
         &mut self,
         source: &str,
-        list: impl FnOnce() -> Result<Vec<FileRow>, String>,
-    ) -> Result<(), String> {
-        if self.is_open(source) {
+        list: impl FnOnce() -> Result<Vec<FoundRow>, E>,
+    ) -> Result<(), E> {
+        if self.opened.contains(source) {
             return Ok(());
         }
-        let mut unread = self.state.unread(source).map_err(|error| error.to_string())?;
-        if !self.state.is_indexed(source).map_err(|error| error.to_string())? {
-            let known = self.state.paths(source).map_err(|error| error.to_string())?;
-            let files: Vec<FileRow> = list()?.into_iter().filter(|file| !known.contains(&file.path)).collect();
-            unread.extend(files.iter().cloned());
-            self.pending.push(Fact::Indexed { source: source.to_owned(), files });
+        if !self.state.knows(source, &self.extractor)? {
+            let mut found = Vec::new();
+            if !self.state.is_indexed(source)? {
+                let known = self.state.paths(source)?;
+                found = list()?;
+                found.retain(|file| !known.contains(&file.path));
+            }
+            self.state.index(source, &self.extractor, self.run_id, &found)?;
         }
-        self.unread.insert(source.to_owned(), unread);
+        self.opened.insert(source.to_owned());
         Ok(())
     }
 
-    /// The run's last durable cursor, or the one before it.
-    pub(super) fn cursor(&self) -> Result<Option<String>, StateError> {
-        match &self.cursor {
-            Some(cursor) => Ok(Some(cursor.clone())),
-            None => self.state.cursor(&self.cursor_key),
-        }
-    }
-
-    /// The cursor that this run made durable.
-    pub(super) fn own_cursor(&self) -> Option<&str> {
-        self.cursor.as_deref()
-    }
-
-    /// Files that hold this content, the newest knowledge first.
+    /// Files that hold this content, this run's first.
     pub(super) fn with_digest(&self, source: &str, digest: &Digest) -> Result<Vec<FileRow>, StateError> {
         let mut files: Vec<FileRow> = self.by_digest.get(&(source.to_owned(), *digest)).cloned().into_iter().collect();
         files.extend(self.state.with_digest(source, digest)?);
@@ -107,27 +93,21 @@ impl Ledger {
         }
     }
 
-    /// The file that a resource's tag stands for.
-    pub(super) fn with_tag(
-        &self,
-        source: &str,
-        resource: &Resource,
-        tag: &EntityTag,
-    ) -> Result<Option<FileRow>, StateError> {
-        self.state.with_tag(source, resource, tag.as_bytes())
+    /// The file that the tag of a response stands for, going by earlier runs.
+    pub(super) fn with_tag(&self, source: &str, seen: &Seen) -> Result<Option<FileRow>, StateError> {
+        match (&seen.resource, &seen.etag) {
+            (Some(resource), Some(tag)) => self.state.with_tag(source, resource, &seen.url, tag.as_bytes()),
+            _ => Ok(None),
+        }
     }
 
-    /// Files of a source that were not read yet and might hold a content, by their names.
-    pub(super) fn unread(&self, source: &str, may_hold: impl Fn(&str) -> bool) -> Vec<FileRow> {
-        let unread = self.unread.get(source).map(Vec::as_slice).unwrap_or_default();
-        unread.iter().filter(|file| may_hold(&file.path)).cloned().collect()
+    /// Files of a source that were not read yet and whose names tell one of these fingerprints.
+    pub(super) fn unread(&self, source: &str, fingerprints: &[String]) -> Result<Vec<FileRow>, StateError> {
+        self.state.unread(source, fingerprints)
     }
 
     /// Record what a file holds.
     pub(super) fn file(&mut self, source: &str, file: FileRow, url: Option<&str>) {
-        if let Some(unread) = self.unread.get_mut(source) {
-            unread.retain(|other| other.path != file.path);
-        }
         if let Some(digest) = file.sha256 {
             self.by_digest.insert((source.to_owned(), digest), file.clone());
         }
@@ -141,11 +121,22 @@ impl Ledger {
         if etag.is_none() && seen.last_modified.is_none() {
             return;
         }
-        let validators =
-            Validators { etag: etag.clone(), last_modified: seen.last_modified.clone(), file: file.clone() };
+        let validators = Validators {
+            url: seen.url.clone(),
+            etag: etag.clone(),
+            last_modified: seen.last_modified.clone(),
+            file: file.clone(),
+        };
         self.by_resource.insert((source.to_owned(), resource.clone()), validators);
-        let (source, last_modified, path) = (source.to_owned(), seen.last_modified, file.path.clone());
-        self.pending.push(Fact::Seen { source, resource, etag, last_modified, path });
+        let (source, path) = (source.to_owned(), file.path.clone());
+        self.pending.push(Fact::Seen {
+            source,
+            resource,
+            url: seen.url,
+            etag,
+            last_modified: seen.last_modified,
+            path,
+        });
     }
 
     /// Count what became of a content.
@@ -161,24 +152,20 @@ impl Ledger {
     }
 
     /// Make the facts so far durable, and then the cursor. The caller has made their files durable.
-    pub(super) fn checkpoint(&mut self, cursor: String) -> Result<(), StateError> {
-        let facts = std::mem::take(&mut self.pending);
-        self.state.checkpoint(self.run_id, &facts, self.counters, (&self.cursor_key, &cursor))?;
-        self.cursor = Some(cursor);
+    pub(super) fn checkpoint(&mut self, cursor: &str) -> Result<(), StateError> {
+        self.state.checkpoint(self.run_id, &self.pending, self.counters, (&self.cursor_key, cursor))?;
+        self.pending.clear();
         Ok(())
     }
 
-    /// End the run. After a failure the sources that it opened are listed again next time, since a file may have got
-    /// its name without being recorded.
-    pub(super) fn finish(&mut self, failure: Option<&str>) -> Result<(), StateError> {
-        let facts = std::mem::take(&mut self.pending);
-        let opened: Vec<&str> = self.unread.keys().map(String::as_str).collect();
-        let forget = if failure.is_some() { &opened[..] } else { &[] };
-        self.state.finish(self.run_id, &facts, self.counters, &Moment::now().iso8601(), failure, forget)
+    /// A sync failed: forget what was found and is not recorded, since its files may not be durable.
+    pub(super) fn sync_failed(&mut self) {
+        self.pending.clear();
     }
 
-    /// Forget what was found and is not recorded: its files may not be durable.
-    pub(super) fn discard(&mut self) {
-        self.pending.clear();
+    /// End the run. Where a file may still get its name unrecorded, the sources are to be listed again.
+    pub(super) fn finish(&mut self, failure: Option<&str>, list_again: bool) -> Result<(), StateError> {
+        let forget = list_again.then_some(self.extractor.as_str());
+        self.state.finish(self.run_id, &self.pending, self.counters, &Moment::now().iso8601(), failure, forget)
     }
 }

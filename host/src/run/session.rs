@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use jiff::civil::Date;
 
 use super::ledger::Seen;
@@ -19,9 +19,6 @@ use crate::domain::{
 use crate::fetch::{Checked, Conditions, Fetcher};
 use crate::landing::{EntityTag, Place, check_name};
 use crate::state::{FileRow, Validators};
-
-/// Longest `Last-Modified` that is sent back, in bytes; a date has 29 (RFC 9110, 5.6.7).
-const MAX_DATE: usize = 64;
 
 /// A run in progress.
 pub(super) struct Session {
@@ -39,19 +36,20 @@ impl Session {
     /// Note a refusal that a grant would have changed.
     fn note_missing(&self, error: &FetchError) {
         if let FetchError::Denied { grant: Some(grant), .. } = error {
-            self.store.ledger().missing.insert(grant.clone());
+            self.store.note_missing(grant.clone());
         }
     }
 
-    async fn send(&self, request: Request, conditions: Conditions) -> Result<Response, FetchError> {
-        let url = request.url.clone();
-        let sent = match self.fetcher.check(&request) {
-            Ok(checked) => self.fetcher.send(checked, &conditions).await,
-            Err(error) => Err(error),
-        };
+    fn check(&self, request: &Request) -> Result<Checked, FetchError> {
+        self.fetcher.check(request).inspect_err(|error| self.note_missing(error))
+    }
+
+    async fn send(&self, request: Checked, conditions: &Conditions) -> Result<Response, FetchError> {
+        let shown = request.shown();
+        let sent = self.fetcher.send(request, conditions).await;
         match &sent {
-            Ok(response) => self.console.log(Level::Debug, &format!("{} {}", response.status, response.url)),
-            Err(error) => self.console.log(Level::Debug, &format!("{url}: {error}")),
+            Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
+            Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
         }
         sent.inspect_err(|error| self.note_missing(error))
     }
@@ -61,61 +59,88 @@ impl Session {
         Place::new(source.name(), date, &slot.extension).map_err(|error| LandError::Invalid(error.to_string()))
     }
 
+    /// Mirror, again where the connection broke off inside a body.
     async fn mirror_into(&self, source: OpenSource, request: Request, slot: Slot) -> Result<Receipt, LandError> {
         let place = self.place(&source, &slot)?;
-        let url = request.url.clone();
-        let checked = self.fetcher.check(&request).inspect_err(|error| self.note_missing(error))?;
-        let known = self.known(&place, &checked)?;
-        let conditions = known.as_ref().map(conditions).unwrap_or_default();
-        let response = self.send(request, conditions).await?;
-        if let (304, Some(known)) = (response.status, known) {
-            let errand = Errand { place, seen: Seen::default(), url: Some(url) };
-            return self.unchanged(&errand, &known.file);
+        let checked = self.check(&request)?;
+        if !checked.asks_for_content() {
+            return Err(LandError::Invalid(format!("a {} has no content to mirror", request.method)));
         }
-        self.land_response(place, response, url).await
+        for attempt in 1.. {
+            let mirrored = self.mirror_once(&place, &checked, &request.url).await;
+            let Err(LandError::Fetch(FetchError::Broken(reason))) = mirrored else { return mirrored };
+            let Some(wait) = self.fetcher.wait_after_broken_body(attempt, &checked) else {
+                return Err(FetchError::Broken(reason).into());
+            };
+            self.console.log(Level::Debug, &format!("{}: {reason}; asking again", checked.shown()));
+            tokio::time::sleep(wait).await;
+        }
+        unreachable!("the loop counts without end")
+    }
+
+    async fn mirror_once(&self, place: &Place, request: &Checked, url: &str) -> Result<Receipt, LandError> {
+        let known = self.known(place, request).await?;
+        let conditions = known.as_ref().map(conditions).unwrap_or_default();
+        let mut response = self.send(request.clone(), &conditions).await?;
+        if let (304, Some(known)) = (response.status, known) {
+            if response.url == known.url {
+                let errand = Errand { place: place.clone(), seen: Seen::default(), url: Some(url.to_owned()) };
+                return self.unchanged(errand, known.file).await;
+            }
+            // A redirect leads elsewhere now, and tags of different URLs say nothing of each other.
+            response = self.send(request.clone(), &Conditions::new()).await?;
+        }
+        self.land_response(place.clone(), response, url.to_owned()).await
     }
 
     /// The validators that this resource came with last, where the file that they stand for is still there.
-    fn known(&self, place: &Place, request: &Checked) -> Result<Option<Validators>, LandError> {
-        let Some(resource) = request.resource() else { return Ok(None) };
-        let known = self.store.ledger().validators(place.source(), resource).map_err(storage)?;
-        match known {
-            Some(known) if self.stands_for(place, &known.file)? => Ok(Some(known)),
-            _ => Ok(None),
-        }
-    }
-
-    /// Whether a recorded file can stand for the content: it is there, and of the extension asked for.
-    fn stands_for(&self, place: &Place, file: &FileRow) -> Result<bool, LandError> {
-        let there = self.store.zone.holds(&file.path, Some(file.stored_size)).map_err(storage)?;
-        Ok(there && place.fits(&file.path) && file.sha256.is_some())
+    async fn known(&self, place: &Place, request: &Checked) -> Result<Option<Validators>, LandError> {
+        let Some(resource) = request.resource().cloned() else { return Ok(None) };
+        let place = place.clone();
+        let look = move |store: &Store| {
+            store.open(place.source())?;
+            let known = store.ledger().validators(place.source(), &resource)?;
+            match known {
+                Some(known) if store.stands_for(&place, &known.file)? => Ok(Some(known)),
+                _ => Ok(None),
+            }
+        };
+        self.store.job(look).await
     }
 
     async fn land_response(&self, place: Place, response: Response, url: String) -> Result<Receipt, LandError> {
         if response.status != 200 {
             return Err(LandError::Status(response.status));
         }
-        let last_modified = response.headers.get(header::LAST_MODIFIED).map(|field| field.as_bytes().to_vec());
         let seen = Seen {
             etag: response.resource.as_ref().and_then(|_| EntityTag::of(&response.headers)),
-            last_modified: last_modified.filter(|date| date.len() <= MAX_DATE),
+            last_modified: strong_date(&response.headers),
             resource: response.resource,
+            url: response.url,
         };
-        if let (Some(resource), Some(tag)) = (&seen.resource, &seen.etag) {
-            let known = self.store.ledger().with_tag(place.source(), resource, tag).map_err(storage)?;
-            if let Some(file) = known
-                && self.stands_for(&place, &file)?
-            {
-                // The tag says it all; the body is not read.
-                return self.unchanged(&Errand { place, seen, url: Some(url) }, &file);
-            }
+        let errand = Errand { place, seen, url: Some(url) };
+        if errand.seen.etag.is_none() {
+            return self.store.store(response.body, errand).await;
         }
-        self.store.store(response.body, Errand { place, seen, url: Some(url) }).await
+        // A tag that stands for a file already says it all; the body is not read.
+        let look = move |store: &Store| {
+            store.open(errand.place.source())?;
+            let known = store.ledger().with_tag(errand.place.source(), &errand.seen)?;
+            let file = match known {
+                Some(file) if store.stands_for(&errand.place, &file)? => Some(file),
+                _ => None,
+            };
+            Ok((errand, file))
+        };
+        match self.store.job(look).await? {
+            (errand, Some(file)) => self.unchanged(errand, file).await,
+            (errand, None) => self.store.store(response.body, errand).await,
+        }
     }
 
-    fn unchanged(&self, errand: &Errand, file: &FileRow) -> Result<Receipt, LandError> {
+    async fn unchanged(&self, errand: Errand, file: FileRow) -> Result<Receipt, LandError> {
         let digest: Digest = file.sha256.ok_or_else(|| storage("a file without a digest counts as unchanged"))?;
-        Ok(self.store.record(errand, file, digest, Outcome::Unchanged))
+        self.store.job(move |store| Ok(store.record(&errand, &file, digest, Outcome::Unchanged))).await
     }
 
     async fn land_made(&self, place: Place, body: Body) -> Result<Receipt, LandError> {
@@ -123,15 +148,20 @@ impl Session {
     }
 
     fn landed(&self, landed: Result<Receipt, LandError>) -> Result<Receipt, LandError> {
-        match &landed {
-            Ok(receipt) => self.console.landed(receipt),
-            Err(LandError::Storage(reason)) => {
-                self.store.ledger().broken.get_or_insert_with(|| reason.clone());
-            }
-            Err(_) => {}
+        if let Ok(receipt) = &landed {
+            self.console.landed(receipt);
         }
         landed
     }
+}
+
+/// A `Last-Modified` that can be trusted as a validator: the response was made at least a second later, so that no
+/// change within the same second hides behind it (RFC 9110, 8.8.2.2).
+fn strong_date(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let field = headers.get(header::LAST_MODIFIED)?;
+    let date = |field: &HeaderValue| httpdate::parse_http_date(field.to_str().ok()?).ok();
+    let age = date(headers.get(header::DATE)?)?.duration_since(date(field)?).ok()?;
+    (age >= std::time::Duration::from_secs(1)).then(|| field.as_bytes().to_vec())
 }
 
 fn conditions(known: &Validators) -> Conditions {
@@ -163,36 +193,21 @@ impl Services for Session {
         self.params.get(name).cloned()
     }
 
-    fn cursor(&self) -> Result<Option<String>, String> {
-        self.store.ledger().cursor().map_err(|error| error.to_string())
+    fn cursor(&self) -> Option<String> {
+        self.store.notes().cursor.clone()
     }
 
     fn open(&self, source: &str) -> Result<OpenSource, LandError> {
         check_name(source).map_err(|error| LandError::Invalid(error.to_string()))?;
-        let mut ledger = self.store.ledger();
         if !self.sources.contains(source) {
-            ledger.missing.insert(Grant::Source(source.to_owned()));
+            self.store.note_missing(Grant::Source(source.to_owned()));
             return Err(LandError::Denied(source.to_owned()));
-        }
-        let list = || {
-            let found = self.store.zone.list(source).map_err(|error| error.to_string())?;
-            let row = |file: crate::landing::Found| FileRow {
-                path: file.path,
-                sha256: None,
-                size: None,
-                stored_size: file.stored_size,
-            };
-            Ok(found.into_iter().map(row).collect())
-        };
-        if let Err(reason) = ledger.open(source, list) {
-            ledger.broken.get_or_insert_with(|| reason.clone());
-            return Err(LandError::Storage(reason));
         }
         Ok(OpenSource::new(source))
     }
 
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
-        self.send(request, Conditions::new()).boxed()
+        async move { self.send(self.check(&request)?, &Conditions::new()).await }.boxed()
     }
 
     fn mirror(&self, source: OpenSource, request: Request, slot: Slot) -> BoxFuture<'_, Result<Receipt, LandError>> {
@@ -215,21 +230,23 @@ impl Services for Session {
     }
 
     fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), String>> {
-        let store = Arc::clone(&self.store);
-        async move {
-            // On a thread of its own, since another process's transaction may have to be waited for.
-            let written = tokio::task::spawn_blocking(move || {
-                let mut ledger = store.ledger();
-                if let Some(reason) = &ledger.broken {
-                    return Err(reason.clone());
-                }
-                // Under the ledger's lock, so that no fact comes in between whose file was not synced.
-                store.zone.sync().map_err(|error| error.to_string())?;
-                ledger.checkpoint(cursor).map_err(|error| error.to_string())
-            });
-            written.await.map_err(|error| error.to_string())?
-        }
-        .boxed()
+        let write = move |store: &Store| {
+            if let Some(reason) = &store.notes().broken {
+                return Err(storage(reason));
+            }
+            // Under the ledger's lock, so that no fact comes in between whose file was not synced.
+            let mut ledger = store.ledger();
+            if let Err(error) = store.zone.sync() {
+                ledger.sync_failed();
+                return Err(storage(error));
+            }
+            ledger.checkpoint(&cursor)?;
+            let mut notes = store.notes();
+            notes.cursor = Some(cursor);
+            notes.cursor_is_new = true;
+            Ok(())
+        };
+        async move { self.store.job(write).await.map_err(|error| error.to_string()) }.boxed()
     }
 
     fn progress(&self, done: u64, total: Option<u64>) {

@@ -1,23 +1,31 @@
 //! From a body to a receipt: staging beside the network, then the one decision whether the content is new.
 //!
-//! It must not know about requests; conditions and 304s are the session's. Hashing, compressing and syncing happen on
-//! a blocking thread, so that the network and the extractor go on meanwhile.
+//! It must not know about requests; conditions and 304s are the session's. Hashing, compressing, syncing and asking the
+//! state happen on blocking threads, in pieces: no thread waits for a body, so that no number of bodies can wait for
+//! each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
 use super::ledger::{Ledger, Seen};
 use crate::console::Console;
-use crate::domain::{Body, Digest, FetchError, LandError, Level, Outcome, Receipt};
-use crate::landing::{IntakeError, LandingError, Limits, Place, Staged, Zone};
-use crate::state::FileRow;
+use crate::domain::{Body, Digest, FetchError, Grant, LandError, Level, Outcome, Receipt};
+use crate::landing::{EntityTag, Found, IntakeError, LandingError, Limits, Place, Staging, Zone, fingerprint};
+use crate::state::{FileRow, FoundRow, StateError};
 
-/// Chunks on their way from the network to the disk.
-const IN_FLIGHT: usize = 8;
+/// Most jobs on blocking threads at once.
+const JOBS: u32 = 8;
+/// Bytes of a body that are gathered before a blocking thread takes them.
+const BATCH: usize = 256 * 1024;
+/// Most missing grants that are kept.
+const MAX_MISSING: usize = 32;
+/// How long a run that failed waits for jobs that are still going on.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is to be stored, beside its bytes.
 pub(super) struct Errand {
@@ -26,75 +34,149 @@ pub(super) struct Errand {
     pub(super) url: Option<String>,
 }
 
+/// What counts for the run's end.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// What was asked for and is not granted.
+    pub(super) missing: BTreeSet<Grant>,
+    /// The first failure of the zone or the state; the run cannot succeed after it.
+    pub(super) broken: Option<String>,
+    /// The last durable cursor.
+    pub(super) cursor: Option<String>,
+    /// Whether this run made it.
+    pub(super) cursor_is_new: bool,
+}
+
 /// The zone and the ledger together.
 pub(super) struct Store {
     pub(super) zone: Zone,
-    pub(super) limits: Limits,
-    pub(super) console: Arc<Console>,
+    limits: Limits,
+    console: Arc<Console>,
     ledger: Mutex<Ledger>,
-    /// One entry for each content that is being decided on, so that the same content twice at once is one file.
-    deciding: Mutex<HashMap<(String, Digest), Arc<Mutex<()>>>>,
+    notes: Mutex<Notes>,
+    deciding: Mutex<Deciding>,
+    jobs: Arc<Semaphore>,
 }
+
+/// One entry for each content that is being decided on, so that the same content twice at once is one file.
+type Deciding = HashMap<(String, Digest), Arc<Mutex<()>>>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is behind these locks is whole after every call; a panic elsewhere does not spoil it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl From<StateError> for LandError {
+    fn from(error: StateError) -> Self {
+        storage(error)
+    }
+}
+
 impl Store {
-    pub(super) fn new(zone: Zone, limits: Limits, console: Arc<Console>, ledger: Ledger) -> Self {
-        Self { zone, limits, console, ledger: Mutex::new(ledger), deciding: Mutex::default() }
+    pub(super) fn new(zone: Zone, limits: Limits, console: Arc<Console>, ledger: Ledger, notes: Notes) -> Self {
+        Self {
+            zone,
+            limits,
+            console,
+            ledger: Mutex::new(ledger),
+            notes: Mutex::new(notes),
+            deciding: Mutex::default(),
+            jobs: Arc::new(Semaphore::new(JOBS as usize)),
+        }
     }
 
-    /// The ledger, for one call.
+    /// The ledger, for one call on a blocking thread.
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.ledger)
     }
 
+    /// The notes, for one look.
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        lock(&self.notes)
+    }
+
+    /// Note something that a grant would have allowed.
+    pub(super) fn note_missing(&self, grant: Grant) {
+        let mut notes = self.notes();
+        if notes.missing.len() < MAX_MISSING {
+            notes.missing.insert(grant);
+        }
+    }
+
+    /// Do something that may wait for the disk or another process. What was begun is done, even if nobody waits for it.
+    pub(super) async fn job<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, LandError> + Send + 'static,
+    ) -> Result<T, LandError> {
+        let turn = Arc::clone(&self.jobs).acquire_owned().await.map_err(storage)?;
+        let store = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&store)
+        });
+        let done = done.await.map_err(|error| storage(format!("a storing thread failed: {error}")))?;
+        if let Err(LandError::Storage(reason)) = &done {
+            self.notes().broken.get_or_insert_with(|| reason.clone());
+        }
+        done
+    }
+
+    /// Wait until no job goes on: all of them after a success, for a moment after a failure. Whether there is none.
+    pub(super) async fn settle_down(&self, success: bool) -> bool {
+        let idle = self.jobs.acquire_many(JOBS);
+        if success { idle.await.is_ok() } else { tokio::time::timeout(PATIENCE, idle).await.is_ok() }
+    }
+
     /// Take a body to its end and store it. Dropping the future before the body's end leaves nothing behind.
     pub(super) async fn store(self: &Arc<Self>, mut body: Body, errand: Errand) -> Result<Receipt, LandError> {
-        let (sender, receiver) = mpsc::channel(IN_FLIGHT);
-        let store = Arc::clone(self);
-        let worker = tokio::task::spawn_blocking(move || {
-            let staged = store.zone.stage(Arrivals { receiver, over: false }, store.limits);
-            staged.map_err(failed).and_then(|staged| store.settle(staged, &errand))
-        });
-        while let Some(chunk) = body.next().await {
-            if sender.send(Arrival::Chunk(chunk)).await.is_err() {
-                break;
+        let mut taken = futures::future::Either::Left(std::future::ready(Ok(Staging::new(self.limits))));
+        loop {
+            // The next batch arrives while the one before is hashed.
+            let (gathered, staging) = futures::join!(gather(&mut body), taken);
+            let (mut staging, (batch, over)) = (staging?, gathered?);
+            if over {
+                let settle = move |store: &Self| {
+                    batch.iter().try_for_each(|chunk| staging.push(&store.zone, chunk)).map_err(failed)?;
+                    store.settle(staging, &errand)
+                };
+                return self.job(settle).await;
             }
+            let push = move |store: &Self| {
+                batch.iter().try_for_each(|chunk| staging.push(&store.zone, chunk)).map_err(failed)?;
+                Ok(staging)
+            };
+            taken = futures::future::Either::Right(Box::pin(self.job(push)));
         }
-        // The worker may be gone already, with an error to tell.
-        let _ = sender.send(Arrival::End).await;
-        let receipt =
-            worker.await.map_err(|error| LandError::Storage(format!("the storing thread failed: {error}")))?;
-        if let Err(LandError::Storage(reason)) = &receipt {
-            self.ledger().broken.get_or_insert_with(|| reason.clone());
-        }
-        receipt
     }
 
     /// Decide whether a staged content is new, and record what became of it.
-    fn settle(&self, staged: Staged, errand: &Errand) -> Result<Receipt, LandError> {
-        let (source, digest) = (errand.place.source().to_owned(), staged.digest());
-        let key = (source, digest);
+    fn settle(&self, staging: Staging, errand: &Errand) -> Result<Receipt, LandError> {
+        let staged = staging.finish().map_err(|error| failed(error.into()))?;
+        let digest = staged.digest();
+        let key = (errand.place.source().to_owned(), digest);
         let turn = Arc::clone(lock(&self.deciding).entry(key.clone()).or_default());
-        let outcome = {
+        let decided = {
             let _turn = lock(&turn);
             self.decide(staged, errand)
         };
-        lock(&self.deciding).remove(&key);
-        let (file, outcome) = outcome?;
+        {
+            let mut deciding = lock(&self.deciding);
+            // The map's own and this one: nobody else waits for the same turn.
+            if Arc::strong_count(&turn) == 2 {
+                deciding.remove(&key);
+            }
+        }
+        let (file, outcome) = decided?;
         Ok(self.record(errand, &file, digest, outcome))
     }
 
-    fn decide(&self, staged: Staged, errand: &Errand) -> Result<(FileRow, Outcome), LandError> {
+    fn decide(&self, staged: crate::landing::Staged, errand: &Errand) -> Result<(FileRow, Outcome), LandError> {
         let Errand { place, seen, .. } = errand;
         let (source, digest, size) = (place.source(), staged.digest(), staged.size());
-        if let Some(file) = self.held(errand, &digest)? {
+        let tag = seen.etag.as_ref().filter(|_| seen.resource.is_some());
+        if let Some(file) = self.held(place, tag, &digest)? {
             return Ok((file, Outcome::Unchanged));
         }
-        let tag = seen.etag.as_ref().filter(|_| seen.resource.is_some());
         let landed = self.zone.commit(staged, place, tag).map_err(failed)?;
         for taken in &landed.taken {
             let message = format!("{taken} holds other content, so the new one is beside it at {}", landed.path);
@@ -107,27 +189,42 @@ impl Store {
     }
 
     /// The file that holds this content already, going by the state, or by files that were found and not read yet.
-    fn held(&self, errand: &Errand, digest: &Digest) -> Result<Option<FileRow>, LandError> {
-        let Errand { place, seen, .. } = errand;
+    fn held(&self, place: &Place, tag: Option<&EntityTag>, digest: &Digest) -> Result<Option<FileRow>, LandError> {
         let source = place.source();
-        let known = self.ledger().with_digest(source, digest).map_err(storage)?;
+        self.open(source)?;
+        let known = self.ledger().with_digest(source, digest)?;
         for file in known {
-            if place.fits(&file.path) && self.zone.holds(&file.path, Some(file.stored_size)).map_err(storage)? {
+            if self.stands_for(place, &file)? {
                 return Ok(Some(file));
             }
         }
-        let unread = self.ledger().unread(source, |path| place.may_hold(path, seen.etag.as_ref(), digest));
+        let unread = self.ledger().unread(source, &place.fingerprints(tag, digest))?;
         for mut file in unread {
             // What cannot be read is no file of ours to count on; `commit` leaves it alone.
-            let Ok(Some((found, size))) = self.zone.identify::<FetchError>(&file.path) else { continue };
+            let Ok(Some((found, size))) = self.zone.identify(&file.path) else { continue };
             file.sha256 = Some(found);
             file.size = Some(size);
             self.ledger().file(source, file.clone(), None);
-            if found == *digest {
+            if found == *digest && place.fits(&file.path) {
+                self.zone.count_on(&file.path);
                 return Ok(Some(file));
             }
         }
         Ok(None)
+    }
+
+    /// Get to know a source before anything is looked up in it.
+    pub(super) fn open(&self, source: &str) -> Result<(), LandError> {
+        self.ledger().open(source, || {
+            let found = |Found { path, stored_size }| FoundRow { fingerprint: fingerprint(&path), path, stored_size };
+            Ok(self.zone.list(source).map_err(storage)?.into_iter().map(found).collect())
+        })
+    }
+
+    /// Whether a recorded file can stand for a content: it is there, and of the extension asked for.
+    pub(super) fn stands_for(&self, place: &Place, file: &FileRow) -> Result<bool, LandError> {
+        let there = self.zone.holds(&file.path, file.stored_size).map_err(storage)?;
+        Ok(there && place.fits(&file.path) && file.sha256.is_some())
     }
 
     /// Record that a content is in `file`, and count it.
@@ -147,52 +244,31 @@ impl Store {
     }
 }
 
+/// The next chunks of a body, and whether it is over.
+async fn gather(body: &mut Body) -> Result<(Vec<Bytes>, bool), FetchError> {
+    let (mut batch, mut size) = (Vec::new(), 0);
+    while size < BATCH {
+        match body.next().await {
+            Some(chunk) => {
+                let chunk = chunk?;
+                size += chunk.len();
+                batch.push(chunk);
+            }
+            None => return Ok((batch, true)),
+        }
+    }
+    Ok((batch, false))
+}
+
 /// An error of the zone or the state.
 pub(super) fn storage(error: impl std::fmt::Display) -> LandError {
     LandError::Storage(error.to_string())
 }
 
-fn failed(error: LandingError<FetchError>) -> LandError {
+fn failed(error: LandingError) -> LandError {
     match error {
-        LandingError::Source(error) => LandError::Fetch(error),
         LandingError::Intake(IntakeError::TooLarge(limit)) => LandError::Fetch(FetchError::TooLarge(limit)),
         LandingError::Intake(error) => LandError::Fetch(FetchError::Protocol(error.to_string())),
         error => storage(error),
-    }
-}
-
-enum Arrival {
-    Chunk(Result<Bytes, FetchError>),
-    End,
-}
-
-/// A body as it arrives on the blocking thread. A channel that closes without an end is a body that was given up.
-struct Arrivals {
-    receiver: mpsc::Receiver<Arrival>,
-    over: bool,
-}
-
-impl Iterator for Arrivals {
-    type Item = Result<Bytes, FetchError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
-        }
-        match self.receiver.blocking_recv() {
-            Some(Arrival::Chunk(Ok(chunk))) => Some(Ok(chunk)),
-            Some(Arrival::Chunk(Err(error))) => {
-                self.over = true;
-                Some(Err(error))
-            }
-            Some(Arrival::End) => {
-                self.over = true;
-                None
-            }
-            None => {
-                self.over = true;
-                Some(Err(FetchError::Protocol("the body was given up".into())))
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The tables: the one that the original defined, and the host's own beside it.
 //!
-//! `PRAGMA user_version` counts the host's migrations; each is one step of one transaction, and never edited once
-//! released. A database without any of them, empty or made by the original, is version 0.
+//! `host_schema` counts the host's migrations; each is one step of one transaction, and never edited once released.
+//! A database without that table, empty or made by the original, is version 0.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -22,17 +22,19 @@ CREATE TABLE IF NOT EXISTS extraction_runs (
     error_message TEXT
 );
 
--- Files of a source; sha256 is NULL where a file was found and not read yet.
+-- Files of a source. Where one was found and not read yet, sha256 is NULL and fingerprint is what its name tells.
 CREATE TABLE landed_files (
     path        TEXT PRIMARY KEY,
     source      TEXT NOT NULL,
     sha256      BLOB,
+    fingerprint TEXT,
     size        INTEGER,
     stored_size INTEGER NOT NULL,
     url         TEXT,
     run_id      INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX landed_files_by_digest ON landed_files (source, sha256);
+CREATE INDEX landed_files_unread ON landed_files (source, fingerprint) WHERE sha256 IS NULL;
 
 -- Sources whose directory was listed once, so that landed_files knows all of it.
 CREATE TABLE indexed_sources (
@@ -40,23 +42,32 @@ CREATE TABLE indexed_sources (
     run_id INTEGER
 ) WITHOUT ROWID;
 
--- The validators that came with a resource last, and the file that they stand for.
+-- Which extractors append to a source.
+CREATE TABLE source_users (
+    source    TEXT NOT NULL,
+    extractor TEXT NOT NULL,
+    PRIMARY KEY (source, extractor)
+) WITHOUT ROWID;
+
+-- The validators that came with a resource last, the URL that sent them, and the file that they stand for.
 CREATE TABLE validators (
     source        TEXT NOT NULL,
     resource      TEXT NOT NULL,
+    url           TEXT NOT NULL,
     etag          BLOB,
     last_modified BLOB,
     path          TEXT NOT NULL,
     PRIMARY KEY (source, resource)
 ) WITHOUT ROWID;
 
--- Every entity tag that a resource ever had, and the file that it stands for.
+-- Every entity tag that a resource ever had from a URL, and the file that it stands for.
 CREATE TABLE resource_tags (
     source   TEXT NOT NULL,
     resource TEXT NOT NULL,
+    url      TEXT NOT NULL,
     etag     BLOB NOT NULL,
     path     TEXT NOT NULL,
-    PRIMARY KEY (source, resource, etag)
+    PRIMARY KEY (source, resource, url, etag)
 ) WITHOUT ROWID;
 
 -- Durable cursors; period is '' for the newest data, else the backfill window.
@@ -86,12 +97,22 @@ const COLUMNS: [&str; 10] = [
     "error_message",
 ];
 
+/// The version of a database.
 fn version(connection: &Connection) -> Result<usize, StateError> {
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if !has_table(connection, "host_schema")? {
+        return Ok(0);
+    }
+    let version: i64 = connection.query_row("SELECT max(version) FROM host_schema", [], |row| row.get(0))?;
     match usize::try_from(version) {
         Ok(version) if version <= MIGRATIONS.len() => Ok(version),
         _ => Err(StateError::Newer(version)),
     }
+}
+
+/// Whether there is a table of that name.
+pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, StateError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)";
+    Ok(connection.query_row(sql, [name], |row| row.get(0))?)
 }
 
 /// Bring the tables up to date, all or nothing.
@@ -105,7 +126,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StateError> {
     for migration in &MIGRATIONS[version(&transaction)?..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    transaction.execute_batch("CREATE TABLE IF NOT EXISTS host_schema (version INTEGER NOT NULL)")?;
+    transaction.execute("DELETE FROM host_schema", [])?;
+    transaction.execute("INSERT INTO host_schema (version) VALUES (?1)", [MIGRATIONS.len() as i64])?;
     Ok(transaction.commit()?)
 }
 

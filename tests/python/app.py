@@ -1,0 +1,24 @@
+"""An extractor in Python: mirrors a URL, lands what it makes, and prints, which ends in the log."""
+
+import os
+import sys
+
+import wit_world
+from componentize_py_types import Err
+from wit_world.imports import http, run, zone
+
+
+class WitWorld(wit_world.WitWorld):
+    async def extract(self) -> None:
+        print("environment", dict(os.environ), "arguments", sys.argv[1:])
+        try:
+            print("files", os.listdir("/"))
+        except OSError as error:
+            print("no files:", type(error).__name__)
+        url = run.param("url")
+        if url is None:
+            raise Err("set the parameter `url`")
+        source = zone.Source.open(run.name())
+        slot = zone.Slot("csv", None)
+        receipt = await source.mirror(http.Request(url), slot)
+        await source.land_bytes(f"path,size\n{receipt.path},{receipt.size}\n".encode(), slot)

@@ -1,0 +1,74 @@
+//! Python for the tests: a virtual environment with what they need, made once.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What is installed, by exact version: the component maker's bindings change between versions.
+const PACKAGES: [&str; 2] = ["componentize-py==0.25.1", "duckdb==2.0.0"];
+
+/// The directory of a virtual environment's programs; `None`, with the reason printed, where there can be none.
+/// In CI there has to be one.
+pub fn programs() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match PREPARED.get_or_init(prepare) {
+        Ok(programs) => Some(programs.clone()),
+        Err(reason) => {
+            assert!(std::env::var_os("CI").is_none(), "CI has no Python for the tests: {reason}");
+            eprintln!("skipped: {reason}");
+            None
+        }
+    }
+}
+
+fn prepare() -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/python");
+    fs::create_dir_all(&root).map_err(|error| error.to_string())?;
+    let root = root.canonicalize().map_err(|error| error.to_string())?;
+    // Test processes may run at the same time; one of them prepares.
+    let lock = File::create(root.join("lock")).map_err(|error| error.to_string())?;
+    lock.lock().map_err(|error| error.to_string())?;
+    let directory = root.join(PACKAGES.join("+"));
+    let (programs, done) = (directory.join("bin"), directory.join("done"));
+    if !done.exists() {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory))?;
+        run(Command::new(programs.join("pip")).args(["install", "--quiet"]).args(PACKAGES))?;
+        fs::write(done, "").map_err(|error| error.to_string())?;
+    }
+    Ok(programs)
+}
+
+fn run(command: &mut Command) -> Result<String, String> {
+    let shown = format!("{command:?}");
+    let output = command.output().map_err(|error| format!("{shown}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{shown} failed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Run a Python program given as text; what it prints.
+pub fn script(programs: &Path, text: &str, arguments: &[&str]) -> String {
+    match run(Command::new(programs.join("python")).arg("-c").arg(text).args(arguments)) {
+        Ok(printed) => printed,
+        Err(reason) => panic!("{reason}"),
+    }
+}
+
+/// Make a component of the module `app` in `directory`, against a world of the WIT in `wit`.
+pub fn component(programs: &Path, directory: &Path, wit: &[&Path], world: &str, output: &Path) {
+    let mut command = Command::new(programs.join("componentize-py"));
+    for wit in wit {
+        command.arg("--wit-path").arg(wit);
+    }
+    command
+        .args(["--world", world, "componentize", "--python-path"])
+        .arg(directory)
+        .arg("app")
+        .arg("--output")
+        .arg(output);
+    if let Err(reason) = run(&mut command) {
+        panic!("{reason}");
+    }
+}
