@@ -124,6 +124,9 @@ pub enum FetchError {
     /// The connection broke off inside the body.
     #[error("{0}")]
     Broken(String),
+    /// The extractor gave up content that it was making.
+    #[error("{0}")]
+    GivenUp(String),
     /// A budget of the run is spent.
     #[error("{0}")]
     Budget(String),

@@ -20,7 +20,7 @@ fn a_python_component_lands_in_an_empty_world() {
     let component = environment.path().join("snake.wasm");
     python::component(
         &programs,
-        &repository().join("tests/python"),
+        &repository().join("tests/python/landing"),
         &[&repository().join("wit")],
         "extractor",
         &component,
@@ -61,4 +61,28 @@ fn readers_take_the_landed_files_by_glob() {
     let total =
         "import sys, duckdb; print(duckdb.execute('SELECT sum(courts) FROM read_csv(?)', [sys.argv[1]]).fetchone()[0])";
     assert_eq!(python::script(&programs, total, &[&glob]).trim(), "199");
+}
+
+#[test]
+fn wasi_http_goes_through_the_same_policy() {
+    let Some(programs) = python::programs() else { return };
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV).gzipped());
+    let wit = environment.path().join("wit");
+    python::wasi_http_world(&wit);
+    let component = environment.path().join("asks.wasm");
+    python::component(&programs, &repository().join("tests/python/wasi_http"), &[&wit], "app", &component);
+    let run = |arguments: &[&str]| {
+        let mut command = environment.command(["run"]);
+        command.arg(&component).arg("--json").args(arguments);
+        harness::Ran::new(command.output().expect("the program"))
+    };
+    let url = format!("url={}", origin.url("/courts.csv"));
+    run(&["--param", &url]).exits(77).says("HttpRequestDenied").says(&format!("--allow-http {}", origin.grant()));
+    assert_eq!(origin.asked(), []);
+
+    run(&["--param", &url, "--allow-http", &origin.grant()]).exits(0);
+    // The body reaches the guest decoded, and its own fields reach the origin.
+    assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()]);
+    assert_eq!(origin.asked()[0].header("x-guest"), Some("python"));
 }

@@ -59,6 +59,7 @@ pub fn script(programs: &Path, text: &str, arguments: &[&str]) -> String {
 /// Make a component of the module `app` in `directory`, against a world of the WIT in `wit`.
 pub fn component(programs: &Path, directory: &Path, wit: &[&Path], world: &str, output: &Path) {
     let mut command = Command::new(programs.join("componentize-py"));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     for wit in wit {
         command.arg("--wit-path").arg(wit);
     }
@@ -71,4 +72,30 @@ pub fn component(programs: &Path, directory: &Path, wit: &[&Path], world: &str, 
     if let Err(reason) = run(&mut command) {
         panic!("{reason}");
     }
+}
+
+/// Write to `directory` the WIT of the world `app`: an extractor that asks by `wasi:http` too. WASI's own WIT is taken
+/// from the crate that implements it.
+pub fn wasi_http_world(directory: &Path) {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(&workspace);
+    let metadata: serde_json::Value = run(&mut command)
+        .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
+        .unwrap_or_else(|reason| panic!("{reason}"));
+    let packages = metadata["packages"].as_array().expect("packages");
+    let wasi_http =
+        packages.iter().find(|package| package["name"] == "wasmtime-wasi-http").expect("wasmtime-wasi-http");
+    let manifest = Path::new(wasi_http["manifest_path"].as_str().expect("a path"));
+    let dependencies = directory.join("deps");
+    fs::create_dir_all(&dependencies).expect("a directory");
+    for entry in fs::read_dir(manifest.with_file_name("wit").join("deps")).expect("WASI's WIT") {
+        let path = entry.expect("an entry").path();
+        fs::copy(&path, dependencies.join(path.file_name().expect("a name"))).expect("a copy");
+    }
+    fs::copy(workspace.join("wit/extractor.wit"), dependencies.join("landing.wit")).expect("a copy");
+    let world = "package harness:wasi-http;\n\nworld app {\n    include landing:extractor/extractor@0.1.0;\n    \
+                 import wasi:http/outgoing-handler@0.2.12;\n}\n";
+    fs::write(directory.join("app.wit"), world).expect("a file");
 }

@@ -84,7 +84,7 @@ mod tests {
     fn names_of_packages_and_modules() {
         let package = |path: &str, name: &str, kind: &str| {
             json!({ "manifest_path": path, "name": name, "targets": [
-                { "name": "build-script-build", "crate_types": ["bin"] }, { "name": "lib_of_it", "crate_types": [kind] },
+                { "name": "build-script", "crate_types": ["bin"] }, { "name": "lib_of_it", "crate_types": [kind] },
             ]})
         };
         let metadata =

@@ -1,5 +1,5 @@
-//! `cargo guests [NAME|PATH...]`: builds those guests, or else those of this repository that are for use, and prints the
-//! paths of their components.
+//! `cargo guests [NAME|PATH...]`: builds those guests, or else those of this repository that are for use, and prints
+//! the paths of their components.
 
 use std::process::ExitCode;
 

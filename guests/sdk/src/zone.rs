@@ -132,6 +132,7 @@ impl Source {
 pub struct Content {
     stream: StreamWriter<u8>,
     whole: FutureWriter<Result<(), http::Error>>,
+    /// Did a write not get through?
     stopped: bool,
 }
 
@@ -148,15 +149,22 @@ impl Content {
     pub async fn write(&mut self, bytes: impl Into<Vec<u8>>) -> Result<(), Stopped> {
         let bytes = bytes.into();
         // To write nothing would still wait for the host.
-        self.stopped = self.stopped || !bytes.is_empty() && !self.stream.write_all(bytes).await.is_empty();
+        if !self.stopped && !bytes.is_empty() {
+            // It stays so where this future is dropped on the way: some bytes may be lost then.
+            self.stopped = true;
+            self.stopped = !self.stream.write_all(bytes).await.is_empty();
+        }
         if self.stopped { Err(Stopped) } else { Ok(()) }
     }
 
-    /// Say that this was all; this waits until the host knows it.
+    /// Say that this was all; this waits until the host knows it. After a write that did not get through, it says that
+    /// the extractor gave up.
     pub async fn finish(self) {
         drop(self.stream);
-        // Where the host no longer listens, the landing has failed and says why.
-        let _ = self.whole.write(Ok(())).await;
+        if !self.stopped {
+            // Where the host no longer listens, the landing has failed and says why.
+            let _ = self.whole.write(Ok(())).await;
+        }
     }
 }
 

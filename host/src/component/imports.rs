@@ -33,6 +33,7 @@ impl From<FetchError> for http::Error {
             FetchError::Timeout(_) => Self::Timeout(text),
             FetchError::TooLarge(limit) => Self::TooLarge(limit),
             FetchError::Protocol(_) | FetchError::Broken(_) => Self::Protocol(text),
+            FetchError::GivenUp(_) => Self::Other(text),
             FetchError::Budget(_) => Self::Budget(text),
         }
     }

@@ -119,7 +119,7 @@ pub(super) fn guest_made() -> (GuestWrites, GuestVerdict, Body) {
         match said.await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Err(given_up(&error))),
-            Err(oneshot::Canceled) => Some(Err(FetchError::Protocol("the content was never said to be whole".into()))),
+            Err(oneshot::Canceled) => Some(Err(FetchError::GivenUp("the content was never said to be whole".into()))),
         }
     };
     let end = futures::stream::once(end).filter_map(std::future::ready);
@@ -137,7 +137,7 @@ fn given_up(error: &http::Error) -> FetchError {
         | http::Error::Budget(text)
         | http::Error::Other(text) => text::line(text),
     };
-    FetchError::Protocol(format!("the content is not whole: {reason}"))
+    FetchError::GivenUp(format!("the content is not whole: {reason}"))
 }
 
 impl<D: 'static> FutureConsumer<D> for GuestVerdict {

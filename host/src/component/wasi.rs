@@ -113,6 +113,7 @@ fn error(error: FetchError) -> Error {
         FetchError::Timeout(_) => Error::ConnectionReadTimeout,
         FetchError::TooLarge(limit) => Error::HttpResponseBodySize(Some(limit)),
         FetchError::Protocol(_) | FetchError::Broken(_) => Error::HttpProtocolError,
+        FetchError::GivenUp(reason) => Error::InternalError(Some(reason)),
         FetchError::Budget(_) => Error::ConnectionLimitReached,
     }
 }

@@ -25,7 +25,7 @@ pub struct Flags {
     /// Set a parameter of the extractor
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub params: Vec<(String, String)>,
-    /// Let the extractor send requests to this origin, such as https://example.org
+    /// Let the extractor send requests to this origin, such as `https://example.org`
     #[arg(long, value_name = "ORIGIN")]
     pub allow_http: Vec<String>,
     /// Let the extractor append to this source beside its own

@@ -1,0 +1,41 @@
+"""An extractor in Python that asks by `wasi:http` and lands what it got."""
+
+import wit_world
+from componentize_py_types import Err
+from wit_world.imports import outgoing_handler, run, zone
+from wit_world.imports.types import (
+    Fields,
+    IncomingBody,
+    OutgoingRequest,
+    Scheme_Http,
+)
+
+
+class WitWorld(wit_world.WitWorld):
+    async def extract(self) -> None:
+        # Split by the component itself: `host` gets the parts, and checks what they make.
+        authority, path = (run.param("url") or "").removeprefix("http://").split("/", 1)
+        request = OutgoingRequest(Fields.from_list([("x-guest", b"python")]))
+        request.set_scheme(Scheme_Http())
+        request.set_authority(authority)
+        request.set_path_with_query("/" + path)
+        promise = outgoing_handler.handle(request, None)
+        promise.subscribe().block()
+        answer = promise.get().value
+        if isinstance(answer, Err):
+            raise Err(f"no answer: {type(answer.value).__name__}")
+        response = answer.value
+        body = response.consume()
+        stream = body.stream()
+        content = b""
+        while True:
+            try:
+                chunk = stream.blocking_read(65536)
+            except Err as closed:
+                print("the stream ended:", type(closed.value).__name__)
+                break
+            content += chunk
+        stream.__exit__(None, None, None)
+        IncomingBody.finish(body)
+        source = zone.Source.open(run.name())
+        await source.land_bytes(content, zone.Slot("csv", None))
