@@ -5,6 +5,7 @@
 mod bindings;
 #[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
 mod compiled;
+mod draft;
 mod imports;
 mod limits;
 mod manifest;

@@ -7,6 +7,8 @@
 //! `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
 //! people; `error` says what the exit code is; `clock` is the only one that knows the time.
 
+#![deny(unsafe_code)]
+
 mod cli;
 mod clock;
 mod component;

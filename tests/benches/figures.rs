@@ -7,7 +7,7 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::origin::LINE;
+use harness::reply::LINE;
 use harness::{Environment, Origin, Reply, guest};
 
 /// The large body: 283 MB of CSV.

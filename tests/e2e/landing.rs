@@ -324,7 +324,7 @@ fn a_date_of_the_same_second_is_no_validator() {
     let (environment, origin) = (environment(), Origin::start());
     origin.script(
         "/courts.csv",
-        ["one\n", "two\n"].map(|content| Reply::new(content).last_modified(harness::origin::DATE)),
+        ["one\n", "two\n"].map(|content| Reply::new(content).last_modified(harness::reply::DATE)),
     );
     let arguments = mirror(&origin, "/courts.csv");
     environment.run("mirror", &with(&arguments, &[])).exits(0);

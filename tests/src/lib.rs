@@ -7,7 +7,9 @@
 pub mod environment;
 pub mod origin;
 pub mod python;
+pub mod reply;
 pub mod samples;
 
 pub use environment::{Environment, Ran, guest};
-pub use origin::{Gate, Origin, Reply, gzip};
+pub use origin::{Gate, Origin};
+pub use reply::{Reply, gzip};

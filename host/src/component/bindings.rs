@@ -10,7 +10,7 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async },
     with: {
-        "landing:extractor/http.request": crate::component::imports::Draft,
+        "landing:extractor/http.request": crate::component::draft::Draft,
         "landing:extractor/http.response": crate::domain::Response,
         "landing:extractor/zone.source": crate::component::services::OpenSource,
     },

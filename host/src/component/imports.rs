@@ -10,7 +10,7 @@ use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource, Str
 
 use super::Guest;
 use super::bindings::landing::extractor::{http, run, zone};
-use super::limits::Held;
+use super::draft::Draft;
 use super::services::{Content, OpenSource, Services};
 use super::streams::{BodyProducer, guest_made};
 use crate::domain::{self, Body, FetchError, LandError, Level, Outcome};
@@ -75,13 +75,6 @@ fn slot(slot: zone::Slot) -> Result<domain::Slot, zone::Error> {
 
 fn date(date: Date) -> zone::Date {
     zone::Date { year: date.year().unsigned_abs(), month: date.month().unsigned_abs(), day: date.day().unsigned_abs() }
-}
-
-/// A request that a guest is still writing, and the memory that it takes meanwhile.
-pub struct Draft {
-    request: domain::Request,
-    fields: Held,
-    body: Option<Held>,
 }
 
 impl http::HostRequest for Guest {

@@ -3,25 +3,25 @@
 //! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
 //! It must not know what a file holds or why it has its name.
 
+mod unnamed;
+
 use std::fs::File;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, linkat,
-    mkdirat, openat, renameat_with, unlinkat,
+    self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, ResolveFlags, fstat, fsync, mkdirat, openat,
 };
 use rustix::io::Errno;
+
+pub use unnamed::Unnamed;
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 /// How deep a source's files are at most: source, year, month.
 const MAX_DEPTH: usize = 3;
-/// How the names of dot-files begin that stand in for nameless files.
-const STAND_IN: &str = ".tmp-";
 
 /// A failed call, with what it was for.
 #[derive(Debug, thiserror::Error)]
@@ -48,13 +48,6 @@ pub struct Root {
 pub struct Directory {
     handle: OwnedFd,
     path: String,
-}
-
-/// A file that has no name yet; it is gone when this is dropped.
-pub struct Unnamed {
-    file: File,
-    /// The dot-file that stands in for a nameless file where the file system has none.
-    stand_in: Option<(OwnedFd, String)>,
 }
 
 /// A lock that lasts as long as this value, and no longer than the process.
@@ -212,116 +205,22 @@ impl Root {
 
     /// A nameless file beside the sources, for what is too large to hold while it is looked at.
     pub fn scratch(&self) -> Result<File, DiskError> {
-        let mut unnamed = unnamed(&self.handle, "the landing directory")?;
-        unnamed.remove_stand_in();
-        unnamed.file.try_clone().map_err(|source| DiskError {
-            action: "make a temporary file in",
-            path: "the landing directory".into(),
-            source,
-        })
+        Unnamed::new(&self.handle, "the landing directory")?.into_scratch()
     }
 }
 
 impl Directory {
     /// A nameless file that can be linked here.
     pub fn unnamed(&self) -> Result<Unnamed, DiskError> {
-        unnamed(&self.handle, &self.path)
+        Unnamed::new(&self.handle, &self.path)
     }
 
     /// Give the file its name, never replacing another; `false` where the name is taken.
     pub fn link(&self, unnamed: &mut Unnamed, name: &str) -> Result<bool, DiskError> {
-        let linked = match &unnamed.stand_in {
-            None => {
-                let from = format!("/proc/self/fd/{}", unnamed.file.as_raw_fd());
-                match linkat(CWD, from, &self.handle, name, AtFlags::SYMLINK_FOLLOW) {
-                    // Without /proc the file is linked by its handle, which older kernels grant to root only.
-                    Err(Errno::NOENT) => linkat(&unnamed.file, "", &self.handle, name, AtFlags::EMPTY_PATH),
-                    linked => linked,
-                }
-            }
-            Some((directory, stand_in)) => {
-                match renameat_with(directory, stand_in.as_str(), &self.handle, name, RenameFlags::NOREPLACE) {
-                    Err(Errno::INVAL | Errno::NOSYS) => {
-                        linkat(directory, stand_in.as_str(), &self.handle, name, AtFlags::empty())
-                    }
-                    renamed => {
-                        if renamed.is_ok() {
-                            unnamed.stand_in = None;
-                        }
-                        renamed
-                    }
-                }
-            }
-        };
-        match linked {
+        match unnamed.link(&self.handle, name) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => Ok(false),
             Err(errno) => Err(failed("link", format!("{}/{name}", self.path))(errno)),
-        }
-    }
-}
-
-impl Unnamed {
-    /// The file, open to read and write.
-    pub fn file(&mut self) -> &mut File {
-        &mut self.file
-    }
-
-    /// Make the content durable. An error is final: a second call may succeed without the data being there.
-    pub fn sync(&self) -> Result<(), DiskError> {
-        fsync(&self.file).map_err(failed("sync", "a new file"))
-    }
-
-    fn remove_stand_in(&mut self) {
-        if let Some((directory, name)) = self.stand_in.take() {
-            // It may be gone already, and nothing depends on it: `host` ignores dot-files.
-            let _ = unlinkat(directory, name, AtFlags::empty());
-        }
-    }
-}
-
-impl Drop for Unnamed {
-    fn drop(&mut self) {
-        self.remove_stand_in();
-    }
-}
-
-fn unnamed(directory: &OwnedFd, path: &str) -> Result<Unnamed, DiskError> {
-    match openat(directory, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, FILE_MODE) {
-        Ok(handle) => return Ok(Unnamed { file: File::from(handle), stand_in: None }),
-        // The three ways in which file systems and kernels say that they have no nameless files.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
-        Err(errno) => return Err(failed("make a temporary file in", path)(errno)),
-    }
-    stand_in(directory, path)
-}
-
-/// A dot-file in place of a nameless file. It is locked while it is in use, so that what a killed run left can be told
-/// from what a live one needs, and removed.
-fn stand_in(directory: &OwnedFd, path: &str) -> Result<Unnamed, DiskError> {
-    remove_stale(directory);
-    // Two hashers are never seeded alike, whatever the process ids are.
-    let name = format!("{STAND_IN}{:016x}", RandomState::new().build_hasher().finish());
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let handle = openat(directory, name.as_str(), flags, FILE_MODE)
-        .and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive).map(|()| handle))
-        .map_err(failed("make a temporary file in", path))?;
-    let above = directory.try_clone().map_err(|source| DiskError { action: "use", path: path.into(), source })?;
-    Ok(Unnamed { file: File::from(handle), stand_in: Some((above, name)) })
-}
-
-/// Remove what killed runs left. Nothing depends on it, so a failure is none.
-fn remove_stale(directory: &OwnedFd) {
-    let Ok(entries) = fs::Dir::read_from(directory) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if !name.to_bytes().starts_with(STAND_IN.as_bytes()) {
-            continue;
-        }
-        let opened = openat(directory, name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
-        let stale = opened.and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive));
-        if stale.is_ok() {
-            let _ = unlinkat(directory, name, AtFlags::empty());
         }
     }
 }
@@ -373,22 +272,6 @@ mod tests {
         assert!(root.lock("two").expect("no error").is_some());
         drop(first);
         assert!(root.lock("one").expect("no error").is_some());
-    }
-
-    #[test]
-    fn a_stand_in_works_and_what_killed_runs_left_is_removed() {
-        let (guard, root) = root();
-        let directory = root.directory("source").expect("a directory");
-        std::fs::write(guard.path().join("source/.tmp-dead"), "left").expect("a file");
-        let mut live = stand_in(&directory.handle, "source").expect("a file");
-        let mut other = stand_in(&directory.handle, "source").expect("a file");
-        live.file().write_all(b"one").expect("a write");
-        assert!(directory.link(&mut live, "name.gz").expect("a link"));
-        assert!(!directory.link(&mut other, "name.gz").expect("no link"));
-        drop((live, other));
-        let names: Vec<_> = std::fs::read_dir(guard.path().join("source")).expect("a directory").collect();
-        assert_eq!(names.len(), 1);
-        assert_eq!(std::fs::read(guard.path().join("source/name.gz")).expect("a file"), b"one");
     }
 
     #[test]

@@ -1,0 +1,152 @@
+//! Files without a name, and how they get one: `O_TMPFILE` and a link, or a dot-file and a rename where the file system
+//! has no nameless files. It must not know where a file goes or what is in it.
+
+use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use rustix::fs::{
+    self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, fsync, linkat, openat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::{DiskError, FILE_MODE, failed};
+
+/// How the names of dot-files begin that stand in for nameless files.
+const STAND_IN: &str = ".tmp-";
+/// How often a dot-file is made that another process takes for a left-over before it is locked.
+const ATTEMPTS: usize = 5;
+
+/// A file that has no name yet; it is gone when this is dropped.
+pub struct Unnamed {
+    file: File,
+    /// The dot-file that stands in for a nameless file where the file system has none.
+    stand_in: Option<(OwnedFd, String)>,
+}
+
+impl Unnamed {
+    /// A file that can be linked into a directory, which errors call `path`.
+    pub(super) fn new(directory: &OwnedFd, path: &str) -> Result<Self, DiskError> {
+        match openat(directory, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, FILE_MODE) {
+            Ok(handle) => Ok(Self { file: File::from(handle), stand_in: None }),
+            // The three ways in which file systems and kernels say that they have no nameless files.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Self::stand_in(directory, path),
+            Err(errno) => Err(failed("make a temporary file in", path)(errno)),
+        }
+    }
+
+    /// A dot-file in place of a nameless file. It is locked while it is in use, so that what a killed run left can be
+    /// told from what a live one needs, and removed.
+    fn stand_in(directory: &OwnedFd, path: &str) -> Result<Self, DiskError> {
+        remove_stale(directory);
+        let above = directory.try_clone().map_err(|source| DiskError { action: "use", path: path.into(), source })?;
+        let mut made = Err(Errno::AGAIN);
+        for _ in 0..ATTEMPTS {
+            made = locked_dot_file(directory);
+            if !matches!(made, Err(Errno::EXIST | Errno::WOULDBLOCK)) {
+                break;
+            }
+        }
+        let (file, name) = made.map_err(failed("make a temporary file in", path))?;
+        Ok(Self { file, stand_in: Some((above, name)) })
+    }
+
+    /// The file, open to read and write.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Make the content durable. An error is final: a second call may succeed without the data being there.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        fsync(&self.file).map_err(failed("sync", "a new file"))
+    }
+
+    /// Give the file a name that nothing has.
+    pub(super) fn link(&mut self, directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
+        let Some((above, stand_in)) = &self.stand_in else {
+            let from = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            return match linkat(CWD, from, directory, name, AtFlags::SYMLINK_FOLLOW) {
+                // Without /proc the file is linked by its handle, which older kernels grant to root only.
+                Err(Errno::NOENT) => linkat(&self.file, "", directory, name, AtFlags::EMPTY_PATH),
+                linked => linked,
+            };
+        };
+        match renameat_with(above, stand_in.as_str(), directory, name, RenameFlags::NOREPLACE) {
+            Ok(()) => self.stand_in = None,
+            // The file system cannot rename without replacing; the dot-file's own name goes when this is dropped.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                linkat(above, stand_in.as_str(), directory, name, AtFlags::empty())?;
+            }
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
+    }
+
+    /// The file alone, which will never have a name.
+    pub(super) fn into_scratch(mut self) -> Result<File, DiskError> {
+        self.remove_stand_in();
+        let scratch = self.file.try_clone();
+        scratch.map_err(|source| DiskError { action: "use", path: "a temporary file".into(), source })
+    }
+
+    fn remove_stand_in(&mut self) {
+        if let Some((directory, name)) = self.stand_in.take() {
+            // It may be gone already, and nothing depends on it: `host` ignores dot-files.
+            let _ = unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        self.remove_stand_in();
+    }
+}
+
+fn locked_dot_file(directory: &OwnedFd) -> rustix::io::Result<(File, String)> {
+    // Two hashers are never seeded alike, whatever the process ids are.
+    let name = format!("{STAND_IN}{:016x}", RandomState::new().build_hasher().finish());
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let handle = openat(directory, name.as_str(), flags, FILE_MODE)?;
+    fs::flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
+    Ok((File::from(handle), name))
+}
+
+/// Remove what killed runs left. Nothing depends on it, so a failure is none.
+fn remove_stale(directory: &OwnedFd) {
+    let Ok(entries) = fs::Dir::read_from(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !name.to_bytes().starts_with(STAND_IN.as_bytes()) {
+            continue;
+        }
+        let opened = openat(directory, name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        let stale = opened.and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive));
+        if stale.is_ok() {
+            let _ = unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_stand_in_works_and_what_killed_runs_left_is_removed() {
+        let guard = tempfile::tempdir().expect("a temporary directory");
+        let directory = openat(CWD, guard.path(), OFlags::DIRECTORY, Mode::empty()).expect("a directory");
+        std::fs::write(guard.path().join(".tmp-dead"), "left").expect("a file");
+        let mut live = Unnamed::stand_in(&directory, "source").expect("a file");
+        let mut other = Unnamed::stand_in(&directory, "source").expect("a file");
+        live.file().write_all(b"one").expect("a write");
+        live.link(&directory, "name.gz").expect("a link");
+        assert_eq!(other.link(&directory, "name.gz"), Err(Errno::EXIST));
+        drop((live, other));
+        let names: Vec<_> = std::fs::read_dir(guard.path()).expect("a directory").collect();
+        assert_eq!(names.len(), 1);
+        assert_eq!(std::fs::read(guard.path().join("name.gz")).expect("a file"), b"one");
+    }
+}
