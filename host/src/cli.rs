@@ -1,7 +1,9 @@
 //! The command line: parse, hand over, print, exit code. It must not decide anything else.
 
+mod repair;
 mod run;
 mod runs;
+mod verify;
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -21,10 +23,10 @@ struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0    success
-  1    the run failed
+  1    the run failed, or `verify` found something
   2    the command line or the configuration is wrong; nothing was started
   3    the sandbox stopped the extractor: a trap, or a limit
-  75   another run of the extractor holds its lock
+  75   another run of the extractor holds its lock, or a repair is going on
   77   a grant is missing
   130  interrupted by SIGINT
   143  ended by SIGTERM";
@@ -33,6 +35,8 @@ Exit codes:
 enum Command {
     Run(Box<run::RunArgs>),
     Runs(runs::RunsArgs),
+    Verify(verify::VerifyArgs),
+    Repair(repair::RepairArgs),
 }
 
 /// The whole program.
@@ -40,6 +44,8 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
+        Command::Verify(arguments) => verify::execute(&arguments),
+        Command::Repair(arguments) => repair::execute(&arguments),
     };
     match done {
         Ok(code) => code,

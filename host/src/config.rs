@@ -19,6 +19,8 @@ use crate::landing::{self, check_name};
 use file::{ConfigFile, ExtractorConfig};
 
 const MIB: u64 = 1024 * 1024;
+/// Without `--wait` a lock is tried for this long, since `host verify` takes it for an instant.
+const NO_WAIT: Duration = Duration::from_millis(50);
 
 /// Everything that a run needs to know, checked.
 pub struct Plan {
@@ -34,6 +36,8 @@ pub struct Plan {
     pub sources: BTreeSet<String>,
     /// What the manifest asks for and the operator did not grant.
     pub asked: BTreeSet<Grant>,
+    /// How long to wait for a run of the same extractor; `None` is without end.
+    pub wait: Option<Duration>,
     /// The days of a backfill.
     pub backfill: Option<Window>,
     /// What the component may use.
@@ -78,6 +82,10 @@ impl Plan {
             asked: asked(manifest, &origins, &sources),
             policy: Policy::new(origins),
             sources,
+            wait: match flags.wait {
+                Some(limit) => limit.map(|time| time.0),
+                None => Some(NO_WAIT),
+            },
             backfill: flags.backfill,
             component: component_limits(flags, &config),
             content: landing::Limits { size: body },

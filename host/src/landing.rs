@@ -7,18 +7,22 @@
 mod disk;
 mod gzip;
 mod name;
+mod verify;
+
+pub use disk::is_leftover;
 
 use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub use disk::{DiskError, Found, Lock};
+pub use disk::{DiskError, Entry, Found, Lock};
 pub use gzip::{IntakeError, Limits};
 pub use name::{EntityTag, Place, check_name, fingerprint};
+pub use verify::{Finding, Kind, Recorded, compare, duplicates, judge};
 
 use crate::domain::Digest;
-use disk::{Directory, Entry, Root, Unnamed};
+use disk::{Directory, Root, Unnamed};
 use gzip::{Content, Intake, Packing};
 
 /// Bodies up to this many bytes are held in memory while it is decided whether they are new.
@@ -165,7 +169,46 @@ impl Zone {
 
     /// Take an extractor's lock; `None` where another run holds it.
     pub fn lock(&self, extractor: &str) -> Result<Option<Lock>, DiskError> {
-        self.root.lock(extractor)
+        self.root.lock(extractor, false)
+    }
+
+    /// Take the zone's own lock, shared by all runs, or alone for a repair; `None` where the other kind holds it.
+    pub fn lock_zone(&self, alone: bool) -> Result<Option<Lock>, DiskError> {
+        // No extractor's name begins with a dot.
+        self.root.lock(".zone", !alone)
+    }
+
+    /// Everything in the landing directory but directories, the state database and the locks.
+    pub fn walk(&self) -> Result<Vec<(String, Entry)>, DiskError> {
+        self.root.walk()
+    }
+
+    /// Whether a file's name is one that the host gives.
+    pub fn is_ours(&self, path: &str) -> bool {
+        verify::is_ours(path)
+    }
+
+    /// The sources that files belong to.
+    pub fn sources<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let sources: BTreeSet<&str> = paths.filter_map(|path| path.split_once('/')).map(|(source, _)| source).collect();
+        sources.into_iter().filter(|source| check_name(source).is_ok()).map(str::to_owned).collect()
+    }
+
+    /// Rename the database and its side files, so that another can take its place; the database's new path.
+    pub fn set_database_aside(&self, suffix: &str) -> Result<PathBuf, DiskError> {
+        let name = |side: &str| format!(".state.sqlite{side}");
+        for side in ["-journal", "-wal", "-shm"] {
+            self.root.rename(&name(side), &format!("{}.{suffix}{side}", name("")))?;
+        }
+        let aside = format!("{}.{suffix}", name(""));
+        self.root.rename(&name(""), &aside)?;
+        self.root.sync("")?;
+        Ok(self.root.path().join(aside))
+    }
+
+    /// Remove what killed runs left in a directory; how many files that were.
+    pub fn sweep(&self, directory: &str) -> Result<usize, DiskError> {
+        self.root.sweep(directory)
     }
 
     /// Where the state database is.

@@ -1,8 +1,8 @@
 //! The library behind the program `host`.
 //!
 //! The way of one byte: a source, `fetch`, `landing` (hash, name, gzip, commit), `state`, `report`. The extractor,
-//! inside `component`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`
-//! and nowhere else; the words that they share are in `domain`.
+//! inside `component`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`,
+//! and for upkeep in `verify` and `repair`; the words that they share are in `domain`.
 //!
 //! `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
 //! people; `error` says what the exit code is; `clock` is the only one that knows the time.
@@ -19,9 +19,11 @@ mod error;
 mod fetch;
 mod gunzip;
 mod landing;
+mod repair;
 mod report;
 mod run;
 mod state;
 mod text;
+mod verify;
 
 pub use cli::main;

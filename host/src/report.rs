@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::domain::{Outcome, Receipt};
 use crate::error::Kind;
+use crate::landing::Finding;
 use crate::state::{Counters, RunRow};
 use crate::text;
 
@@ -133,9 +134,24 @@ pub fn runs_text(rows: &[RunRow]) -> String {
     text
 }
 
-/// Rows of the state as a JSON array, on one line.
-pub fn runs_json(rows: &[RunRow]) -> String {
-    json!(rows).to_string()
+/// Anything as JSON, on one line.
+pub fn json(value: &impl serde::Serialize) -> String {
+    json!(value).to_string()
+}
+
+/// Findings, a line each.
+pub fn verification_text(files: usize, read: bool, findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let kind = format!("{:?}", finding.kind).to_lowercase();
+        let _ = writeln!(text, "{kind:<10}  {}: {}", text::line(&finding.path), text::line(&finding.detail));
+    }
+    let how = if read { "read" } else { "looked at, not read" };
+    let _ = match findings.len() {
+        0 => writeln!(text, "{files} files {how}, nothing wrong"),
+        count => writeln!(text, "{files} files {how}, {count} findings"),
+    };
+    text
 }
 
 #[cfg(test)]

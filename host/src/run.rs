@@ -10,6 +10,7 @@ mod storing;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -20,13 +21,15 @@ use crate::console::Console;
 use crate::domain::{Grant, Level};
 use crate::error::{Error, Kind};
 use crate::fetch::Fetcher;
-use crate::landing::Zone;
+use crate::landing::{DiskError, Lock, Zone};
 use crate::report::{Failure, Report};
 use crate::state::{self, CursorKey, State, StateError};
 use ledger::Ledger;
 use session::Session;
 use storing::{Notes, Store};
 
+/// How often a lock that is held is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Most missing grants that are named.
 const MAX_NAMED: usize = 10;
 
@@ -43,11 +46,7 @@ pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>) -> Result<Rep
     let zone = Zone::open(&plan.landing).map_err(|error| {
         failed(&error).hint("name another directory with `--landing DIR`, or make this one writable")
     })?;
-    let lock = zone.lock(&plan.name).map_err(|error| failed(&error).hint("the landing directory must be writable"))?;
-    let Some(_lock) = lock else {
-        let message = format!("another run of {} holds its lock in {}", plan.name, plan.landing.display());
-        return Err(Error::new(Kind::Locked, message).hint("wait for it to end; `host runs` shows when it started"));
-    };
+    let _locks = locks(&zone, &plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -86,6 +85,26 @@ pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>) -> Result<Rep
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
     Ok(finish(&store, extractor, &asked, ended, quiet, stopwatch))
+}
+
+/// The zone's lock, shared with other runs, and the extractor's own.
+fn locks(zone: &Zone, plan: &Plan) -> Result<[Lock; 2], Error> {
+    let waited = Stopwatch::start();
+    let failed = |error: DiskError| Error::new(Kind::Failed, error).hint("the landing directory must be writable");
+    loop {
+        let shared = zone.lock_zone(false).map_err(failed)?;
+        let own = zone.lock(&plan.name).map_err(failed)?;
+        let message = match (shared, own) {
+            (Some(shared), Some(own)) => return Ok([shared, own]),
+            (None, _) => format!("{} is being repaired", plan.landing.display()),
+            (_, None) => format!("another run of {} holds its lock in {}", plan.name, plan.landing.display()),
+        };
+        if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) {
+            let hint = "wait for it with `--wait`; `host runs` shows when it started";
+            return Err(Error::new(Kind::Locked, message).hint(hint));
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
 }
 
 /// What to do about a database that cannot be used.

@@ -4,6 +4,7 @@
 
 mod rows;
 mod schema;
+mod upkeep;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,6 +15,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior, params};
 
 pub use rows::{Counters, CursorKey, Fact, FileRow, FoundRow, RunRow, Validators};
+pub use upkeep::{Rebuilt, Salvage, salvage};
 
 use crate::domain::{Digest, Resource};
 
@@ -257,26 +259,29 @@ impl State {
 
     /// The newest runs first, at most `limit`.
     pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StateError> {
-        let sql = "SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
-                          bytes_written, cursor_value, error_message
-                     FROM extraction_runs ORDER BY run_id DESC LIMIT ?1";
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([limit], |row| {
-            Ok(RunRow {
-                run_id: row.get(0)?,
-                extractor: text(row, 1)?.unwrap_or_default(),
-                started_at: text(row, 2)?.unwrap_or_default(),
-                finished_at: text(row, 3)?,
-                status: text(row, 4)?.unwrap_or_default(),
-                files_written: number(row, 5)?,
-                files_skipped: number(row, 6)?,
-                bytes_written: number(row, 7)?,
-                cursor_value: text(row, 8)?,
-                error_message: text(row, 9)?,
-            })
-        })?;
+        let mut statement = self.connection.prepare(&format!("{RUNS} ORDER BY run_id DESC LIMIT ?1"))?;
+        let rows = statement.query_map([limit], run_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// All columns of all runs.
+const RUNS: &str = "SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
+                           bytes_written, cursor_value, error_message FROM extraction_runs";
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run_id: row.get(0)?,
+        extractor: text(row, 1)?.unwrap_or_default(),
+        started_at: text(row, 2)?.unwrap_or_default(),
+        finished_at: text(row, 3)?,
+        status: text(row, 4)?.unwrap_or_default(),
+        files_written: number(row, 5)?,
+        files_skipped: number(row, 6)?,
+        bytes_written: number(row, 7)?,
+        cursor_value: text(row, 8)?,
+        error_message: text(row, 9)?,
+    })
 }
 
 fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StateError> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Parts, and the parts that they may use. `domain`, `text` and `clock` are words and tools; `run` is where all meet.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("cli", &["component", "config", "console", "error", "report", "run", "state"]),
+    ("cli", &["component", "config", "console", "error", "repair", "report", "run", "state", "verify"]),
     ("clock", &[]),
     ("component", &["clock", "domain", "text"]),
     ("config", &["component", "domain", "error", "fetch", "landing"]),
@@ -18,10 +18,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("landing", &["domain", "gunzip", "text"]),
     ("lib", &["cli"]),
     ("main", &[]),
-    ("report", &["domain", "error", "state", "text"]),
+    ("repair", &["clock", "console", "error", "landing", "state", "verify"]),
+    ("report", &["domain", "error", "landing", "state", "text"]),
     ("run", &["clock", "component", "config", "console", "domain", "error", "fetch", "landing", "report", "state"]),
     ("state", &["domain"]),
     ("text", &[]),
+    ("verify", &["console", "domain", "error", "landing", "state"]),
 ];
 
 /// Files of pure rules, which must not touch the world: what none of them may name.
@@ -67,7 +69,10 @@ fn part(file: &str) -> &str {
 /// The parts that a file names after `crate::`, alone or in braces.
 fn used(code: &str) -> BTreeSet<&str> {
     let lines = code.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-    let names = lines.flat_map(|line| line.split("crate::").skip(1));
+    let names = lines.flat_map(|line| line.split("crate::").skip(1)).flat_map(|rest| {
+        let several = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
+        several.unwrap_or(rest).split(", ").take(if several.is_some() { usize::MAX } else { 1 })
+    });
     names.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(rest)).collect()
 }
 

@@ -4,6 +4,7 @@
 mod architecture;
 mod command_line;
 mod faults;
+mod injected;
 mod landing;
 mod limits;
 mod network;
@@ -11,6 +12,7 @@ mod padelnomics;
 mod python;
 mod signals;
 mod state;
+mod upkeep;
 
 use harness::{Environment, Origin};
 

@@ -35,7 +35,7 @@ pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
     };
     let rows = state.runs(arguments.limit).map_err(failed)?;
     match arguments.json {
-        true => super::print(&(report::runs_json(&rows) + "\n"))?,
+        true => super::print(&(report::json(&rows) + "\n"))?,
         false => super::print(&report::runs_text(&rows))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 //! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
 //! It must not know what a file holds or why it has its name.
 
+mod listing;
 mod unnamed;
 
 use std::fs::File;
@@ -11,17 +12,18 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, ResolveFlags, fstat, fsync, mkdirat, openat,
+    self, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, mkdirat, openat,
 };
 use rustix::io::Errno;
 
-pub use unnamed::Unnamed;
+pub use listing::Found;
+pub use unnamed::{Unnamed, is_leftover};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
-/// How deep a source's files are at most: source, year, month.
-const MAX_DEPTH: usize = 3;
+/// Where the locks are.
+const LOCKS: &str = ".locks";
 
 /// A failed call, with what it was for.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +57,7 @@ pub struct Directory {
 pub struct Lock(#[expect(dead_code, reason = "held for its lock, which closing it gives back")] OwnedFd);
 
 /// What a name stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Entry {
     /// Nothing.
     Missing,
@@ -63,15 +65,6 @@ pub enum Entry {
     File(u64),
     /// Anything else: a directory, a symbolic link, a device.
     Other,
-}
-
-/// A file found by listing.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Found {
-    /// Below the root.
-    pub path: String,
-    /// In bytes.
-    pub stored_size: u64,
 }
 
 impl Root {
@@ -102,17 +95,29 @@ impl Root {
         fs::openat2(&self.handle, path, flags | OFlags::CLOEXEC, mode, resolve)
     }
 
-    /// Take the lock `.locks/{name}`; `None` where another process holds it.
-    pub fn lock(&self, name: &str) -> Result<Option<Lock>, DiskError> {
-        self.directory(".locks")?;
-        let path = format!(".locks/{name}");
+    /// Take the lock `.locks/{name}`, for itself or shared with others; `None` where another process is in the way.
+    pub fn lock(&self, name: &str, shared: bool) -> Result<Option<Lock>, DiskError> {
+        self.directory(LOCKS)?;
+        let path = format!("{LOCKS}/{name}");
         let file = self
             .beneath(&path, OFlags::RDWR | OFlags::CREATE, FILE_MODE)
             .map_err(failed("open the lock file", &path))?;
-        match fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let operation = match shared {
+            true => FlockOperation::NonBlockingLockShared,
+            false => FlockOperation::NonBlockingLockExclusive,
+        };
+        match fs::flock(&file, operation) {
             Ok(()) => Ok(Some(Lock(file))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(failed("lock", &path)(errno)),
+        }
+    }
+
+    /// Rename a file beside itself, never replacing another; one that is not there is left so.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
+        match fs::renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(failed("rename", from)(errno)),
         }
     }
 
@@ -170,37 +175,6 @@ impl Root {
     pub fn sync(&self, path: &str) -> Result<(), DiskError> {
         let handle = self.beneath(if path.is_empty() { "." } else { path }, DIRECTORY, Mode::empty());
         handle.and_then(fsync).map_err(failed("sync the directory", if path.is_empty() { "." } else { path }))
-    }
-
-    /// All regular files below a directory, in order; none where it does not exist.
-    pub fn list(&self, directory: &str) -> Result<Vec<Found>, DiskError> {
-        let mut files = Vec::new();
-        self.list_into(directory, MAX_DEPTH, &mut files)?;
-        files.sort_unstable();
-        Ok(files)
-    }
-
-    fn list_into(&self, directory: &str, depth: usize, files: &mut Vec<Found>) -> Result<(), DiskError> {
-        let handle = match self.beneath(directory, DIRECTORY, Mode::empty()) {
-            Ok(handle) => handle,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
-            Err(errno) => return Err(failed("list the directory", directory)(errno)),
-        };
-        for entry in fs::Dir::read_from(&handle).map_err(failed("list the directory", directory))? {
-            let entry = entry.map_err(failed("list the directory", directory))?;
-            let Ok(name) = entry.file_name().to_str() else { continue };
-            if name.starts_with('.') {
-                continue;
-            }
-            let path = format!("{directory}/{name}");
-            let Ok(stat) = fs::statat(&handle, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory if depth > 1 => self.list_into(&path, depth - 1, files)?,
-                FileType::RegularFile => files.push(Found { path, stored_size: stat.st_size.unsigned_abs() }),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     /// A nameless file beside the sources, for what is too large to hold while it is looked at.
@@ -265,13 +239,17 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_held_once_and_given_back() {
+    fn a_lock_is_held_once_or_shared_and_given_back() {
         let (_guard, root) = root();
-        let first = root.lock("one").expect("no error").expect("free");
-        assert!(root.lock("one").expect("no error").is_none());
-        assert!(root.lock("two").expect("no error").is_some());
+        let first = root.lock("one", false).expect("no error").expect("free");
+        assert!(root.lock("one", false).expect("no error").is_none());
+        assert!(root.lock("two", false).expect("no error").is_some());
         drop(first);
-        assert!(root.lock("one").expect("no error").is_some());
+        let shared =
+            [root.lock("one", true), root.lock("one", true)].map(|lock| lock.expect("no error").expect("free"));
+        assert!(root.lock("one", false).expect("no error").is_none());
+        drop(shared);
+        assert!(root.lock("one", false).expect("no error").is_some());
     }
 
     #[test]

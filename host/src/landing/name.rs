@@ -131,15 +131,19 @@ impl EntityTag {
 /// What a file's name tells of its content: the first 8 digits of a hash name, else the name itself.
 pub fn fingerprint(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let bytes = name.as_bytes();
-    let dated = bytes.len() > 19
-        && bytes[..10]
-            .iter()
-            .enumerate()
-            .all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
-        && bytes[10] == b'_'
-        && bytes[11..19].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if dated { name[11..19].to_owned() } else { name.to_owned() }
+    hash_digits(name).map_or(name, |digits| &digits[..8]).to_owned()
+}
+
+/// The digits of a hash name: at least 8 of them behind a date.
+pub(super) fn hash_digits(name: &str) -> Option<&str> {
+    let (date, rest) = name.split_once('_')?;
+    let dated = date.len() == 10
+        && date.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let end = rest.bytes().position(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f'))?;
+    (dated && end >= 8 && rest[end..].starts_with(['.', '~'])).then(|| &rest[..end])
 }
 
 /// Where a content belongs: a source, a day, an extension, all of them checked.

@@ -103,6 +103,11 @@ impl Drop for Unnamed {
     }
 }
 
+/// Whether a file is one of those that stand in for nameless files.
+pub fn is_leftover(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with(STAND_IN))
+}
+
 fn locked_dot_file(directory: &OwnedFd) -> rustix::io::Result<(File, String)> {
     // Two hashers are never seeded alike, whatever the process ids are.
     let name = format!("{STAND_IN}{:016x}", RandomState::new().build_hasher().finish());
@@ -112,9 +117,10 @@ fn locked_dot_file(directory: &OwnedFd) -> rustix::io::Result<(File, String)> {
     Ok((File::from(handle), name))
 }
 
-/// Remove what killed runs left. Nothing depends on it, so a failure is none.
-fn remove_stale(directory: &OwnedFd) {
-    let Ok(entries) = fs::Dir::read_from(directory) else { return };
+/// Remove what killed runs left; how many files that were. Nothing depends on it, so a failure is none.
+pub(super) fn remove_stale(directory: &OwnedFd) -> usize {
+    let Ok(entries) = fs::Dir::read_from(directory) else { return 0 };
+    let mut removed = 0;
     for entry in entries.flatten() {
         let name = entry.file_name();
         if !name.to_bytes().starts_with(STAND_IN.as_bytes()) {
@@ -122,10 +128,11 @@ fn remove_stale(directory: &OwnedFd) {
         }
         let opened = openat(directory, name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
         let stale = opened.and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive));
-        if stale.is_ok() {
-            let _ = unlinkat(directory, name, AtFlags::empty());
+        if stale.is_ok() && unlinkat(directory, name, AtFlags::empty()).is_ok() {
+            removed += 1;
         }
     }
+    removed
 }
 
 #[cfg(test)]

@@ -1,0 +1,38 @@
+//! `host verify`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::landing_directory;
+use crate::console::{Console, Verbosity};
+use crate::error::{Error, Kind};
+use crate::{report, verify};
+
+/// Compare the landing directory with the state; exit code 1 where something does not fit
+///
+/// A run that is going on may show as files that are not recorded yet. Nothing is changed.
+#[derive(Debug, clap::Args)]
+pub(super) struct VerifyArgs {
+    /// The landing directory [default: data/landing]
+    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
+    landing: Option<PathBuf>,
+    /// Read every byte of every file, too
+    #[arg(long)]
+    read_data: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn execute(arguments: &VerifyArgs) -> Result<ExitCode, Error> {
+    let console = Console::new(Verbosity::from(0));
+    let landing = landing_directory(arguments.landing.as_deref());
+    let verified = verify::verify(&landing, arguments.read_data, &console);
+    console.finish();
+    let verified = verified?;
+    match arguments.json {
+        true => super::print(&(report::json(&verified) + "\n"))?,
+        false => super::print(&report::verification_text(verified.files, verified.read, &verified.findings))?,
+    }
+    Ok(if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.exit_code()) })
+}

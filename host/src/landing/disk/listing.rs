@@ -1,0 +1,83 @@
+//! What is below the landing directory. It must not know which of it belongs there.
+
+use rustix::fs::{self, AtFlags, FileType, Mode};
+use rustix::io::Errno;
+
+use super::{DIRECTORY, DiskError, Entry, LOCKS, Root, failed, unnamed};
+
+/// How deep a source's files are at most: source, year, month.
+const SOURCE_DEPTH: usize = 3;
+/// How deep anything is looked at.
+const MAX_DEPTH: usize = 16;
+/// How the names of the state database and its side files begin.
+const DATABASE: &str = ".state.sqlite";
+
+/// A file found by listing.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// Below the root.
+    pub path: String,
+    /// In bytes.
+    pub stored_size: u64,
+}
+
+impl Root {
+    /// All regular files of a source, in order; none where it does not exist. Hidden ones do not count.
+    pub fn list(&self, source: &str) -> Result<Vec<Found>, DiskError> {
+        let mut files = Vec::new();
+        self.visit(source, SOURCE_DEPTH, &mut |path, entry| {
+            let hidden = path.split('/').any(|part| part.starts_with('.'));
+            if let Entry::File(stored_size) = entry
+                && !hidden
+            {
+                files.push(Found { path, stored_size });
+            }
+        })?;
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    /// Everything below the root but directories, the state database and the locks, in order.
+    pub fn walk(&self) -> Result<Vec<(String, Entry)>, DiskError> {
+        let mut found = Vec::new();
+        self.visit("", MAX_DEPTH, &mut |path, entry| found.push((path, entry)))?;
+        found.retain(|(path, _)| !path.starts_with(DATABASE) && !path.starts_with(&format!("{LOCKS}/")));
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Remove what killed runs left in a directory; how many there were.
+    pub fn sweep(&self, directory: &str) -> Result<usize, DiskError> {
+        match self.beneath(if directory.is_empty() { "." } else { directory }, DIRECTORY, Mode::empty()) {
+            Ok(handle) => Ok(unnamed::remove_stale(&handle)),
+            Err(errno) => Err(failed("open the directory", directory)(errno)),
+        }
+    }
+
+    fn visit(&self, directory: &str, depth: usize, see: &mut impl FnMut(String, Entry)) -> Result<(), DiskError> {
+        let listing = || failed("list the directory", if directory.is_empty() { "." } else { directory });
+        let handle = match self.beneath(if directory.is_empty() { "." } else { directory }, DIRECTORY, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+            Err(errno) => return Err(listing()(errno)),
+        };
+        for entry in fs::Dir::read_from(&handle).map_err(listing())? {
+            let entry = entry.map_err(listing())?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            // What is gone by now was somebody's temporary file.
+            let Ok(stat) = fs::statat(&handle, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            let text = name.to_string_lossy();
+            let path = if directory.is_empty() { text.into_owned() } else { format!("{directory}/{text}") };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory if depth > 1 => self.visit(&path, depth - 1, see)?,
+                FileType::Directory => {}
+                FileType::RegularFile => see(path, Entry::File(stat.st_size.unsigned_abs())),
+                _ => see(path, Entry::Other),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Faults of the machine, injected by `strace` into the real program: a call that fails, a process killed at a call.
+//!
+//! Whatever happens, nothing torn is visible, and the next run ends as if nothing had happened.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use harness::{Environment, Origin, Ran, Reply, guest};
+
+use crate::environment;
+
+/// The calls that make, name, sync or remove something, of the landing zone and of SQLite.
+const CALLS: [&str; 8] = ["fsync", "fdatasync", "linkat", "mkdirat", "pwrite64", "unlink", "openat2", "ftruncate"];
+/// Most calls of one kind that a run makes.
+const MOST: usize = 60;
+
+fn strace() -> bool {
+    let found = Command::new("strace").arg("-V").output().is_ok_and(|output| output.status.success());
+    assert!(found || std::env::var_os("CI").is_none(), "CI has no strace");
+    if !found {
+        eprintln!("skipped: the program strace is not installed");
+    }
+    found
+}
+
+fn origin() -> Origin {
+    let origin = Origin::start();
+    origin.route("/tagged.csv", Reply::new("a,b\n1,2\n").etag("\"one\""));
+    origin.route("/plain.csv", Reply::new("c,d\n3,4\n"));
+    origin.route("/large.csv", Reply::lines(30_000));
+    origin
+}
+
+fn arguments(origin: &Origin) -> [String; 7] {
+    let urls = ["/tagged.csv", "/plain.csv", "/large.csv"].map(|path| origin.url(path)).join(" ");
+    // One at a time, so that the calls come in one order.
+    let url = format!("url={urls}");
+    [
+        "--allow-http".into(),
+        origin.grant(),
+        "--param".into(),
+        url,
+        "--param".into(),
+        "concurrency=1".into(),
+        "--json".into(),
+    ]
+}
+
+/// `host run` under strace with an injection; whether it happened.
+fn injected(environment: &Environment, origin: &Origin, injection: &str) -> (Ran, bool) {
+    let host = environment.command(["run"]);
+    let mut command = Command::new("strace");
+    let log = environment.path().join("strace.log");
+    command.args(["-f", "-qq", "-o"]).arg(&log).args(["-e", "signal=none", "-e", &format!("inject={injection}")]);
+    command.args(["-e", &format!("trace={}", injection.split(':').next().expect("a call"))]);
+    command.arg(host.get_program()).args(host.get_args()).arg(guest("mirror")).args(arguments(origin));
+    command.current_dir(environment.path()).env_clear();
+    command.envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().expect("strace");
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    // strace ends as its child did.
+    let happened = log.contains("(INJECTED)") || output.status.code().is_none();
+    (Ran::new(output), happened)
+}
+
+fn rerun(environment: &Environment, origin: &Origin) -> Ran {
+    let mut command = environment.command(["run"]);
+    command.arg(guest("mirror")).args(arguments(origin));
+    Ran::new(command.output().expect("the program"))
+}
+
+/// After a fault: nothing is wrong but what the next run mends, and after that run all is as it would have been.
+#[track_caller]
+fn recovers(environment: &Environment, origin: &Origin, clean: &BTreeMap<String, Vec<u8>>, what: &str) {
+    for finding in
+        environment.host(["verify", "--read-data", "--json"]).json()["findings"].as_array().expect("findings")
+    {
+        let kind = finding["kind"].as_str().expect("a kind");
+        assert!(["unrecorded", "stale", "leftover"].contains(&kind), "{what}: {finding}");
+    }
+    rerun(environment, origin).exits(0);
+    assert_eq!(&environment.landed(), clean, "{what}");
+    let found = environment.host(["verify", "--read-data"]).stdout;
+    assert!(found.ends_with("nothing wrong\n"), "{what}: {found}");
+}
+
+fn clean(origin: &Origin) -> BTreeMap<String, Vec<u8>> {
+    let environment = environment();
+    rerun(&environment, origin).exits(0);
+    environment.landed()
+}
+
+#[test]
+fn every_call_that_fails_fails_the_run_and_nothing_else() {
+    if !strace() {
+        return;
+    }
+    let origin = origin();
+    let clean = clean(&origin);
+    let mut faults = 0;
+    for (at, call) in CALLS.into_iter().enumerate() {
+        for number in 1..=MOST {
+            // Each of the errors gets its turn; which call gets which does not matter.
+            let error = ["EIO", "ENOSPC", "EDQUOT"][(at + number) % 3];
+            let injection = format!("{call}:error={error}:when={number}");
+            let environment = environment();
+            std::fs::create_dir(environment.landing()).expect("a directory");
+            let (ran, happened) = injected(&environment, &origin, &injection);
+            if !happened {
+                break;
+            }
+            faults += 1;
+            assert!(matches!(ran.code, Some(0 | 1)), "{injection}: {ran:?}");
+            if ran.code == Some(1) {
+                assert!(ran.stderr.starts_with("error: "), "{injection}: {ran:?}");
+            }
+            recovers(&environment, &origin, &clean, &injection);
+        }
+    }
+    assert!(faults > 30, "only {faults} faults were injected");
+}
+
+#[test]
+fn a_kill_at_every_call_leaves_nothing_torn() {
+    if !strace() {
+        return;
+    }
+    let origin = origin();
+    let clean = clean(&origin);
+    let mut kills = 0;
+    for call in CALLS {
+        for number in 1..=MOST {
+            let injection = format!("{call}:signal=KILL:when={number}");
+            let environment = environment();
+            std::fs::create_dir(environment.landing()).expect("a directory");
+            let (_, happened) = injected(&environment, &origin, &injection);
+            if !happened {
+                break;
+            }
+            kills += 1;
+            recovers(&environment, &origin, &clean, &injection);
+        }
+    }
+    assert!(kills > 30, "only {kills} kills happened");
+}
