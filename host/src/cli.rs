@@ -27,7 +27,7 @@ Exit codes:
   2    the command line or the configuration is wrong; nothing was started
   3    the sandbox stopped the extractor: a trap, or a limit
   75   another run of the extractor holds its lock, or a repair is going on
-  77   a grant is missing
+  77   the run failed, and a grant is missing
   130  interrupted by SIGINT
   143  ended by SIGTERM";
 

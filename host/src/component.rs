@@ -191,11 +191,11 @@ impl Linked {
             table: ResourceTable::new(),
             services: Arc::clone(&services),
             meter: Meter::new(account.clone()),
-            account,
+            account: account.clone(),
             log: log.clone(),
             wasi: wasi::context(&output),
-            wasi_http: WasiHttpCtx::new(),
-            wasi_hooks: Hooks { services, limit: limits.memory },
+            wasi_http: wasi::http_context(),
+            wasi_hooks: Hooks { services, account: account.clone() },
         };
         let mut store = Store::new(&self.engine, guest);
         limits::apply(&mut store, limits, |guest| &mut guest.meter);

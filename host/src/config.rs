@@ -157,7 +157,9 @@ fn sources(flags: &Flags, config: &ExtractorConfig, name: &str) -> Result<BTreeS
 fn asked(manifest: &Manifest, origins: &[OriginGrant], sources: &BTreeSet<String>) -> BTreeSet<Grant> {
     // What is no origin could never be granted; it is the author's mistake, and no reason not to run.
     let parsed = manifest.http.iter().filter_map(|text| Some((text, text.parse::<OriginGrant>().ok()?)));
-    let origins = parsed.filter(|(_, origin)| !origins.contains(origin)).map(|(text, _)| Grant::Origin(text.clone()));
+    let origins = parsed
+        .filter(|(_, asked)| !origins.iter().any(|granted| granted.includes(asked)))
+        .map(|(text, _)| Grant::Origin(text.clone()));
     let named = manifest.sources.iter().filter(|source| check_name(source).is_ok() && !sources.contains(*source));
     origins.chain(named.map(|source| Grant::Source(source.clone()))).collect()
 }

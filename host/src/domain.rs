@@ -46,6 +46,8 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The decoded body.
     pub body: Body,
+    /// Whether it has one, even if that is empty; the response to a HEAD has none.
+    pub has_body: bool,
     /// What this response is a representation of; `None` where a later request cannot ask for the same again.
     pub resource: Option<Resource>,
 }

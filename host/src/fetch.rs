@@ -269,7 +269,7 @@ impl Fetcher {
             // The body is given out decoded, and these spoke of the other one.
             head.headers.remove(header::CONTENT_LENGTH);
         }
-        Ok(Response { status, url: url.into(), headers: head.headers, body, resource })
+        Ok(Response { status, url: url.into(), headers: head.headers, body, has_body, resource })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The landing zone: a body is staged, then committed under a name that nothing else has.
 //!
-//! It owns the write protocol of `FORMAT.md`, steps 3 to 8. It must not know where a body comes from, nor what the
+//! It owns what the write protocol of `FORMAT.md` does to files. It must not know where a body comes from, nor what the
 //! state says of it; `run` brings the two together.
 
 #[expect(clippy::disallowed_methods, reason = "this is the file system's room")]
@@ -22,11 +22,11 @@ pub use name::{EntityTag, Place, check_name, fingerprint};
 pub use verify::{Finding, Kind, Recorded, compare, duplicates, judge};
 
 use crate::domain::Digest;
-use disk::{Directory, Root, Unnamed};
+use disk::{DATABASE, Directory, Root, Unnamed};
 use gzip::{Content, Intake, Packing};
 
 /// Bodies up to this many bytes are held in memory while it is decided whether they are new.
-const HELD: usize = 1024 * 1024;
+const HELD: usize = 256 * 1024;
 
 /// Why a body could not be staged or committed.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum LandingError {
     Crowded(String),
 }
 
-/// A body on its way. Memory stays constant: beyond a megabyte the bytes go to a nameless file, since compressing what
+/// A body on its way. Memory stays constant: a larger body's bytes go to a nameless file, since compressing what
 /// turns out unchanged would cost more than writing it.
 pub struct Staging {
     intake: Intake,
@@ -167,6 +167,11 @@ impl Zone {
         Ok(Self { root: Root::open(path)?, unsynced: Mutex::default() })
     }
 
+    /// What kind of network file system it is on; `None` for a local one.
+    pub fn network_file_system(&self) -> Result<Option<&'static str>, DiskError> {
+        self.root.network_file_system()
+    }
+
     /// Take an extractor's lock; `None` where another run holds it.
     pub fn lock(&self, extractor: &str) -> Result<Option<Lock>, DiskError> {
         self.root.lock(extractor, false)
@@ -196,7 +201,7 @@ impl Zone {
 
     /// Rename the database and its side files, so that another can take its place; the database's new path.
     pub fn set_database_aside(&self, suffix: &str) -> Result<PathBuf, DiskError> {
-        let name = |side: &str| format!(".state.sqlite{side}");
+        let name = |side: &str| format!("{DATABASE}{side}");
         for side in ["-journal", "-wal", "-shm"] {
             self.root.rename(&name(side), &format!("{}.{suffix}{side}", name("")))?;
         }
@@ -213,7 +218,7 @@ impl Zone {
 
     /// Where the state database is.
     pub fn database(&self) -> PathBuf {
-        self.root.path().join(".state.sqlite")
+        self.root.path().join(DATABASE)
     }
 
     /// All files of a source.

@@ -1,21 +1,21 @@
 //! A run from start to end: the one place where all parts meet.
 //!
-//! It owns the order of things: lock, state row, extractor, files durable, facts and cursor and verdict in one
-//! transaction. `FORMAT.md` has the whole protocol.
+//! It owns the order of things: lock, state row, extractor, files durable, facts and verdict in one transaction.
+//! `FORMAT.md` has the whole protocol.
 
 mod ledger;
 mod session;
+mod signals;
 mod storing;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use crate::clock::{Moment, Stopwatch};
-use crate::component::{Limits, Linked, Services, Stop};
+use crate::component::{Linked, Services, Stop};
 use crate::config::Plan;
 use crate::console::Console;
 use crate::domain::{Grant, Level};
@@ -23,68 +23,126 @@ use crate::error::{Error, Kind};
 use crate::fetch::Fetcher;
 use crate::landing::{DiskError, Lock, Zone};
 use crate::report::{Failure, Report};
-use crate::state::{self, CursorKey, State, StateError};
+use crate::state::{CursorKey, State, StateError};
 use ledger::Ledger;
 use session::Session;
+use signals::{Caught, Signals};
 use storing::{Notes, Store};
 
 /// How often a lock that is held is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// Most missing grants that are named.
-const MAX_NAMED: usize = 10;
 
 /// How the extractor's part of a run ended.
 enum Ended {
     Stopped(Result<(), Stop>),
-    Signal(Kind, &'static str),
+    Signal(Caught),
 }
 
 /// Run an extractor as planned. An error means that no run was started; what happens to one that was is in its report.
 pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>) -> Result<Report, Error> {
-    let (started, stopwatch) = (Moment::now(), Stopwatch::start());
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
     let zone = Zone::open(&plan.landing).map_err(|error| {
         failed(&error).hint("name another directory with `--landing DIR`, or make this one writable")
     })?;
+    if let Some(kind) = zone.network_file_system().map_err(|error| failed(&error))? {
+        let message = format!("{} is on {kind}, where locks and SQLite cannot be relied on", plan.landing.display());
+        return Err(
+            failed(&message).hint("keep the landing directory on a disk of this machine, and copy it from there")
+        );
+    }
     let _locks = locks(&zone, &plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| failed(&format!("cannot start: {error}")))?;
-    // From before the row is there, so that no signal leaves one that runs for ever.
-    let signals = {
-        let _inside = runtime.enter();
-        Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?
+    let report = runtime.block_on(async {
+        // From before the row is there, so that no signal leaves one that runs for ever.
+        let signals = Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?;
+        run(plan, linked, console, zone, signals).await
+    });
+    // What is still on its way to the disk belongs to no run any more.
+    runtime.shutdown_background();
+    report
+}
+
+async fn run(
+    plan: Plan,
+    linked: Linked,
+    console: &Arc<Console>,
+    zone: Zone,
+    mut signals: Signals,
+) -> Result<Report, Error> {
+    let (started, stopwatch) = (Moment::now(), Stopwatch::start());
+    let (database, name, backfill) = (zone.database(), plan.name.clone(), plan.backfill);
+    let (path, now) = (database.clone(), started.iso8601());
+    let (begun, caught) = signals.during(move || begin(&path, &name, &now, backfill)).await;
+    let unusable = |error: StateError| match caught {
+        Some(caught) => Error::new(caught.kind(), caught),
+        None => Error::new(Kind::Failed, &error).hint(database_hint(&error, &database)),
     };
-    let database = zone.database();
-    let unusable = |error: StateError| failed(&error).hint(database_hint(&error, &database));
-    let mut state = State::open(&database).map_err(unusable)?;
-    let (run_id, dead) = state.begin(&plan.name, &started.iso8601()).map_err(unusable)?;
+    let Begun { ledger, dead, cursor } = begun.map_err(unusable)?;
     if dead > 0 {
         let message =
             "the run before this one was killed, or the machine stopped, before it ended; it is marked as failed";
         console.log(Level::Warn, message);
     }
 
-    let ledger = Ledger::new(state, &plan.name, run_id, CursorKey::new(&plan.name, plan.backfill));
-    let notes = Notes { cursor: ledger.earlier_cursor().map_err(unusable)?, ..Notes::default() };
+    let notes = Notes { cursor, ..Notes::default() };
     let store = Arc::new(Store::new(zone, plan.content, Arc::clone(console), ledger, notes));
     let limits = plan.component.clone();
     let asked = plan.asked.clone();
     let session = session(plan, started, console, &store);
     let extractor = session.name.clone();
-    let (ended, quiet) = runtime.block_on(async {
-        let ended = drive(linked, session, &limits, signals).await;
-        let success = matches!(ended, Ended::Stopped(Ok(())));
-        if !success {
-            state::hurry();
+    let mut ended = match caught {
+        Some(caught) => Ended::Signal(caught),
+        None => {
+            let services: Arc<dyn Services> = session;
+            let run = linked.run(services, &limits);
+            signals.unless(run).await.map_or_else(Ended::Signal, Ended::Stopped)
         }
-        let quiet = store.settle_down(success).await;
-        (ended, quiet)
-    });
-    // What is still on its way to the disk belongs to no run any more.
-    runtime.shutdown_background();
-    Ok(finish(&store, extractor, &asked, ended, quiet, stopwatch))
+    };
+    let quiet = settle_down(&store, &mut ended, &mut signals).await;
+    let end = move || finish(&store, extractor, &asked, ended, quiet, stopwatch);
+    let (mut report, caught) = signals.during(end).await;
+    // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
+    if let (Some(caught), Some(failure)) = (caught, &mut report.failure)
+        && failure.kind == Kind::Failed
+    {
+        failure.kind = caught.kind();
+    }
+    Ok(report)
+}
+
+/// A run that has its row.
+struct Begun {
+    ledger: Ledger,
+    dead: usize,
+    cursor: Option<String>,
+}
+
+fn begin(
+    database: &Path,
+    extractor: &str,
+    now: &str,
+    backfill: Option<crate::domain::Window>,
+) -> Result<Begun, StateError> {
+    let mut state = State::open(database)?;
+    let (run_id, dead) = state.begin(extractor, now)?;
+    let ledger = Ledger::new(state, extractor, run_id, CursorKey::new(extractor, backfill));
+    let cursor = ledger.earlier_cursor()?;
+    Ok(Begun { ledger, dead, cursor })
+}
+
+/// Wait until nothing of the run goes on any more; whether that came about.
+async fn settle_down(store: &Store, ended: &mut Ended, signals: &mut Signals) -> bool {
+    if matches!(ended, Ended::Stopped(Ok(()))) {
+        match signals.unless(store.settle_down(true)).await {
+            Ok(quiet) => return quiet,
+            Err(caught) => *ended = Ended::Signal(caught),
+        }
+    }
+    crate::state::hurry();
+    store.settle_down(false).await
 }
 
 /// The zone's lock, shared with other runs, and the extractor's own.
@@ -112,6 +170,7 @@ fn database_hint(error: &StateError, database: &Path) -> String {
     let shown = database.display();
     match error {
         StateError::Corrupt(_) => format!("move {shown} away: the next run starts another from what has landed"),
+        StateError::ReadOnly => format!("make {shown} and its directory writable for the user that runs host"),
         StateError::Busy => format!("see who holds {shown} open, for example with `fuser`"),
         StateError::Newer(_) => format!("run the host that made {shown}, or a later one"),
         StateError::Foreign(_) | StateError::Sqlite(_) => format!("the database is {shown}"),
@@ -132,34 +191,6 @@ fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Stor
     })
 }
 
-/// The signals that a run answers to.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    /// Handled so that it does not kill: the write that caused it fails with EFBIG and is reported.
-    _file_too_large: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            _file_too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
-        })
-    }
-}
-
-async fn drive(linked: Linked, session: Arc<Session>, limits: &Limits, mut signals: Signals) -> Ended {
-    let services: Arc<dyn Services> = session;
-    tokio::select! {
-        biased;
-        _ = signals.interrupt.recv() => Ended::Signal(Kind::Interrupted, "interrupted by SIGINT"),
-        _ = signals.terminate.recv() => Ended::Signal(Kind::Terminated, "ended by SIGTERM"),
-        stopped = linked.run(services, limits) => Ended::Stopped(stopped),
-    }
-}
-
 /// Make the files durable, then write the verdict. `quiet` says that nothing of the run is still going on.
 fn finish(
     store: &Store,
@@ -175,7 +206,7 @@ fn finish(
         ledger.sync_failed();
         notes.broken.get_or_insert_with(|| error.to_string());
     }
-    let mut failure = verdict(ended, notes.broken, &notes.missing, asked, &extractor);
+    let mut failure = verdict::verdict(ended, notes.broken, &notes.missing, asked, &extractor);
     let message = failure.as_ref().map(|failure| failure.message.clone());
     if let Err(error) = ledger.finish(message.as_deref(), !quiet) {
         let message = format!("the run's end could not be recorded: {error}");
@@ -190,66 +221,4 @@ fn finish(
         files: std::mem::take(&mut ledger.receipts),
         elapsed: stopwatch.elapsed(),
     }
-}
-
-fn verdict(
-    ended: Ended,
-    broken: Option<String>,
-    missing: &BTreeSet<Grant>,
-    asked: &BTreeSet<Grant>,
-    extractor: &str,
-) -> Option<Failure> {
-    let stopped = match ended {
-        Ended::Signal(kind, reason) => return Some(Failure::new(kind, reason.to_owned())),
-        Ended::Stopped(stopped) => stopped,
-    };
-    let kind = match &stopped {
-        Err(Stop::Trapped { .. } | Stop::Limit(_)) => Kind::Stopped,
-        _ => Kind::Failed,
-    };
-    let message = match (broken, stopped) {
-        (Some(broken), _) => return Some(Failure::new(Kind::Failed, broken)),
-        (None, Ok(())) => return None,
-        (None, Err(Stop::Trapped { reason, frames })) if !frames.is_empty() => {
-            format!("the extractor {reason}, in {}", frames.join(" < "))
-        }
-        (None, Err(stop)) => stop.to_string(),
-    };
-    // Where one grant is missing, those that the manifest asks for are named as well: one round instead of several.
-    let more = if missing.is_empty() { &BTreeSet::new() } else { asked };
-    let missing: BTreeSet<&Grant> = missing.iter().chain(more).take(MAX_NAMED).collect();
-    let hint = grant_hint(&missing, extractor);
-    // A limit or a trap is what it is, whatever was refused before.
-    let kind = if kind == Kind::Failed && hint.is_some() { Kind::NotGranted } else { kind };
-    Some(Failure { kind, message, hint })
-}
-
-/// What the operator would say to grant what is missing.
-fn grant_hint(missing: &BTreeSet<&Grant>, extractor: &str) -> Option<String> {
-    let (mut flags, mut origins, mut sources) = (Vec::new(), Vec::new(), Vec::new());
-    for grant in missing {
-        match grant {
-            Grant::Origin(origin) => {
-                flags.push(format!("--allow-http {origin}"));
-                origins.push(format!("\"{origin}\""));
-            }
-            Grant::Source(source) => {
-                flags.push(format!("--allow-source {source}"));
-                sources.push(format!("\"{source}\""));
-            }
-            Grant::Secret(_) => {}
-        }
-    }
-    if flags.is_empty() {
-        return None;
-    }
-    let mut lines = Vec::new();
-    if !origins.is_empty() {
-        lines.push(format!("`http = [{}]`", origins.join(", ")));
-    }
-    if !sources.is_empty() {
-        lines.push(format!("`sources = [{}]`", sources.join(", ")));
-    }
-    let lines = lines.join(" and ");
-    Some(format!("to allow it, add `{}`, or put {lines} under [extractor.{extractor}] in host.toml", flags.join(" ")))
 }

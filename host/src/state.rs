@@ -8,7 +8,7 @@ mod upkeep;
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether the run has to end.
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// How often anything waited since then.
+static PAUSES_AT_THE_END: AtomicU32 = AtomicU32::new(0);
 
 /// The run has to end soon: from now on nothing waits long for another process.
 pub fn hurry() {
@@ -35,21 +37,27 @@ pub fn hurry() {
 }
 
 fn wait_for_others(times: i32) -> bool {
-    let limit = if ENDING.load(Ordering::Relaxed) { BUSY_AT_THE_END } else { BUSY };
-    let waited = PAUSE.saturating_mul(times.unsigned_abs());
     std::thread::sleep(PAUSE);
-    waited < limit
+    if ENDING.load(Ordering::Relaxed) {
+        // All statements together, since one after the other may have to wait.
+        let paused = PAUSES_AT_THE_END.fetch_add(1, Ordering::Relaxed);
+        return PAUSE.saturating_mul(paused) < BUSY_AT_THE_END;
+    }
+    PAUSE.saturating_mul(times.unsigned_abs()) < BUSY
 }
 
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The file is no database, or a damaged one.
-    #[error("the state database is damaged: {0}")]
+    #[error("the state database is damaged: {}", brief(.0))]
     Corrupt(rusqlite::Error),
     /// Another process holds it.
     #[error("the state database is locked by another process")]
     Busy,
+    /// It may not be written.
+    #[error("the state database may not be written")]
+    ReadOnly,
     /// A later version of the host made it.
     #[error("the state database has schema version {0}, which a newer host made")]
     Newer(i64),
@@ -57,18 +65,27 @@ pub enum StateError {
     #[error("the state database was made by something else: {0}")]
     Foreign(String),
     /// Anything else that SQLite reports.
-    #[error("the state database: {0}")]
+    #[error("the state database: {}", brief(.0))]
     Sqlite(rusqlite::Error),
 }
 
 impl From<rusqlite::Error> for StateError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase};
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, ReadOnly};
         match error.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(error),
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
+            Some(ReadOnly) => Self::ReadOnly,
             _ => Self::Sqlite(error),
         }
+    }
+}
+
+/// What SQLite says, without the statement that it says it of.
+fn brief(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => msg.clone(),
+        error => error.to_string(),
     }
 }
 

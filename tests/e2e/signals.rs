@@ -90,3 +90,24 @@ fn a_signal_is_heard_while_another_process_holds_the_database() {
     state.execute_batch("COMMIT").expect("the lock's end");
     run.environment.run("mirror", &with(&run.arguments, &[])).exits(0);
 }
+
+#[test]
+fn a_signal_is_heard_before_there_is_a_run() {
+    let run = waiting();
+    let state = run.environment.state();
+    state.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
+    // Another extractor's run cannot begin while the database is held.
+    let other = run.environment.spawn("probe", &["--param", "do=fail"]);
+    let started = run.environment.landing().join(".locks/probe");
+    while !started.exists() {
+        std::thread::yield_now();
+    }
+    signal("TERM", other.id());
+    // Whether it was heard by the handler or before there was one, the run ends by it.
+    let code = other.wait_with_output().expect("the program").status.code();
+    assert!(matches!(code, Some(143) | None), "{code:?}");
+    state.execute_batch("COMMIT").expect("the lock's end");
+    run.hold.open();
+    Ran::new(run.child.wait_with_output().expect("the program")).exits(0);
+    assert_eq!(run.environment.query("SELECT count(*) FROM extraction_runs WHERE status = 'running'"), ["0"]);
+}

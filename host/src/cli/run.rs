@@ -57,7 +57,9 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
 fn hint(error: &LoadError) -> &'static str {
     match error {
         LoadError::Unreadable(_) => "check the path; `cargo guests` builds the extractors of this repository",
-        LoadError::Manifest(ManifestError::CoreModule) => "make a component of it with `wasm-tools component new`",
+        LoadError::Manifest(ManifestError::CoreModule) => {
+            "`cargo guests PATH` makes a component of a crate; `wasm-tools component new` of any module"
+        }
         LoadError::Misfit(_) => "build it against the interface in wit/extractor.wit of this version of host",
         _ => "host runs WebAssembly components that export `extract` of wit/extractor.wit",
     }

@@ -11,7 +11,7 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     with: {
         "landing:extractor/http.request": crate::component::draft::Draft,
-        "landing:extractor/http.response": crate::domain::Response,
+        "landing:extractor/http.response": crate::component::draft::Answer,
         "landing:extractor/zone.source": crate::component::services::OpenSource,
     },
 });

@@ -1,7 +1,11 @@
-//! A request that a guest is still writing. It must not know what becomes of it.
+//! What a guest holds in the host: requests that it writes, responses that it has not read. It must not know what
+//! becomes of them.
 
-use super::limits::Held;
-use crate::domain::Request;
+use super::limits::{Account, Held, LimitPassed};
+use crate::domain::{Request, Response};
+
+/// What an open body may take, in bytes: a buffer of the connection.
+const OPEN_BODY: usize = 64 * 1024;
 
 /// A request, and the memory that it takes until it is sent or dropped.
 pub struct Draft {
@@ -10,4 +14,20 @@ pub struct Draft {
     pub(super) fields: Held,
     /// For the content.
     pub(super) body: Option<Held>,
+}
+
+/// A response, and the memory that it takes until it is read or dropped.
+pub struct Answer {
+    pub(super) response: Response,
+    /// Held for its drop.
+    pub(super) _held: Held,
+}
+
+impl Answer {
+    /// Count what a response takes.
+    pub(super) fn new(response: Response, account: &Account) -> Result<Self, LimitPassed> {
+        let fields: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let held = account.hold(response.url.len() + fields + OPEN_BODY)?;
+        Ok(Self { response, _held: held })
+    }
 }

@@ -10,13 +10,16 @@ use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource, Str
 
 use super::Guest;
 use super::bindings::landing::extractor::{http, run, zone};
-use super::draft::Draft;
+use super::draft::{Answer, Draft};
 use super::services::{Content, OpenSource, Services};
-use super::streams::{BodyProducer, guest_made};
+use super::streams::{BodyProducer, GuestVerdict, GuestWrites, ended_by};
 use crate::domain::{self, Body, FetchError, LandError, Level, Outcome};
 
 /// Longest cursor, in bytes.
 const MAX_CURSOR: usize = 4096;
+
+/// What a landing of content that a guest makes takes in the host, in bytes.
+const LANDING: usize = 640 * 1024;
 
 /// The host failed in a way that the extractor cannot mend: the run ends.
 #[derive(Debug, thiserror::Error)]
@@ -119,21 +122,21 @@ impl http::HostRequest for Guest {
 
 impl http::HostResponse for Guest {
     fn status(&mut self, response: Resource<http::Response>) -> wasmtime::Result<u16> {
-        Ok(self.table.get(&response)?.status)
+        Ok(self.table.get(&response)?.response.status)
     }
 
     fn url(&mut self, response: Resource<http::Response>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&response)?.url.clone())
+        Ok(self.table.get(&response)?.response.url.clone())
     }
 
     fn headers(&mut self, response: Resource<http::Response>) -> wasmtime::Result<Vec<http::Header>> {
         let text = |value: &::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = &self.table.get(&response)?.headers;
+        let headers = &self.table.get(&response)?.response.headers;
         Ok(headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect())
     }
 
     fn header(&mut self, response: Resource<http::Response>, name: String) -> wasmtime::Result<Option<String>> {
-        let value = self.table.get(&response)?.headers.get(name);
+        let value = self.table.get(&response)?.response.headers.get(name);
         Ok(value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()))
     }
 
@@ -150,12 +153,12 @@ impl<T: 'static> http::HostResponseWithStore<T> for HasSelf<Guest> {
         accessor: &Accessor<T, Self>,
         response: Resource<http::Response>,
     ) -> wasmtime::Result<Result<Vec<u8>, http::Error>> {
-        let (mut response, mut held) = accessor.with(|mut access| {
+        let (mut answer, mut held) = accessor.with(|mut access| {
             let guest = access.get();
             wasmtime::error::Ok((guest.table.delete(response)?, guest.account.hold(0)?))
         })?;
         let mut content = Vec::new();
-        while let Some(chunk) = response.body.next().await {
+        while let Some(chunk) = answer.response.body.next().await {
             match chunk {
                 Ok(chunk) if held.grow(chunk.len()).is_ok() => content.extend_from_slice(&chunk),
                 // It can be landed all the same, so it is no reason to stop the extractor.
@@ -170,12 +173,12 @@ impl<T: 'static> http::HostResponseWithStore<T> for HasSelf<Guest> {
         mut access: Access<'_, T, Self>,
         response: Resource<http::Response>,
     ) -> wasmtime::Result<(StreamReader<u8>, FutureReader<Result<(), http::Error>>)> {
-        let response = access.get().table.delete(response)?;
-        let (producer, verdict) = BodyProducer::new(response.body);
+        let answer = access.get().table.delete(response)?;
+        let (producer, verdict) = BodyProducer::new(answer.response.body);
         let stream = StreamReader::new(access.as_context_mut(), producer)?;
         let future = FutureReader::new(access.as_context_mut(), async move {
-            // A body that nobody reads to its end has no verdict; whoever dropped it knows.
-            wasmtime::error::Ok(verdict.await.unwrap_or(Ok(())).map_err(http::Error::from))
+            let unread = || FetchError::GivenUp("the body was not read to its end".into());
+            wasmtime::error::Ok(verdict.await.unwrap_or_else(|_| Err(unread())).map_err(http::Error::from))
         })?;
         Ok((stream, future))
     }
@@ -193,7 +196,11 @@ impl<T: 'static> http::HostWithStore<T> for HasSelf<Guest> {
         // What it holds stays counted until it is sent.
         let Draft { request, fields: _fields, body: _body } = draft;
         match services.fetch(request).await {
-            Ok(response) => Ok(Ok(accessor.with(|mut access| access.get().table.push(response))?)),
+            Ok(response) => accessor.with(|mut access| {
+                let guest = access.get();
+                let answer = Answer::new(response, &guest.account)?;
+                Ok(Ok(guest.table.push(answer)?))
+            }),
             Err(error) => Ok(Err(error.into())),
         }
     }
@@ -263,8 +270,8 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         response: Resource<http::Response>,
         slot: zone::Slot,
     ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
-        let response = accessor.with(|mut access| access.get().table.delete(response))?;
-        land(accessor, source, Content::Response(response), slot).await
+        let answer = accessor.with(|mut access| access.get().table.delete(response))?;
+        land(accessor, source, Content::Response(answer.response), slot).await
     }
 
     async fn land_bytes(
@@ -281,22 +288,21 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         accessor: &Accessor<T, Self>,
         source: Resource<OpenSource>,
         content: StreamReader<u8>,
-        mut whole: FutureReader<Result<(), http::Error>>,
+        whole: FutureReader<Result<(), http::Error>>,
         slot: zone::Slot,
     ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
-        let body = match accessor.with(|mut access| content.try_into::<BodyProducer>(access.as_context_mut())) {
-            Ok(producer) => {
-                // A response's own body says by itself whether it arrived whole.
-                accessor.with(|mut access| whole.close(access.as_context_mut()))?;
-                Body::new(producer)
-            }
+        let (verdict, said) = GuestVerdict::new();
+        accessor.with(|mut access| whole.pipe(access.as_context_mut(), verdict))?;
+        let (body, _held) = match accessor.with(|mut access| content.try_into::<BodyProducer>(access.as_context_mut()))
+        {
+            Ok(producer) => (ended_by(producer, said), None),
             Err(content) => {
-                let (writes, verdict, body) = guest_made();
-                accessor.with(|mut access| {
+                let (writes, written) = GuestWrites::new();
+                let held = accessor.with(|mut access| {
                     content.pipe(access.as_context_mut(), writes)?;
-                    whole.pipe(access.as_context_mut(), verdict)
+                    wasmtime::error::Ok(access.get().account.hold(LANDING)?)
                 })?;
-                body
+                (ended_by(written, said), Some(held))
             }
         };
         land(accessor, source, Content::Made(body), slot).await

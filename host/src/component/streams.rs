@@ -107,14 +107,31 @@ impl<D: 'static> StreamProducer<D> for BodyProducer {
 /// Takes what a guest writes, no faster than it is landed.
 pub(super) struct GuestWrites(mpsc::Sender<Bytes>);
 
+impl GuestWrites {
+    /// The consumer, and what it takes.
+    pub(super) fn new() -> (Self, impl Stream<Item = Result<Bytes, FetchError>> + Send + 'static) {
+        let (writes, written) = mpsc::channel(0);
+        (Self(writes), written.map(Ok))
+    }
+}
+
 /// Takes what a guest says at the end: whether that was all of it.
 pub(super) struct GuestVerdict(Option<oneshot::Sender<Result<(), http::Error>>>);
 
-/// What takes a guest's stream and its verdict, and the body of them both. The body ends only where the verdict says so:
-/// a guest that gives up, or is stopped, closes its stream as well.
-pub(super) fn guest_made() -> (GuestWrites, GuestVerdict, Body) {
-    let (writes, written) = mpsc::channel(0);
-    let (verdict, said) = oneshot::channel();
+impl GuestVerdict {
+    /// The consumer, and what it is told.
+    pub(super) fn new() -> (Self, oneshot::Receiver<Result<(), http::Error>>) {
+        let (verdict, said) = oneshot::channel();
+        (Self(Some(verdict)), said)
+    }
+}
+
+/// A body of what a stream gives, which ends only where the verdict says so: a guest that gives up, or is stopped,
+/// closes its stream as well.
+pub(super) fn ended_by(
+    content: impl Stream<Item = Result<Bytes, FetchError>> + Send + 'static,
+    said: oneshot::Receiver<Result<(), http::Error>>,
+) -> Body {
     let end = async {
         match said.await {
             Ok(Ok(())) => None,
@@ -122,8 +139,7 @@ pub(super) fn guest_made() -> (GuestWrites, GuestVerdict, Body) {
             Err(oneshot::Canceled) => Some(Err(FetchError::GivenUp("the content was never said to be whole".into()))),
         }
     };
-    let end = futures::stream::once(end).filter_map(std::future::ready);
-    (GuestWrites(writes), GuestVerdict(Some(verdict)), Body::new(written.map(Ok).chain(end)))
+    Body::new(content.chain(futures::stream::once(end).filter_map(std::future::ready)))
 }
 
 fn given_up(error: &http::Error) -> FetchError {

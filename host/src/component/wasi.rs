@@ -8,21 +8,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited, StreamBody};
+use http_body_util::{BodyExt as _, StreamBody};
 use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use super::Guest;
-use super::limits::Log;
+use super::limits::{Account, Held, Log};
 use super::services::Services;
 use crate::domain::{FetchError, Level, Request};
 
 /// Bytes that a guest may write at once.
 const CHUNK: usize = 64 * 1024;
+/// Most bytes of all fields of a request or response.
+const MAX_FIELDS: usize = 64 * 1024;
 /// Most bytes of a line before it is logged without its end.
 const MAX_PARTIAL: usize = 16 * 1024;
 
@@ -43,6 +45,13 @@ pub(super) fn context(output: &[LogLines; 2]) -> WasiCtx {
     WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build()
 }
 
+/// The bounds of `wasi:http`.
+pub(super) fn http_context() -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    context.set_field_size_limit(MAX_FIELDS);
+    context
+}
+
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
@@ -58,8 +67,8 @@ impl WasiHttpView for Guest {
 /// Sends what `wasi:http` is asked to send.
 pub(super) struct Hooks {
     pub(super) services: Arc<dyn Services>,
-    /// Most bytes of a request's body.
-    pub(super) limit: u64,
+    /// What requests' bodies are counted in.
+    pub(super) account: Account,
 }
 
 impl WasiHttpHooks for Hooks {
@@ -70,11 +79,10 @@ impl WasiHttpHooks for Hooks {
         _verdict: Driver,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let services = Arc::clone(&self.services);
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let account = self.account.clone();
         Box::new(async move {
             let (head, body) = request.into_parts();
-            let body =
-                Limited::new(body, limit).collect().await.map_err(|_| Error::HttpRequestBodySize(None))?.to_bytes();
+            let (body, _held) = whole(body, &account).await?;
             let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
                 (name.as_str().to_owned(), value.as_bytes().to_vec())
             };
@@ -97,6 +105,19 @@ impl WasiHttpHooks for Hooks {
     fn set_host_header(&mut self) -> bool {
         false
     }
+}
+
+/// A request's body, and its memory.
+async fn whole(mut body: WasiBody, account: &Account) -> Result<(Bytes, Held), Error> {
+    let too_large = |_| Error::HttpRequestBodySize(None);
+    let (mut content, mut held) = (Vec::new(), account.hold(0).map_err(too_large)?);
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            held.grow(data.len()).map_err(too_large)?;
+            content.extend_from_slice(&data);
+        }
+    }
+    Ok((content.into(), held))
 }
 
 /// Fields that WASI clients send of themselves and that the host sets anyway.

@@ -40,7 +40,7 @@ pub struct Flags {
     /// The longest that the run may take [default: 1h]
     #[arg(long, value_name = "DURATION", help_heading = "Limits")]
     pub timeout: Option<Time>,
-    /// The longest that the extractor itself may compute [default: 10m]
+    /// The longest that the extractor may compute, the network work for it included [default: 10m]
     #[arg(long, value_name = "DURATION", help_heading = "Limits")]
     pub max_cpu: Option<Time>,
     /// The most memory that the extractor may hold [default: 256MiB]

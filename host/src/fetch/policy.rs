@@ -52,6 +52,11 @@ pub struct OriginGrant {
 }
 
 impl OriginGrant {
+    /// Whether this grant opens all that another would.
+    pub fn includes(&self, other: &Self) -> bool {
+        self == other || (!other.below && self.covers(&other.origin))
+    }
+
     fn covers(&self, origin: &Origin) -> bool {
         if !self.below {
             return self.origin == *origin;

@@ -22,6 +22,8 @@ pub use unnamed::{Unnamed, is_leftover};
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
+/// The state database's name.
+pub const DATABASE: &str = ".state.sqlite";
 /// Where the locks are.
 const LOCKS: &str = ".locks";
 
@@ -67,12 +69,30 @@ pub enum Entry {
     Other,
 }
 
+/// Network file systems, by the numbers of `linux/magic.h` and of the file systems' own headers.
+fn network(magic: u64) -> Option<&'static str> {
+    // Some architectures sign the field, and extend it.
+    match magic & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0xff53_4d42 => Some("CIFS"),
+        0xfe53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        0x5346_414f => Some("AFS"),
+        0x00c3_6400 => Some("Ceph"),
+        _ => None,
+    }
+}
+
 impl Root {
     /// Open the landing directory, making it where it is missing.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let shown = path.display().to_string();
         let error = |source| DiskError { action: "make the landing directory", path: shown.clone(), source };
-        let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+        let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+        if missing.is_empty() && !path.join(DATABASE).exists() {
+            // Nobody used it yet, or whoever made it was killed before syncing.
+            missing.push(path);
+        }
         std::fs::create_dir_all(path).map_err(error)?;
         for made in missing {
             let above = made.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -88,6 +108,12 @@ impl Root {
     /// Where the root is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What kind of network file system this is; `None` for a local one, as far as the kernel tells.
+    pub fn network_file_system(&self) -> Result<Option<&'static str>, DiskError> {
+        let stat = fs::fstatfs(&self.handle).map_err(failed("inspect the file system of", "the landing directory"))?;
+        Ok(network(stat.f_type as u64))
     }
 
     fn beneath(&self, path: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
@@ -250,6 +276,15 @@ mod tests {
         assert!(root.lock("one", false).expect("no error").is_none());
         drop(shared);
         assert!(root.lock("one", false).expect("no error").is_some());
+    }
+
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers() {
+        let (ext4, xfs, tmpfs) = (0xef53, 0x5846_5342, 0x0102_1994);
+        assert_eq!([ext4, xfs, tmpfs].map(network), [None; 3]);
+        assert_eq!([0x6969, 0xffff_ffff_ff53_4d42].map(network), [Some("NFS"), Some("CIFS")]);
+        let (_guard, root) = root();
+        assert!(root.network_file_system().is_ok());
     }
 
     #[test]

@@ -29,8 +29,12 @@ pub(super) struct Ledger {
     pending: Vec<Fact>,
     /// Sources whose files the state knows.
     opened: HashSet<String>,
-    by_digest: HashMap<(String, Digest), FileRow>,
+    by_digest: HashMap<(String, Digest), Vec<FileRow>>,
+    /// Paths whose content this run knows, whatever the state says of them.
+    identified: HashSet<String>,
     by_resource: HashMap<(String, Resource), Validators>,
+    /// Whether files may have got their names without being recorded.
+    list_again: bool,
     pub(super) counters: Counters,
     pub(super) receipts: Vec<Receipt>,
 }
@@ -45,7 +49,9 @@ impl Ledger {
             pending: Vec::new(),
             opened: HashSet::new(),
             by_digest: HashMap::new(),
+            identified: HashSet::new(),
             by_resource: HashMap::new(),
+            list_again: false,
             counters: Counters::default(),
             receipts: Vec::new(),
         }
@@ -80,7 +86,7 @@ impl Ledger {
 
     /// Files that hold this content, this run's first.
     pub(super) fn with_digest(&self, source: &str, digest: &Digest) -> Result<Vec<FileRow>, StateError> {
-        let mut files: Vec<FileRow> = self.by_digest.get(&(source.to_owned(), *digest)).cloned().into_iter().collect();
+        let mut files = self.by_digest.get(&(source.to_owned(), *digest)).cloned().unwrap_or_default();
         files.extend(self.state.with_digest(source, digest)?);
         Ok(files)
     }
@@ -103,14 +109,17 @@ impl Ledger {
 
     /// Files of a source that were not read yet and whose names tell one of these fingerprints.
     pub(super) fn unread(&self, source: &str, fingerprints: &[String]) -> Result<Vec<FileRow>, StateError> {
-        self.state.unread(source, fingerprints)
+        let mut files = self.state.unread(source, fingerprints)?;
+        files.retain(|file| !self.identified.contains(&file.path));
+        Ok(files)
     }
 
     /// Record what a file holds.
     pub(super) fn file(&mut self, source: &str, file: FileRow, url: Option<&str>) {
         if let Some(digest) = file.sha256 {
-            self.by_digest.insert((source.to_owned(), digest), file.clone());
+            self.by_digest.entry((source.to_owned(), digest)).or_default().push(file.clone());
         }
+        self.identified.insert(file.path.clone());
         self.pending.push(Fact::File { source: source.to_owned(), file, url: url.map(str::to_owned) });
     }
 
@@ -161,11 +170,12 @@ impl Ledger {
     /// A sync failed: forget what was found and is not recorded, since its files may not be durable.
     pub(super) fn sync_failed(&mut self) {
         self.pending.clear();
+        self.list_again = true;
     }
 
     /// End the run. Where a file may still get its name unrecorded, the sources are to be listed again.
     pub(super) fn finish(&mut self, failure: Option<&str>, list_again: bool) -> Result<(), StateError> {
-        let forget = list_again.then_some(self.extractor.as_str());
+        let forget = (list_again || self.list_again).then_some(self.extractor.as_str());
         self.state.finish(self.run_id, &self.pending, self.counters, &Moment::now().iso8601(), failure, forget)
     }
 }

@@ -81,6 +81,7 @@ impl Session {
     async fn mirror_once(&self, place: &Place, request: &Checked, url: &str) -> Result<Receipt, LandError> {
         let known = self.known(place, request).await?;
         let conditions = known.as_ref().map(conditions).unwrap_or_default();
+        let _turn = self.store.landings.acquire().await.map_err(storage)?;
         let mut response = self.send(request.clone(), &conditions).await?;
         if let (304, Some(known)) = (response.status, known) {
             if response.url == known.url {
@@ -111,6 +112,9 @@ impl Session {
     async fn land_response(&self, place: Place, response: Response, url: String) -> Result<Receipt, LandError> {
         if response.status != 200 {
             return Err(LandError::Status(response.status));
+        }
+        if !response.has_body {
+            return Err(LandError::Invalid("the response to a HEAD has no content to land".into()));
         }
         let seen = Seen {
             etag: response.resource.as_ref().and_then(|_| EntityTag::of(&response.headers)),
@@ -220,6 +224,7 @@ impl Services for Session {
             let landed = match content {
                 Content::Response(response) => {
                     let url = response.url.clone();
+                    let _turn = self.store.landings.acquire().await.map_err(storage)?;
                     self.land_response(place, response, url).await
                 }
                 Content::Made(body) => self.land_made(place, body).await,

@@ -8,7 +8,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 
@@ -21,7 +20,9 @@ use crate::state::{FileRow, FoundRow, StateError};
 /// Most jobs on blocking threads at once.
 const JOBS: u32 = 8;
 /// Bytes of a body that are gathered before a blocking thread takes them.
-const BATCH: usize = 256 * 1024;
+const BATCH: usize = 128 * 1024;
+/// Most responses that are landed at once. What an extractor makes itself counts as its memory instead.
+const LANDINGS: usize = 64;
 /// Most missing grants that are kept.
 const MAX_MISSING: usize = 32;
 /// How long a run that failed waits for jobs that are still going on.
@@ -56,6 +57,8 @@ pub(super) struct Store {
     notes: Mutex<Notes>,
     deciding: Mutex<Deciding>,
     jobs: Arc<Semaphore>,
+    /// Turns to land a response; held from before it is asked for, where it is asked for to be landed.
+    pub(super) landings: Semaphore,
 }
 
 /// One entry for each content that is being decided on, so that the same content twice at once is one file.
@@ -82,6 +85,7 @@ impl Store {
             notes: Mutex::new(notes),
             deciding: Mutex::default(),
             jobs: Arc::new(Semaphore::new(JOBS as usize)),
+            landings: Semaphore::new(LANDINGS),
         }
     }
 
@@ -112,13 +116,20 @@ impl Store {
         let store = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            work(&store)
+            // Noted here and not by whoever waits: the extractor may have given up waiting.
+            work(&store).inspect_err(|error| store.note_broken(error))
         });
-        let done = done.await.map_err(|error| storage(format!("a storing thread failed: {error}")))?;
-        if let Err(LandError::Storage(reason)) = &done {
+        done.await.unwrap_or_else(|error| {
+            let error = storage(format!("a storing thread failed: {error}"));
+            self.note_broken(&error);
+            Err(error)
+        })
+    }
+
+    fn note_broken(&self, error: &LandError) {
+        if let LandError::Storage(reason) = error {
             self.notes().broken.get_or_insert_with(|| reason.clone());
         }
-        done
     }
 
     /// Wait until no job goes on: all of them after a success, for a moment after a failure. Whether there is none.
@@ -131,18 +142,17 @@ impl Store {
     pub(super) async fn store(self: &Arc<Self>, mut body: Body, errand: Errand) -> Result<Receipt, LandError> {
         let mut taken = futures::future::Either::Left(std::future::ready(Ok(Staging::new(self.limits))));
         loop {
-            // The next batch arrives while the one before is hashed.
-            let (gathered, staging) = futures::join!(gather(&mut body), taken);
-            let (mut staging, (batch, over)) = (staging?, gathered?);
+            // The next batch arrives while the one before is hashed; whichever fails first ends it.
+            let ((batch, over), mut staging) = futures::try_join!(gather(&mut body), taken)?;
             if over {
                 let settle = move |store: &Self| {
-                    batch.iter().try_for_each(|chunk| staging.push(&store.zone, chunk)).map_err(failed)?;
+                    staging.push(&store.zone, &batch).map_err(failed)?;
                     store.settle(staging, &errand)
                 };
                 return self.job(settle).await;
             }
             let push = move |store: &Self| {
-                batch.iter().try_for_each(|chunk| staging.push(&store.zone, chunk)).map_err(failed)?;
+                staging.push(&store.zone, &batch).map_err(failed)?;
                 Ok(staging)
             };
             taken = futures::future::Either::Right(Box::pin(self.job(push)));
@@ -204,9 +214,9 @@ impl Store {
             let Ok(Some((found, size))) = self.zone.identify(&file.path) else { continue };
             file.sha256 = Some(found);
             file.size = Some(size);
+            self.zone.count_on(&file.path);
             self.ledger().file(source, file.clone(), None);
             if found == *digest && place.fits(&file.path) {
-                self.zone.count_on(&file.path);
                 return Ok(Some(file));
             }
         }
@@ -244,16 +254,13 @@ impl Store {
     }
 }
 
-/// The next chunks of a body, and whether it is over.
-async fn gather(body: &mut Body) -> Result<(Vec<Bytes>, bool), FetchError> {
-    let (mut batch, mut size) = (Vec::new(), 0);
-    while size < BATCH {
+/// The next bytes of a body, and whether it is over. They are copied: a chunk of one byte may hold on to a buffer of
+/// many.
+async fn gather(body: &mut Body) -> Result<(Vec<u8>, bool), LandError> {
+    let mut batch = Vec::new();
+    while batch.len() < BATCH {
         match body.next().await {
-            Some(chunk) => {
-                let chunk = chunk?;
-                size += chunk.len();
-                batch.push(chunk);
-            }
+            Some(chunk) => batch.extend_from_slice(&chunk?),
             None => return Ok((batch, true)),
         }
     }

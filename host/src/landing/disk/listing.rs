@@ -3,14 +3,12 @@
 use rustix::fs::{self, AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
-use super::{DIRECTORY, DiskError, Entry, LOCKS, Root, failed, unnamed};
+use super::{DATABASE, DIRECTORY, DiskError, Entry, LOCKS, Root, failed, unnamed};
 
 /// How deep a source's files are at most: source, year, month.
 const SOURCE_DEPTH: usize = 3;
 /// How deep anything is looked at.
 const MAX_DEPTH: usize = 16;
-/// How the names of the state database and its side files begin.
-const DATABASE: &str = ".state.sqlite";
 
 /// A file found by listing.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,85 @@
+//! The signals that a run answers to. It must not know what a run does meanwhile.
+
+use std::fmt;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::error::Kind;
+use crate::state;
+
+/// A signal that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caught {
+    Interrupt,
+    Terminate,
+}
+
+impl Caught {
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::Interrupt => Kind::Interrupted,
+            Self::Terminate => Kind::Terminated,
+        }
+    }
+}
+
+impl fmt::Display for Caught {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "interrupted by SIGINT",
+            Self::Terminate => "ended by SIGTERM",
+        })
+    }
+}
+
+/// The signals, from when they are listened to.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// Handled so that it does not kill: the write that caused it fails with EFBIG and is reported.
+    _file_too_large: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            _file_too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> Caught {
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => Caught::Interrupt,
+            _ = self.terminate.recv() => Caught::Terminate,
+        }
+    }
+
+    /// The end of `work`, unless a signal comes first: then `work` is dropped.
+    pub(super) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Caught> {
+        tokio::select! {
+            biased;
+            caught = self.next() => Err(caught),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Do `work`, which asks the state, on a blocking thread. After a signal it has to hurry, and is waited for.
+    pub(super) async fn during<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> (T, Option<Caught>) {
+        let mut job = tokio::task::spawn_blocking(work);
+        let (done, caught) = match self.unless(&mut job).await {
+            Ok(done) => (done, None),
+            Err(caught) => {
+                state::hurry();
+                (job.await, Some(caught))
+            }
+        };
+        // A panic over there is one here, too.
+        (done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())), caught)
+    }
+}
