@@ -167,3 +167,21 @@ fn content_that_the_extractor_gave_up_does_not_land() {
     environment.run("probe", &["--param", "do=half"]).exits(1).says("gave up");
     assert_eq!(environment.everything(), [""; 0]);
 }
+
+#[test]
+fn an_answer_cut_at_any_byte_lands_whole_or_not_at_all() {
+    let origin = Origin::start();
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: \"one\"\r\n\r\n8\r\na,b\n1,2\n\r\n0\r\n\r\n";
+    let framed = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nETag: \"one\"\r\n\r\na,b\n1,2\n";
+    for answer in [chunked, framed] {
+        for end in 0..=answer.len() {
+            let environment = environment();
+            origin.route("/courts.csv", Reply::raw(&answer.as_bytes()[..end]));
+            let arguments = mirror(&origin, "/courts.csv");
+            let ran = environment.run("mirror", &with(&arguments, &["--retries", "0"]));
+            let whole: &[&[u8]] = if ran.code == Some(0) { &[b"a,b\n1,2\n"] } else { &[] };
+            assert_eq!(ran.code, Some(i32::from(end < answer.len())), "cut at {end}: {ran:?}");
+            assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), whole, "cut at {end}");
+        }
+    }
+}

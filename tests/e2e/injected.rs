@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
+use harness::soak::{Numbers, times};
 use harness::{Environment, Origin, Ran, Reply, guest};
 
 use crate::environment;
@@ -118,6 +120,26 @@ fn every_call_that_fails_fails_the_run_and_nothing_else() {
         }
     }
     assert!(faults > 30, "only {faults} faults were injected");
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_nothing_torn() {
+    let origin = origin();
+    let clean = clean(&origin);
+    let mut numbers = Numbers::new(1);
+    let mut killed = 0;
+    for number in 0..times(300, 10_000) {
+        let environment = environment();
+        std::fs::create_dir(environment.landing()).expect("a directory");
+        let mut command = environment.command(["run"]);
+        let mut child = command.arg(guest("mirror")).args(arguments(&origin)).spawn().expect("the program");
+        // The moment is the fault: anywhere in a run, and past its end now and then.
+        std::thread::sleep(Duration::from_micros(numbers.below(40_000)));
+        child.kill().expect("a kill");
+        killed += usize::from(child.wait().expect("the program").code().is_none());
+        recovers(&environment, &origin, &clean, &format!("kill {number}"));
+    }
+    assert!(killed > times(300, 10_000) / 4, "only {killed} runs were killed in time");
 }
 
 #[test]

@@ -2,13 +2,16 @@
 #![allow(clippy::disallowed_methods, reason = "tests work on files and processes, and are no part of the host")]
 
 mod architecture;
+mod clock;
 mod command_line;
 mod faults;
 mod injected;
 mod landing;
 mod limits;
+mod names;
 mod network;
 mod padelnomics;
+mod power;
 mod python;
 mod signals;
 mod state;

@@ -9,6 +9,7 @@ pub mod origin;
 pub mod python;
 pub mod reply;
 pub mod samples;
+pub mod soak;
 
 pub use environment::{Environment, Ran, guest};
 pub use origin::{Gate, Origin};

@@ -277,6 +277,35 @@ mod tests {
     }
 
     #[test]
+    fn a_million_tags_have_a_million_safe_names() {
+        // Every length and byte has its turn, short tags above all, since they are most alike.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let mut seen = std::collections::HashMap::new();
+        for _ in 0..1_000_000 {
+            let length = 1 + next() % if next() % 64 == 0 { 120 } else { 6 };
+            let etagc = |number: u64| match number % 4 {
+                0 => b"./~-"[(number >> 8) as usize % 4],
+                1 => b'a' + (number >> 8) as u8 % 3,
+                2 => [0x21, 0x23, 0x5b, 0x7e][(number >> 8) as usize % 4],
+                _ => 0x80 | (number >> 8) as u8,
+            };
+            let opaque: Vec<u8> = (0..length).map(|_| etagc(next())).collect();
+            let tag = EntityTag::parse(&[b"\"", &opaque[..], b"\""].concat()).expect("a tag");
+            let stem = tag.stem();
+            assert!(stem.len() <= 100 && !stem.starts_with('.') && !stem.ends_with('.'), "{stem}");
+            assert!(stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+=-~".contains(&byte)), "{stem}");
+            let other = seen.entry(stem).or_insert_with(|| opaque.clone());
+            assert_eq!(*other, opaque, "two tags have one name");
+        }
+    }
+
+    #[test]
     fn names_and_extensions_have_a_small_alphabet() {
         for name in ["overpass", "a", "7zones", "city_population-2"] {
             assert_eq!(check_name(name), Ok(()), "{name}");
