@@ -11,10 +11,10 @@ mod verify;
 
 pub use disk::is_leftover;
 
-use std::collections::BTreeSet;
-use std::io::{self, Cursor, Read, Seek as _, Write};
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use disk::{DiskError, Entry, Found, Lock};
 pub use gzip::{IntakeError, Limits};
@@ -22,7 +22,7 @@ pub use name::{EntityTag, Place, check_name, fingerprint};
 pub use verify::{Finding, Kind, Recorded, compare, duplicates, judge};
 
 use crate::domain::Digest;
-use disk::{DATABASE, Directory, Root, Unnamed};
+use disk::{DATABASE, Directory, Root, Scratch, Unnamed};
 use gzip::{Content, Intake, Packing};
 
 /// Bodies up to this many bytes are held in memory while it is decided whether they are new.
@@ -88,7 +88,7 @@ pub struct Staged {
 
 enum Held {
     Memory(Vec<u8>),
-    Scratch(std::fs::File),
+    Scratch(Scratch),
 }
 
 impl Staged {
@@ -105,15 +105,12 @@ impl Staged {
     /// Write the file that will be linked into `directory`, and make its content durable.
     fn pack(&mut self, directory: &Directory) -> Result<Packed, LandingError> {
         let write = |error| LandingError::Io("write a new file", error);
-        let mut file = directory.unnamed()?;
+        let file = directory.unnamed()?;
         let input: Box<dyn Read + '_> = match &mut self.bytes {
             Held::Memory(held) => Box::new(Cursor::new(held)),
-            Held::Scratch(scratch) => {
-                scratch.rewind().map_err(write)?;
-                Box::new(scratch)
-            }
+            Held::Scratch(scratch) => Box::new(scratch.reader()),
         };
-        let mut output = io::BufWriter::with_capacity(128 * 1024, file.file());
+        let mut output = io::BufWriter::with_capacity(128 * 1024, file.writer());
         match self.content.packing {
             Packing::Compress => gzip::compress(input, &mut output),
             Packing::Repack => gzip::repack(input, &mut output),
@@ -123,7 +120,7 @@ impl Staged {
         .map_err(write)?;
         drop(output);
         file.sync()?;
-        let stored_size = file.file().metadata().map_err(write)?.len();
+        let stored_size = file.size().map_err(write)?;
         Ok(Packed { file, stored_size })
     }
 }
@@ -150,6 +147,8 @@ pub struct Landed {
 /// The landing zone of one directory.
 pub struct Zone {
     root: Root,
+    /// Directories that got a file, each opened once: what somebody puts in its place meanwhile is not written to.
+    directories: Mutex<HashMap<String, Arc<Directory>>>,
     unsynced: Mutex<Unsynced>,
 }
 
@@ -164,7 +163,7 @@ struct Unsynced {
 impl Zone {
     /// Open a landing directory, making it where it is missing.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
-        Ok(Self { root: Root::open(path)?, unsynced: Mutex::default() })
+        Ok(Self { root: Root::open(path)?, directories: Mutex::default(), unsynced: Mutex::default() })
     }
 
     /// What kind of network file system it is on; `None` for a local one.
@@ -243,7 +242,7 @@ impl Zone {
     /// A name that is taken is compared by whole digest: the same content is there, or the next name is tried.
     pub fn commit(&self, mut staged: Staged, place: &Place, tag: Option<&EntityTag>) -> Result<Landed, LandingError> {
         let below = place.directory(tag.is_some());
-        let directory = self.root.directory(&below)?;
+        let directory = self.directory(&below)?;
         let digest = staged.digest();
         let mut packed: Option<Packed> = None;
         let mut taken = Vec::new();
@@ -271,6 +270,16 @@ impl Zone {
         Err(LandingError::Crowded(below))
     }
 
+    fn directory(&self, path: &str) -> Result<Arc<Directory>, DiskError> {
+        let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(directory) = directories.get(path) {
+            return Ok(Arc::clone(directory));
+        }
+        let directory = Arc::new(self.root.directory(path)?);
+        directories.insert(path.to_owned(), Arc::clone(&directory));
+        Ok(directory)
+    }
+
     /// Have the next [`Zone::sync`] make a file's name durable, and the directories above it: whoever made them may
     /// have been killed before syncing.
     pub fn count_on(&self, path: &str) {
@@ -289,7 +298,11 @@ impl Zone {
         if unsynced.failed {
             return Err(LandingError::Io("sync", io::Error::other("an earlier sync failed")));
         }
-        let synced = unsynced.directories.iter().try_for_each(|directory| self.root.sync(directory));
+        let opened = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        let synced = unsynced.directories.iter().try_for_each(|path| match opened.get(path) {
+            Some(directory) => directory.sync(),
+            None => self.root.sync(path),
+        });
         unsynced.failed = synced.is_err();
         unsynced.directories.clear();
         Ok(synced?)

@@ -14,6 +14,7 @@ mod padelnomics;
 mod power;
 mod python;
 mod signals;
+mod space;
 mod state;
 mod upkeep;
 

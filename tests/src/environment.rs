@@ -134,9 +134,14 @@ impl Environment {
 
     /// All files below the landing directory but the host's own, with their decompressed content.
     pub fn landed(&self) -> BTreeMap<String, Vec<u8>> {
+        self.stored().into_iter().map(|(path, packed)| (path.clone(), unpack(&path, &packed))).collect()
+    }
+
+    /// All files below the landing directory but the host's own, byte for byte.
+    pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         collect(&self.landing(), &self.landing(), &mut files);
-        files.into_iter().map(|(path, packed)| (path.clone(), unpack(&path, &packed))).collect()
+        files
     }
 
     /// The paths of [`Environment::landed`].

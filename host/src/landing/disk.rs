@@ -17,7 +17,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 pub use listing::Found;
-pub use unnamed::{Unnamed, is_leftover};
+pub use unnamed::{Scratch, Unnamed, is_leftover};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
@@ -204,7 +204,7 @@ impl Root {
     }
 
     /// A nameless file beside the sources, for what is too large to hold while it is looked at.
-    pub fn scratch(&self) -> Result<File, DiskError> {
+    pub fn scratch(&self) -> Result<Scratch, DiskError> {
         Unnamed::new(&self.handle, "the landing directory")?.into_scratch()
     }
 }
@@ -213,6 +213,11 @@ impl Directory {
     /// A nameless file that can be linked here.
     pub fn unnamed(&self) -> Result<Unnamed, DiskError> {
         Unnamed::new(&self.handle, &self.path)
+    }
+
+    /// Make the names in this directory durable.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        fsync(&self.handle).map_err(failed("sync the directory", &self.path))
     }
 
     /// Give the file its name, never replacing another; `false` where the name is taken.
@@ -243,7 +248,7 @@ mod tests {
         let directory = root.directory("source/2025").expect("a directory");
         for (content, expected) in [(b"one", true), (b"two", false)] {
             let mut unnamed = directory.unnamed().expect("a file");
-            unnamed.file().write_all(content).expect("a write");
+            unnamed.writer().write_all(content).expect("a write");
             assert_eq!(directory.link(&mut unnamed, "name.gz").expect("a link"), expected);
         }
         assert_eq!(std::fs::read(root.path().join("source/2025/name.gz")).expect("a file"), b"one");

@@ -1,9 +1,12 @@
 //! Files without a name, and how they get one: `O_TMPFILE` and a link, or a dot-file and a rename where the file system
 //! has no nameless files. It must not know where a file goes or what is in it.
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{
     self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, fsync, linkat, openat, renameat_with, unlinkat,
@@ -51,9 +54,14 @@ impl Unnamed {
         Ok(Self { file, stand_in: Some((above, name)) })
     }
 
-    /// The file, open to read and write.
-    pub fn file(&mut self) -> &mut File {
-        &mut self.file
+    /// Write to the file, from its start.
+    pub fn writer(&self) -> Writer<&File> {
+        Writer { file: &self.file, at: 0 }
+    }
+
+    /// In bytes.
+    pub fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
     /// Make the content durable. An error is final: a second call may succeed without the data being there.
@@ -83,10 +91,11 @@ impl Unnamed {
     }
 
     /// The file alone, which will never have a name.
-    pub(super) fn into_scratch(mut self) -> Result<File, DiskError> {
+    pub(super) fn into_scratch(mut self) -> Result<Scratch, DiskError> {
         self.remove_stand_in();
         let scratch = self.file.try_clone();
-        scratch.map_err(|source| DiskError { action: "use", path: "a temporary file".into(), source })
+        let file = scratch.map_err(|source| DiskError { action: "use", path: "a temporary file".into(), source })?;
+        Ok(Writer { file, at: 0 })
     }
 
     fn remove_stand_in(&mut self) {
@@ -94,6 +103,35 @@ impl Unnamed {
             // It may be gone already, and nothing depends on it: `host` ignores dot-files.
             let _ = unlinkat(directory, name, AtFlags::empty());
         }
+    }
+}
+
+/// Writes one piece after the other, each at its position (`pwrite`): the file's own position stays at its start, for
+/// whoever reads.
+pub struct Writer<F> {
+    file: F,
+    at: u64,
+}
+
+/// A file that will never have a name: written first, and then read from its start.
+pub type Scratch = Writer<File>;
+
+impl Scratch {
+    /// Read what was written.
+    pub fn reader(&self) -> &File {
+        &self.file
+    }
+}
+
+impl<F: Borrow<File>> Write for Writer<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.borrow().write_at(bytes, self.at)?;
+        self.at += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -137,8 +175,6 @@ pub(super) fn remove_stale(directory: &OwnedFd) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
     #[test]
@@ -148,7 +184,7 @@ mod tests {
         std::fs::write(guard.path().join(".tmp-dead"), "left").expect("a file");
         let mut live = Unnamed::stand_in(&directory, "source").expect("a file");
         let mut other = Unnamed::stand_in(&directory, "source").expect("a file");
-        live.file().write_all(b"one").expect("a write");
+        live.writer().write_all(b"one").expect("a write");
         live.link(&directory, "name.gz").expect("a link");
         assert_eq!(other.link(&directory, "name.gz"), Err(Errno::EXIST));
         drop((live, other));
