@@ -59,6 +59,10 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
         let source = path.split('/').next().unwrap_or(path).to_owned();
         match (content, found.get(path)) {
             (Some((digest, size)), Some(&stored_size)) => {
+                zone.count_on(path);
+                if known.get(path).is_some_and(|row| row.sha256.is_some_and(|recorded| recorded != digest)) {
+                    rebuilt.altered.push(path.to_owned());
+                }
                 let file = FileRow { path: path.to_owned(), sha256: Some(digest), size: Some(size), stored_size };
                 rebuilt.files.push((source, file));
             }
@@ -73,6 +77,8 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
         let directory = leftover.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         repair.swept += zone.sweep(directory).map_err(disk)?;
     }
+    // Whoever made the files may have been killed before syncing their names.
+    zone.sync().map_err(|error| failed(&error))?;
     repair.recorded = rebuilt.files.len();
     repair.forgotten = rebuilt.gone.len();
     repair.ended = state.rebuild(&rebuilt, &Moment::now().iso8601()).map_err(|error| failed(&error))?;
@@ -83,16 +89,15 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
 fn database(zone: &Zone, repair: &mut Repair) -> Result<State, Error> {
     let path = zone.database();
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
-    let damaged = match State::open(&path) {
+    match State::open(&path) {
         Ok(state) => match state.problems() {
             Ok(problems) if problems.is_empty() => return Ok(state),
-            Ok(_) | Err(StateError::Corrupt(_)) => true,
+            Ok(_) | Err(StateError::Corrupt(_)) => {}
             Err(error) => return Err(failed(&error)),
         },
-        Err(StateError::Corrupt(_)) => true,
+        Err(StateError::Corrupt(_)) => {}
         Err(error) => return Err(failed(&error).hint("only a damaged database is replaced; this one is not")),
-    };
-    debug_assert!(damaged, "a sound database was returned");
+    }
     let saved: Salvage = salvage(&path);
     let aside = zone.set_database_aside(&format!("damaged-{}", Moment::now().unix_seconds()));
     repair.moved_to = Some(aside.map_err(|error| failed(&error))?);

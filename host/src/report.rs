@@ -149,6 +149,7 @@ pub fn verification_text(files: usize, read: bool, findings: &[Finding]) -> Stri
     let how = if read { "read" } else { "looked at, not read" };
     let _ = match findings.len() {
         0 => writeln!(text, "{files} files {how}, nothing wrong"),
+        1 => writeln!(text, "{files} files {how}, 1 finding"),
         count => writeln!(text, "{files} files {how}, {count} findings"),
     };
     text

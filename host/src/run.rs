@@ -103,11 +103,9 @@ async fn run(
     };
     let quiet = settle_down(&store, &mut ended, &mut signals).await;
     let end = move || finish(&store, extractor, &asked, ended, quiet, stopwatch);
-    let (mut report, caught) = signals.during(end).await;
+    let ((mut report, recorded), caught) = signals.during(end).await;
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
-    if let (Some(caught), Some(failure)) = (caught, &mut report.failure)
-        && failure.kind == Kind::Failed
-    {
+    if let (false, Some(caught), Some(failure)) = (recorded, caught, &mut report.failure) {
         failure.kind = caught.kind();
     }
     Ok(report)
@@ -152,13 +150,16 @@ fn locks(zone: &Zone, plan: &Plan) -> Result<[Lock; 2], Error> {
     loop {
         let shared = zone.lock_zone(false).map_err(failed)?;
         let own = zone.lock(&plan.name).map_err(failed)?;
-        let message = match (shared, own) {
+        let landing = plan.landing.display();
+        let (message, hint) = match (shared, own) {
             (Some(shared), Some(own)) => return Ok([shared, own]),
-            (None, _) => format!("{} is being repaired", plan.landing.display()),
-            (_, None) => format!("another run of {} holds its lock in {}", plan.name, plan.landing.display()),
+            (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
+            (_, None) => {
+                let message = format!("another run of {} holds its lock in {landing}", plan.name);
+                (message, "wait for it with `--wait`; `host runs` shows when it started")
+            }
         };
         if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) {
-            let hint = "wait for it with `--wait`; `host runs` shows when it started";
             return Err(Error::new(Kind::Locked, message).hint(hint));
         }
         std::thread::sleep(LOCK_PAUSE);
@@ -169,7 +170,7 @@ fn locks(zone: &Zone, plan: &Plan) -> Result<[Lock; 2], Error> {
 fn database_hint(error: &StateError, database: &Path) -> String {
     let shown = database.display();
     match error {
-        StateError::Corrupt(_) => format!("move {shown} away: the next run starts another from what has landed"),
+        StateError::Corrupt(_) => "`host repair` sets it aside and builds another from what has landed".to_owned(),
         StateError::ReadOnly => format!("make {shown} and its directory writable for the user that runs host"),
         StateError::Busy => format!("see who holds {shown} open, for example with `fuser`"),
         StateError::Newer(_) => format!("run the host that made {shown}, or a later one"),
@@ -191,7 +192,8 @@ fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Stor
     })
 }
 
-/// Make the files durable, then write the verdict. `quiet` says that nothing of the run is still going on.
+/// Make the files durable, then write the verdict; the report, and whether the end was recorded. `quiet` says that
+/// nothing of the run is still going on.
 fn finish(
     store: &Store,
     extractor: String,
@@ -199,7 +201,7 @@ fn finish(
     ended: Ended,
     quiet: bool,
     stopwatch: Stopwatch,
-) -> Report {
+) -> (Report, bool) {
     let mut ledger = store.ledger();
     let mut notes = std::mem::take(&mut *store.notes());
     if let Err(error) = store.zone.sync() {
@@ -208,11 +210,12 @@ fn finish(
     }
     let mut failure = verdict::verdict(ended, notes.broken, &notes.missing, asked, &extractor);
     let message = failure.as_ref().map(|failure| failure.message.clone());
-    if let Err(error) = ledger.finish(message.as_deref(), !quiet) {
+    let recorded = ledger.finish(message.as_deref(), !quiet);
+    if let Err(error) = &recorded {
         let message = format!("the run's end could not be recorded: {error}");
         failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));
     }
-    Report {
+    let report = Report {
         run_id: ledger.run_id,
         extractor,
         counters: ledger.counters,
@@ -220,5 +223,6 @@ fn finish(
         failure,
         files: std::mem::take(&mut ledger.receipts),
         elapsed: stopwatch.elapsed(),
-    }
+    };
+    (report, recorded.is_ok())
 }

@@ -22,7 +22,7 @@ pub struct Verification {
     pub files: usize,
     /// Whether their content was read.
     pub read: bool,
-    /// What does not fit, in the order of paths.
+    /// What does not fit, in the order of kinds and paths.
     pub findings: Vec<Finding>,
 }
 
@@ -136,7 +136,9 @@ fn contents(
     recorded: &BTreeMap<String, Recorded>,
     console: &Console,
 ) -> Vec<Finding> {
-    let read = identities(zone, &found.keys().map(String::as_str).collect::<Vec<_>>(), console);
+    // What is foreign is found by its name, whatever is in it.
+    let ours: Vec<&str> = found.keys().map(String::as_str).filter(|path| zone.is_ours(path)).collect();
+    let read = identities(zone, &ours, console);
     let judged =
         read.iter().filter_map(|(path, content)| judge(path, recorded.get(*path), content.map(|(digest, _)| digest)));
     let mut findings: Vec<Finding> = judged.collect();

@@ -17,6 +17,12 @@ const CALLS: [&str; 8] = ["fsync", "fdatasync", "linkat", "mkdirat", "pwrite64",
 /// Most calls of one kind that a run makes.
 const MOST: usize = 60;
 
+/// The errors that a call fails with: one of them in its turn, or each of them in `cargo soak`.
+fn errors(turn: usize) -> impl Iterator<Item = &'static str> {
+    const ERRORS: [&str; 4] = ["EIO", "ENOSPC", "EDQUOT", "EFBIG"];
+    ERRORS.into_iter().cycle().skip(turn % ERRORS.len()).take(times(1, ERRORS.len()))
+}
+
 fn strace() -> bool {
     let found = Command::new("strace").arg("-V").output().is_ok_and(|output| output.status.success());
     assert!(found || std::env::var_os("CI").is_none(), "CI has no strace");
@@ -102,9 +108,7 @@ fn every_call_that_fails_fails_the_run_and_nothing_else() {
     let clean = clean(&origin);
     let mut faults = 0;
     for (at, call) in CALLS.into_iter().enumerate() {
-        for number in 1..=MOST {
-            // Each of the errors gets its turn; which call gets which does not matter.
-            let error = ["EIO", "ENOSPC", "EDQUOT", "EFBIG"][(at + number) % 4];
+        for (number, error) in (1..=MOST).flat_map(|number| errors(at + number).map(move |error| (number, error))) {
             let injection = format!("{call}:error={error}:when={number}");
             let environment = environment();
             std::fs::create_dir(environment.landing()).expect("a directory");

@@ -30,6 +30,8 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
 
 impl Disk {
     fn new(directory: &Path, kind: &str) -> Result<Self, String> {
+        run("xfs_io", &["-V"])?;
+        run("strace", &["-V"])?;
         let (image, mount) = (directory.join("disk.img"), directory.join("disk"));
         fs::create_dir_all(&mount).map_err(|error| error.to_string())?;
         let file = fs::File::create(&image).map_err(|error| error.to_string())?;
@@ -159,7 +161,7 @@ fn a_power_cut_tears_nothing_and_takes_nothing_that_succeeded() {
     for kind in ["ext4", "xfs"] {
         for cut in 0..times(6, 100) {
             let environment = environment();
-            let Some(mut disk) = disk(&environment, kind) else { return };
+            let Some(mut disk) = disk(&environment, kind) else { break };
             // Every third cut comes right after a run that ended well, the others somewhere in it.
             let after = (cut % 3 != 0).then(|| Duration::from_micros(numbers.below(120_000)));
             let succeeded = run_and_cut(&environment, &mut disk, &origin, after, true);
@@ -183,7 +185,7 @@ fn without_the_syncs_a_power_cut_does_damage() {
     let origin = origin();
     for kind in ["ext4", "xfs"] {
         let environment = environment();
-        let Some(mut disk) = disk(&environment, kind) else { return };
+        let Some(mut disk) = disk(&environment, kind) else { continue };
         assert!(run_and_cut(&environment, &mut disk, &origin, None, false), "the run without syncs seems to succeed");
         let landing = disk.mount.join("landing");
         let lost = !landing.join(".state.sqlite").exists() || !damage(&environment, &disk).is_empty();

@@ -214,6 +214,21 @@ fn a_cursor_is_kept_once_its_files_are_even_if_the_run_fails() {
 }
 
 #[test]
+fn a_database_that_somebody_holds_is_waited_for_and_then_named() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    origin.forget();
+    let state = environment.state();
+    state.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("locked by another process").says("fuser");
+    assert_eq!(origin.asked(), []);
+    state.execute_batch("COMMIT").expect("the lock's end");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+}
+
+#[test]
 fn rows_that_others_wrote_oddly_are_listed_all_the_same() {
     let environment = environment();
     environment.run("probe", &["--param", "do=cursor", "--param", "cursor=one"]).exits(0);

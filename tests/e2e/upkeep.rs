@@ -170,6 +170,19 @@ fn repair_brings_a_sound_database_up_to_date_and_removes_no_data() {
     assert_eq!(findings(&environment)[0], ["foreign mirror/2025-torn.csv.gz", &format!("unrecorded {torn}")]);
 }
 
+#[test]
+fn after_a_repair_an_altered_file_stands_for_nothing_it_is_not() {
+    let (environment, origin) = landed();
+    let (tagged, _) = paths(&environment);
+    fs::write(environment.landing().join(&tagged), gzip(b"another content\n")).expect("a file");
+    environment.host(["repair"]).exits(0);
+    finds(&environment, &[], &[]);
+    // The server still says 304 to the old tag, so that it must not be asked with it.
+    let ran = run(&environment, &origin).exits(0).says("holds other content").json();
+    assert_eq!((&ran["files_written"], &ran["files_skipped"]), (&1.into(), &1.into()));
+    assert!(environment.landed().values().any(|content| content == b"a,b\n1,2\n"));
+}
+
 /// A run that waits at the origin.
 fn waiting(environment: &Environment, origin: &Origin) -> (Child, Gate) {
     let (reached, hold) = (Gate::default(), Gate::default());

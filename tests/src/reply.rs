@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -42,6 +43,7 @@ pub struct Reply {
     reached: Option<Gate>,
     hold: Option<Gate>,
     raw: Option<Vec<u8>>,
+    reset: bool,
 }
 
 impl Reply {
@@ -58,6 +60,7 @@ impl Reply {
             reached: None,
             hold: None,
             raw: None,
+            reset: false,
         }
     }
 
@@ -79,6 +82,12 @@ impl Reply {
     /// These very bytes, and then the end of the connection.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self { raw: Some(bytes.into()), ..Self::new("") }
+    }
+
+    /// With the connection reset, and not closed, at its end.
+    pub fn reset(mut self) -> Self {
+        self.reset = true;
+        self
     }
 
     /// With another status.
@@ -157,6 +166,10 @@ impl Reply {
         }
         if let Some(raw) = &self.raw {
             stream.write_all(raw)?;
+            if self.reset {
+                // Closing a socket that does not linger resets its connection.
+                rustix::net::sockopt::set_socket_linger(&*stream, Some(Duration::ZERO))?;
+            }
             return Ok(false);
         }
         let status = if self.is_unchanged(asked) { 304 } else { self.status };

@@ -81,7 +81,7 @@ fn named(path: &str) -> Named<'_> {
     match parts[..] {
         [source, year, file] if check_name(source).is_ok() && digits(year, 4) && is_gzip(file) => {
             match name::hash_digits(file) {
-                Some(hash) if file.starts_with(year) || file.len() > 19 => Named::Hash(hash),
+                Some(hash) if file.starts_with(year) => Named::Hash(hash),
                 _ => Named::Foreign,
             }
         }

@@ -17,6 +17,8 @@ pub struct Rebuilt {
     pub files: Vec<(String, FileRow)>,
     /// Paths that are recorded and hold nothing to count on.
     pub gone: Vec<String>,
+    /// Paths whose files hold something else than was recorded, so that no validator stands for them.
+    pub altered: Vec<String>,
     /// Sources of which all files are known now.
     pub sources: Vec<String>,
 }
@@ -62,6 +64,11 @@ impl State {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for path in &rebuilt.gone {
             for table in ["landed_files", "validators", "resource_tags"] {
+                transaction.execute(&format!("DELETE FROM {table} WHERE path = ?1"), [path])?;
+            }
+        }
+        for path in &rebuilt.altered {
+            for table in ["validators", "resource_tags"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE path = ?1"), [path])?;
             }
         }
