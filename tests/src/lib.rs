@@ -14,3 +14,16 @@ pub mod soak;
 pub use environment::{Environment, Ran, guest};
 pub use origin::{Gate, Origin};
 pub use reply::{Reply, gzip};
+
+/// A cargo command, without what the cargo outside told this program: it would make build scripts run again, here and
+/// then there.
+pub fn cargo() -> std::process::Command {
+    let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+    let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if told.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}

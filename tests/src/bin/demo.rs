@@ -67,16 +67,7 @@ fn demo() -> Result<()> {
 fn build() -> Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     eprintln!("demo: building host and its guests; the first time takes some minutes");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    // What the cargo outside tells its child would make build scripts run again, here and then there.
-    let told = |name: &str| {
-        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| name.starts_with(prefix))
-    };
-    std::env::vars().map(|(name, _)| name).filter(|name| told(name)).for_each(|name| {
-        command.env_remove(name);
-    });
-    let status = command.arg("build").current_dir(&workspace).status().context("cannot run cargo")?;
+    let status = harness::cargo().arg("build").current_dir(&workspace).status().context("cannot run cargo")?;
     ensure!(status.success(), "cargo build failed");
     // This program and the host are built into one directory.
     let program = std::env::current_exe()?.with_file_name("host");

@@ -1,10 +1,9 @@
 //! `cargo soak`: the tests of faults, for as long as it takes to believe them. The same code as in `cargo test`.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = harness::cargo();
     command.args(["test", "--test", "e2e", "--", "injected", "names", "power"]).env("HOST_SOAK", "1");
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
