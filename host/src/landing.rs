@@ -9,20 +9,18 @@ mod gzip;
 mod name;
 mod verify;
 
-pub use disk::is_leftover;
-
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use disk::{DiskError, Entry, Found, Lock};
+pub use disk::{DATABASE, DiskError, Entry, Found, Lock, is_leftover};
 pub use gzip::{IntakeError, Limits};
 pub use name::{EntityTag, Place, check_name, fingerprint};
-pub use verify::{Finding, Kind, Recorded, compare, duplicates, judge};
+pub use verify::{Finding, Kind, Recorded, compare, duplicates, is_ours, judge, sources};
 
 use crate::domain::Digest;
-use disk::{DATABASE, Directory, Root, Scratch, Unnamed};
+use disk::{Directory, Root, Scratch, Unnamed};
 use gzip::{Content, Intake, Packing};
 
 /// Bodies up to this many bytes are held in memory while it is decided whether they are new.
@@ -185,17 +183,6 @@ impl Zone {
     /// Everything in the landing directory but directories, the state database and the locks.
     pub fn walk(&self) -> Result<Vec<(String, Entry)>, DiskError> {
         self.root.walk()
-    }
-
-    /// Whether a file's name is one that the host gives.
-    pub fn is_ours(&self, path: &str) -> bool {
-        verify::is_ours(path)
-    }
-
-    /// The sources that files belong to.
-    pub fn sources<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Vec<String> {
-        let sources: BTreeSet<&str> = paths.filter_map(|path| path.split_once('/')).map(|(source, _)| source).collect();
-        sources.into_iter().filter(|source| check_name(source).is_ok()).map(str::to_owned).collect()
     }
 
     /// Rename the database and its side files, so that another can take its place; the database's new path.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::clock::Moment;
 use crate::console::Console;
 use crate::error::{Error, Kind};
-use crate::landing::{DiskError, Kind as FindingKind, Zone};
+use crate::landing::{DiskError, Kind as FindingKind, Zone, is_ours, sources};
 use crate::state::{FileRow, Rebuilt, Salvage, State, StateError, salvage};
 use crate::verify;
 
@@ -52,7 +52,7 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
         |path: &str, size: u64| known.get(path).is_some_and(|row| row.stored_size == size && row.sha256.is_some());
     let unsettled: Vec<&str> = found
         .iter()
-        .filter(|(path, size)| zone.is_ours(path) && !settled(path, **size))
+        .filter(|(path, size)| is_ours(path) && !settled(path, **size))
         .map(|(path, _)| path.as_str())
         .collect();
     for (path, content) in verify::identities(&zone, &unsettled, console) {
@@ -72,7 +72,7 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
             }
         }
     }
-    rebuilt.sources = zone.sources(found.keys().map(String::as_str));
+    rebuilt.sources = sources(found.keys().map(String::as_str));
     for leftover in findings.iter().filter(|finding| finding.kind == FindingKind::Leftover) {
         let directory = leftover.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         repair.swept += zone.sweep(directory).map_err(disk)?;

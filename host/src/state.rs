@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 pub use rows::{Counters, CursorKey, Fact, FileRow, FoundRow, RunRow, Validators};
 pub use upkeep::{Rebuilt, Salvage, salvage};
 
 use crate::domain::{Digest, Resource};
+use rows::{file_row, run_row};
 
 /// How long a statement waits for another process's transaction; ours last milliseconds.
 const BUSY: Duration = Duration::from_secs(30);
@@ -286,21 +286,6 @@ impl State {
 const RUNS: &str = "SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
                            bytes_written, cursor_value, error_message FROM extraction_runs";
 
-fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
-    Ok(RunRow {
-        run_id: row.get(0)?,
-        extractor: text(row, 1)?.unwrap_or_default(),
-        started_at: text(row, 2)?.unwrap_or_default(),
-        finished_at: text(row, 3)?,
-        status: text(row, 4)?.unwrap_or_default(),
-        files_written: number(row, 5)?,
-        files_skipped: number(row, 6)?,
-        bytes_written: number(row, 7)?,
-        cursor_value: text(row, 8)?,
-        error_message: text(row, 9)?,
-    })
-}
-
 fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags | more)?;
@@ -321,36 +306,6 @@ fn leave_wal(connection: &Connection) -> Result<(), StateError> {
         Ok(_) | Err(StateError::Busy) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// A value as text, whatever its type: other programs write this table too, and SQLite's columns take anything.
-fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
-    Ok(match row.get_ref(at)? {
-        ValueRef::Null => None,
-        ValueRef::Integer(number) => Some(number.to_string()),
-        ValueRef::Real(number) => Some(number.to_string()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-    })
-}
-
-/// A value as a number, where it is one.
-fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<i64>> {
-    Ok(match row.get_ref(at)? {
-        ValueRef::Integer(number) => Some(number),
-        ValueRef::Real(number) => Some(number as i64),
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()),
-        ValueRef::Null | ValueRef::Blob(_) => None,
-    })
-}
-
-fn file_row(row: &Row<'_>, at: usize) -> rusqlite::Result<FileRow> {
-    let sha256: Option<[u8; 32]> = row.get(at + 1)?;
-    Ok(FileRow {
-        path: row.get(at)?,
-        sha256: sha256.map(Digest),
-        size: row.get(at + 2)?,
-        stored_size: row.get(at + 3)?,
-    })
 }
 
 fn forget_sources(connection: &Connection, extractor: &str) -> Result<(), StateError> {

@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::console::Console;
 use crate::domain::Digest;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::landing::{Entry, Finding, Kind, Recorded, Zone, compare, duplicates, judge};
+use crate::landing::{
+    DATABASE, DiskError, Entry, Finding, Kind, Recorded, Zone, compare, duplicates, is_leftover, is_ours, judge,
+};
 use crate::state::{FileRow, State, StateError};
 
 /// What was looked at, and what was found.
@@ -25,9 +27,6 @@ pub struct Verification {
     /// What does not fit, in the order of kinds and paths.
     pub findings: Vec<Finding>,
 }
-
-/// The name of the database below the landing directory, as findings call it.
-const DATABASE: &str = ".state.sqlite";
 
 /// Verify a landing directory, every byte where `read` says so.
 pub fn verify(landing: &Path, read: bool, console: &Console) -> Result<Verification, Error> {
@@ -63,59 +62,41 @@ pub fn open(landing: &Path) -> Result<Zone, Error> {
 
 /// What the state knows; `None`, and a finding, where it cannot be read.
 fn state(zone: &Zone, findings: &mut Vec<Finding>) -> Result<Option<BTreeMap<String, Recorded>>, Error> {
-    let state = match State::open_to_read(&zone.database()) {
-        Ok(Some(state)) => state,
-        Ok(None) => return Ok(Some(BTreeMap::new())),
-        Err(error) => {
-            findings.push(unreadable(error)?);
-            return Ok(None);
-        }
-    };
-    let mut note = |error: StateError| unreadable(error).map(|finding| findings.push(finding));
+    let Some(opened) = noted(State::open_to_read(&zone.database()), findings)? else { return Ok(None) };
+    let Some(state) = opened else { return Ok(Some(BTreeMap::new())) };
     let recorded = |file: FileRow| Recorded { sha256: file.sha256, stored_size: file.stored_size };
-    let files = match state.all_files() {
-        Ok(files) => Some(files.into_iter().map(|(path, file)| (path, recorded(file))).collect()),
-        Err(error) => note(error).map(|()| None)?,
-    };
-    match state.problems() {
-        Ok(problems) => {
-            findings.extend(problems.into_iter().map(|problem| Finding::new(Kind::Database, DATABASE, problem)))
-        }
-        Err(error) => note(error)?,
+    let files = noted(state.all_files(), findings)?;
+    for problem in noted(state.problems(), findings)?.unwrap_or_default() {
+        findings.push(Finding::new(Kind::Database, DATABASE, problem));
     }
-    let running = match state.running() {
-        Ok(running) => running,
-        Err(error) => {
-            findings.push(unreadable(error)?);
-            Vec::new()
-        }
-    };
-    for (run_id, extractor) in running {
+    for (run_id, extractor) in noted(state.running(), findings)?.unwrap_or_default() {
         // Held for an instant only: a run that starts just then tries again.
         if let Ok(Some(_lock)) = zone.lock(&extractor) {
             let detail = format!("run {run_id} of {extractor} says that it is running, and is not");
             findings.push(Finding::new(Kind::Stale, DATABASE, detail));
         }
     }
-    Ok(files)
+    Ok(files.map(|files| files.into_iter().map(|(path, file)| (path, recorded(file))).collect()))
 }
 
-/// A database that cannot be read is a finding where the database is to blame.
-fn unreadable(error: StateError) -> Result<Finding, Error> {
-    match error {
-        StateError::Corrupt(_) | StateError::Newer(_) | StateError::Foreign(_) => {
-            Ok(Finding::new(Kind::Database, DATABASE, error.to_string()))
+/// What was read; `None`, and a finding, where the database is to blame that nothing was.
+fn noted<T>(read: Result<T, StateError>, findings: &mut Vec<Finding>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error @ (StateError::Corrupt(_) | StateError::Newer(_) | StateError::Foreign(_))) => {
+            findings.push(Finding::new(Kind::Database, DATABASE, error.to_string()));
+            Ok(None)
         }
-        error => Err(Error::new(ErrorKind::Failed, error)),
+        Err(error) => Err(Error::new(ErrorKind::Failed, error)),
     }
 }
 
 /// The files that could hold content, and what killed runs left beside them.
-pub fn files(zone: &Zone) -> Result<(BTreeMap<String, u64>, Vec<Finding>), crate::landing::DiskError> {
+pub fn files(zone: &Zone) -> Result<(BTreeMap<String, u64>, Vec<Finding>), DiskError> {
     let (mut found, mut findings) = (BTreeMap::new(), Vec::new());
     for (path, entry) in zone.walk()? {
         match entry {
-            Entry::File(_) if crate::landing::is_leftover(&path) => {
+            Entry::File(_) if is_leftover(&path) => {
                 findings.push(Finding::new(Kind::Leftover, path, "a killed run left it; the next one removes it"));
             }
             Entry::File(size) => {
@@ -137,7 +118,7 @@ fn contents(
     console: &Console,
 ) -> Vec<Finding> {
     // What is foreign is found by its name, whatever is in it.
-    let ours: Vec<&str> = found.keys().map(String::as_str).filter(|path| zone.is_ours(path)).collect();
+    let ours: Vec<&str> = found.keys().map(String::as_str).filter(|path| is_ours(path)).collect();
     let read = identities(zone, &ours, console);
     let judged =
         read.iter().filter_map(|(path, content)| judge(path, recorded.get(*path), content.map(|(digest, _)| digest)));

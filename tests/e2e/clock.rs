@@ -2,19 +2,16 @@
 
 use std::process::Command;
 
-use harness::{Environment, Origin, Ran, Reply, guest};
+use harness::{Environment, Origin, Ran, Reply, under};
 
-use crate::{environment, mirror};
+use crate::{environment, mirror, with};
 
 /// `host run` of mirror at a moment of UTC; nothing where there is no `faketime`.
 fn at(environment: &Environment, origin: &Origin, moment: &str) -> Option<Ran> {
-    let host = environment.command(["run"]);
-    let mut command = Command::new("faketime");
-    command.arg("-f").arg(moment).arg(host.get_program()).args(host.get_args());
-    command.arg(guest("mirror")).arg("--json").args(mirror(origin, "/courts.csv"));
-    command.current_dir(environment.path()).env_clear().env("TZ", "UTC");
-    command.envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    match command.output() {
+    let mut faketime = Command::new("faketime");
+    faketime.arg("-f").arg(moment);
+    let host = environment.run_command("mirror", &with(&mirror(origin, "/courts.csv"), &[]));
+    match under(faketime, &host).env("TZ", "UTC").output() {
         Ok(output) => Some(Ran::new(output)),
         Err(error) => {
             assert!(std::env::var_os("CI").is_none(), "CI has no faketime");

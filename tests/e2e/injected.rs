@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use harness::soak::{Numbers, times};
-use harness::{Environment, Origin, Ran, Reply, guest};
+use harness::{Environment, Origin, Ran, Reply, guest, under};
 
 use crate::environment;
 
@@ -57,25 +57,25 @@ fn arguments(origin: &Origin) -> [String; 7] {
 
 /// `host run` under strace with an injection; whether it happened.
 fn injected(environment: &Environment, origin: &Origin, injection: &str) -> (Ran, bool) {
-    let host = environment.command(["run"]);
-    let mut command = Command::new("strace");
+    let mut strace = Command::new("strace");
     let log = environment.path().join("strace.log");
-    command.args(["-f", "-qq", "-o"]).arg(&log).args(["-e", "signal=none", "-e", &format!("inject={injection}")]);
-    command.args(["-e", &format!("trace={}", injection.split(':').next().expect("a call"))]);
-    command.arg(host.get_program()).args(host.get_args()).arg(guest("mirror")).args(arguments(origin));
-    command.current_dir(environment.path()).env_clear();
-    command.envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = command.output().expect("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(&log).args(["-e", "signal=none", "-e", &format!("inject={injection}")]);
+    strace.args(["-e", &format!("trace={}", injection.split(':').next().expect("a call"))]);
+    let output = under(strace, &command(environment, origin)).output().expect("strace");
     let log = std::fs::read_to_string(log).unwrap_or_default();
     // strace ends as its child did.
     let happened = log.contains("(INJECTED)") || output.status.code().is_none();
     (Ran::new(output), happened)
 }
 
-fn rerun(environment: &Environment, origin: &Origin) -> Ran {
+fn command(environment: &Environment, origin: &Origin) -> Command {
     let mut command = environment.command(["run"]);
     command.arg(guest("mirror")).args(arguments(origin));
-    Ran::new(command.output().expect("the program"))
+    command
+}
+
+fn rerun(environment: &Environment, origin: &Origin) -> Ran {
+    Ran::new(command(environment, origin).output().expect("the program"))
 }
 
 /// After a fault: nothing is wrong but what the next run mends, and after that run all is as it would have been.
@@ -136,8 +136,7 @@ fn a_kill_at_any_moment_leaves_nothing_torn() {
     for number in 0..times(300, 10_000) {
         let environment = environment();
         std::fs::create_dir(environment.landing()).expect("a directory");
-        let mut command = environment.command(["run"]);
-        let mut child = command.arg(guest("mirror")).args(arguments(&origin)).spawn().expect("the program");
+        let mut child = command(&environment, &origin).spawn().expect("the program");
         // The moment is the fault: anywhere in a run, and past its end now and then.
         std::thread::sleep(Duration::from_micros(numbers.below(40_000)));
         child.kill().expect("a kill");

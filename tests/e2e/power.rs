@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use harness::soak::{Numbers, times};
-use harness::{Environment, Origin, Reply, guest};
+use harness::{Environment, Origin, Reply, guest, under};
 
 use crate::environment;
 
@@ -86,29 +86,16 @@ fn run_and_cut(
 ) -> bool {
     let urls: Vec<String> = (0..20).map(|number| origin.url(&format!("/{number}"))).collect();
     let url = format!("url={}", urls.join(" "));
-    let host = environment.command(["run"]);
-    let mut command = match syncs {
-        true => Command::new(host.get_program()),
-        false => {
-            // The calls seem to succeed and do nothing.
-            let mut strace = Command::new("strace");
-            strace.args([
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                "trace=fsync,fdatasync",
-                "-e",
-                "inject=fsync,fdatasync:retval=0",
-            ]);
-            strace.arg(host.get_program());
-            strace
-        }
-    };
-    command.args(host.get_args()).arg(guest("mirror")).args(["--allow-http", &origin.grant(), "--param", &url]);
-    command.arg("--landing").arg(disk.mount.join("landing")).current_dir(environment.path()).env_clear();
-    command.envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut command = environment.command(["run"]);
+    command.arg(guest("mirror")).args(["--allow-http", &origin.grant(), "--param", &url]);
+    command.arg("--landing").arg(disk.mount.join("landing"));
+    if !syncs {
+        // The calls seem to succeed and do nothing.
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"]);
+        strace.args(["-e", "inject=fsync,fdatasync:retval=0"]);
+        command = under(strace, &command);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the program");
     let succeeded = match after {

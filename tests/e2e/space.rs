@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use harness::{Origin, Ran, Reply, guest};
+use harness::{Origin, Ran, Reply, guest, under};
 
 use crate::{environment, mirror, with};
 
@@ -41,11 +41,9 @@ fn a_limit_on_file_sizes_fails_the_run_and_does_not_kill_it() {
     for kilobytes in [100, 300, 1000] {
         let environment = environment();
         let host = environment.run_command("mirror", &with(&mirror(&origin, "/large.csv"), &[]));
-        let mut command = Command::new("bash");
-        command.args(["-c", &format!("ulimit -f {kilobytes} && exec \"$0\" \"$@\"")]);
-        command.arg(host.get_program()).args(host.get_args()).current_dir(environment.path());
-        command.env_clear().envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let ran = Ran::new(command.output().expect("bash")).exits(1).says("File too large");
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &format!("ulimit -f {kilobytes} && exec \"$0\" \"$@\"")]);
+        let ran = Ran::new(under(bash, &host).output().expect("bash")).exits(1).says("File too large");
         assert_eq!(ran.json()["status"], "failed");
         assert_eq!(environment.everything(), [""; 0]);
         assert_eq!(

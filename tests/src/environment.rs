@@ -62,6 +62,16 @@ impl Ran {
     }
 }
 
+/// `outer` with `inner` behind it, in the directory and environment of `inner`.
+pub fn under(mut outer: Command, inner: &Command) -> Command {
+    outer.arg(inner.get_program()).args(inner.get_args()).env_clear();
+    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(directory) = inner.get_current_dir() {
+        outer.current_dir(directory);
+    }
+    outer
+}
+
 /// A place to run the program in.
 pub struct Environment {
     program: PathBuf,

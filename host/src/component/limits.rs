@@ -171,7 +171,7 @@ pub(super) fn start_ticking(engine: &Engine) -> std::io::Result<()> {
     std::thread::Builder::new().name("epoch".into()).spawn(tick).map(drop)
 }
 
-/// The component's log, within its budget and made safe to show.
+/// The component's log, within its budget.
 #[derive(Clone)]
 pub(super) struct Log {
     services: Arc<dyn Services>,

@@ -42,6 +42,11 @@ fn failed(action: &'static str, path: impl Into<String>) -> impl FnOnce(Errno) -
     move |errno| DiskError { action, path, source: io::Error::from(errno) }
 }
 
+/// How a path below the root is given to the system: the root itself has an empty one.
+fn spelled(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
 /// The landing directory.
 pub struct Root {
     handle: OwnedFd,
@@ -199,8 +204,8 @@ impl Root {
 
     /// Make the names in a directory durable; an empty path is the root itself.
     pub fn sync(&self, path: &str) -> Result<(), DiskError> {
-        let handle = self.beneath(if path.is_empty() { "." } else { path }, DIRECTORY, Mode::empty());
-        handle.and_then(fsync).map_err(failed("sync the directory", if path.is_empty() { "." } else { path }))
+        let handle = self.beneath(spelled(path), DIRECTORY, Mode::empty());
+        handle.and_then(fsync).map_err(failed("sync the directory", spelled(path)))
     }
 
     /// A nameless file beside the sources, for what is too large to hold while it is looked at.

@@ -2,7 +2,7 @@
 //!
 //! Pure: it gets what is on disk, what is recorded, and what content was read, and must not look for itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::name::{self, check_extension, check_name};
 use crate::domain::Digest;
@@ -97,6 +97,12 @@ fn named(path: &str) -> Named<'_> {
 /// Whether a name is one that the host gives.
 pub fn is_ours(path: &str) -> bool {
     named(path) != Named::Foreign
+}
+
+/// The sources that files belong to, each once.
+pub fn sources<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let sources: BTreeSet<&str> = paths.filter_map(|path| path.split_once('/')).map(|(source, _)| source).collect();
+    sources.into_iter().filter(|source| check_name(source).is_ok()).map(str::to_owned).collect()
 }
 
 /// Compare what is there with what is recorded, going by names and sizes.

@@ -16,6 +16,7 @@ pub(super) struct Seen {
     pub(super) resource: Option<Resource>,
     /// The URL that sent them, after redirects.
     pub(super) url: String,
+    /// Only where there is a resource that it can be a validator of.
     pub(super) etag: Option<EntityTag>,
     pub(super) last_modified: Option<Vec<u8>>,
 }

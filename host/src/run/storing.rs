@@ -181,9 +181,8 @@ impl Store {
     }
 
     fn decide(&self, staged: crate::landing::Staged, errand: &Errand) -> Result<(FileRow, Outcome), LandError> {
-        let Errand { place, seen, .. } = errand;
+        let (place, tag) = (&errand.place, errand.seen.etag.as_ref());
         let (source, digest, size) = (place.source(), staged.digest(), staged.size());
-        let tag = seen.etag.as_ref().filter(|_| seen.resource.is_some());
         if let Some(file) = self.held(place, tag, &digest)? {
             return Ok((file, Outcome::Unchanged));
         }

@@ -1,5 +1,8 @@
 //! What goes into the database and comes out of it, as the rest of the host knows it.
 
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
 use crate::domain::{Digest, Resource, Window};
 
 /// One row of `extraction_runs`.
@@ -107,4 +110,51 @@ impl CursorKey {
     pub fn new(extractor: &str, backfill: Option<Window>) -> Self {
         Self { extractor: extractor.to_owned(), period: backfill.map(|window| window.to_string()).unwrap_or_default() }
     }
+}
+
+/// A run, as `extraction_runs` has it, its ten columns first.
+pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run_id: row.get(0)?,
+        extractor: text(row, 1)?.unwrap_or_default(),
+        started_at: text(row, 2)?.unwrap_or_default(),
+        finished_at: text(row, 3)?,
+        status: text(row, 4)?.unwrap_or_default(),
+        files_written: number(row, 5)?,
+        files_skipped: number(row, 6)?,
+        bytes_written: number(row, 7)?,
+        cursor_value: text(row, 8)?,
+        error_message: text(row, 9)?,
+    })
+}
+
+/// A file, from four columns on.
+pub(super) fn file_row(row: &Row<'_>, at: usize) -> rusqlite::Result<FileRow> {
+    let sha256: Option<[u8; 32]> = row.get(at + 1)?;
+    Ok(FileRow {
+        path: row.get(at)?,
+        sha256: sha256.map(Digest),
+        size: row.get(at + 2)?,
+        stored_size: row.get(at + 3)?,
+    })
+}
+
+/// A value as text, whatever its type: other programs write this table too, and SQLite's columns take anything.
+fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+    })
+}
+
+/// A value as a number, where it is one.
+fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<i64>> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Integer(number) => Some(number),
+        ValueRef::Real(number) => Some(number as i64),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()),
+        ValueRef::Null | ValueRef::Blob(_) => None,
+    })
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use super::{FileRow, RunRow, State, StateError, file_row, run_row};
+use super::rows::{file_row, run_row};
+use super::{FileRow, RunRow, State, StateError};
 
 /// Most problems of a database that are listed.
 const MAX_PROBLEMS: usize = 20;
@@ -63,14 +64,11 @@ impl State {
     pub fn rebuild(&mut self, rebuilt: &Rebuilt, now: &str) -> Result<usize, StateError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for path in &rebuilt.gone {
-            for table in ["landed_files", "validators", "resource_tags"] {
-                transaction.execute(&format!("DELETE FROM {table} WHERE path = ?1"), [path])?;
-            }
+            transaction.execute("DELETE FROM landed_files WHERE path = ?1", [path])?;
         }
-        for path in &rebuilt.altered {
-            for table in ["validators", "resource_tags"] {
-                transaction.execute(&format!("DELETE FROM {table} WHERE path = ?1"), [path])?;
-            }
+        for path in rebuilt.gone.iter().chain(&rebuilt.altered) {
+            transaction.execute("DELETE FROM validators WHERE path = ?1", [path])?;
+            transaction.execute("DELETE FROM resource_tags WHERE path = ?1", [path])?;
         }
         for (source, file) in &rebuilt.files {
             let sha256 = file.sha256.map(|digest| digest.0);

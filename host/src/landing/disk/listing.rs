@@ -3,7 +3,7 @@
 use rustix::fs::{self, AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
-use super::{DATABASE, DIRECTORY, DiskError, Entry, LOCKS, Root, failed, unnamed};
+use super::{DATABASE, DIRECTORY, DiskError, Entry, LOCKS, Root, failed, spelled, unnamed};
 
 /// How deep a source's files are at most: source, year, month.
 const SOURCE_DEPTH: usize = 3;
@@ -46,15 +46,15 @@ impl Root {
 
     /// Remove what killed runs left in a directory; how many there were.
     pub fn sweep(&self, directory: &str) -> Result<usize, DiskError> {
-        match self.beneath(if directory.is_empty() { "." } else { directory }, DIRECTORY, Mode::empty()) {
+        match self.beneath(spelled(directory), DIRECTORY, Mode::empty()) {
             Ok(handle) => Ok(unnamed::remove_stale(&handle)),
             Err(errno) => Err(failed("open the directory", directory)(errno)),
         }
     }
 
     fn visit(&self, directory: &str, depth: usize, see: &mut impl FnMut(String, Entry)) -> Result<(), DiskError> {
-        let listing = || failed("list the directory", if directory.is_empty() { "." } else { directory });
-        let handle = match self.beneath(if directory.is_empty() { "." } else { directory }, DIRECTORY, Mode::empty()) {
+        let listing = || failed("list the directory", spelled(directory));
+        let handle = match self.beneath(spelled(directory), DIRECTORY, Mode::empty()) {
             Ok(handle) => handle,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
             Err(errno) => return Err(listing()(errno)),
