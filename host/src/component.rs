@@ -24,16 +24,17 @@ use wasmtime::{Config, Engine, OptLevel, Store, Trap, WasmBacktrace, WasmBacktra
 use wasmtime_wasi::{I32Exit, WasiCtx};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-pub use limits::{LimitPassed, Limits};
 pub use manifest::{Manifest, ManifestError};
 pub use services::{Content, OpenSource, Services};
 
+use crate::budget::{Budget, Budgets, Spent};
+use crate::clock;
 use crate::domain::{Digest, Level};
 use crate::text;
 use bindings::{Extractor, ExtractorPre};
 use compiled::Compiled;
 use imports::HostFailed;
-use limits::{Account, Log, Meter};
+use limits::{Log, Meter};
 use wasi::{Hooks, LogLines};
 
 /// Largest component, in bytes.
@@ -78,9 +79,9 @@ pub enum Stop {
         /// Where, innermost first.
         frames: Vec<String>,
     },
-    /// It passed a limit.
+    /// It spent a budget.
     #[error(transparent)]
-    Limit(#[from] LimitPassed),
+    Spent(#[from] Spent),
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
@@ -132,7 +133,8 @@ impl Package {
         Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(misfit)?;
         let instance = linker.instantiate_pre(&component).map_err(misfit)?;
         let extractor = ExtractorPre::new(instance).map_err(misfit)?;
-        Ok(Linked { engine, extractor })
+        let tables = component.resources_required().map_or(0, |required| required.num_tables);
+        Ok(Linked { engine, extractor, tables })
     }
 
     fn component(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Component, LoadError> {
@@ -167,13 +169,15 @@ fn flat(error: &wasmtime::Error) -> String {
 pub struct Linked {
     engine: Engine,
     extractor: ExtractorPre<Guest>,
+    /// How many tables its modules have.
+    tables: u32,
 }
 
 /// What belongs to one instance.
 pub(crate) struct Guest {
     table: ResourceTable,
     services: Arc<dyn Services>,
-    account: Account,
+    budgets: Arc<Budgets>,
     meter: Meter,
     log: Log,
     wasi: WasiCtx,
@@ -182,23 +186,24 @@ pub(crate) struct Guest {
 }
 
 impl Linked {
-    /// Run the extractor once, to its end or its limits.
-    pub async fn run(self, services: Arc<dyn Services>, limits: &Limits) -> Result<(), Stop> {
-        let log = Log::new(Arc::clone(&services), limits);
+    /// Run the extractor once, to its end or to that of a budget.
+    pub async fn run(self, services: Arc<dyn Services>, budgets: &Arc<Budgets>) -> Result<(), Stop> {
+        let log = Log::new(Arc::clone(&services), Arc::clone(budgets));
         let output = [Level::Info, Level::Warn].map(|level| LogLines::new(log.clone(), level));
-        let account = Account::new(limits.memory);
         let guest = Guest {
             table: ResourceTable::new(),
             services: Arc::clone(&services),
-            meter: Meter::new(account.clone()),
-            account: account.clone(),
+            meter: Meter::new(Arc::clone(budgets)),
+            budgets: Arc::clone(budgets),
             log: log.clone(),
             wasi: wasi::context(&output),
             wasi_http: wasi::http_context(),
-            wasi_hooks: Hooks { services, account: account.clone() },
+            wasi_hooks: Hooks { services, budgets: Arc::clone(budgets) },
         };
         let mut store = Store::new(&self.engine, guest);
-        limits::apply(&mut store, limits, |guest| &mut guest.meter);
+        let started = clock::thread_cpu();
+        budgets.note(Budget::Tables, u64::from(self.tables).min(budgets.allowed(Budget::Tables)));
+        limits::apply(&mut store, budgets, |guest| &mut guest.meter);
         limits::start_ticking(&self.engine).map_err(|error| Stop::Host(format!("cannot start a thread: {error}")))?;
         let call = async {
             let instance = self.extractor.instantiate_async(&mut store).await?;
@@ -206,21 +211,22 @@ impl Linked {
             let (result,) = instance.func_extract().call_async(&mut store, ()).await?;
             wasmtime::error::Ok(result)
         };
-        let ended = tokio::time::timeout(limits.wall, call).await;
+        let ended = tokio::time::timeout(budgets.time(Budget::Time), call).await;
+        budgets.note(Budget::Cpu, limits::milliseconds(clock::thread_cpu().saturating_sub(started)));
         output.iter().for_each(LogLines::finish);
         log.finish();
         match ended {
-            Err(_) => Err(LimitPassed::Wall(limits.wall).into()),
+            Err(_) => Err(budgets.passed(Budget::Time).into()),
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(reason))) => Err(Stop::Failed(text::line(&reason))),
-            Ok(Err(error)) => stopped(&error),
+            Ok(Err(error)) => stopped(&error, budgets),
         }
     }
 }
 
-fn stopped(error: &wasmtime::Error) -> Result<(), Stop> {
-    if let Some(limit) = error.downcast_ref::<LimitPassed>() {
-        return Err(limit.clone().into());
+fn stopped(error: &wasmtime::Error, budgets: &Budgets) -> Result<(), Stop> {
+    if let Some(spent) = limits::spent(error, budgets) {
+        return Err(spent.into());
     }
     if let Some(HostFailed(reason)) = error.downcast_ref() {
         return Err(Stop::Host(reason.clone()));

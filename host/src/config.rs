@@ -7,18 +7,19 @@ mod flags;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use flags::Flags;
 
-use crate::component::{self, Manifest};
+use crate::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
+use crate::component::Manifest;
 use crate::domain::{Grant, Window};
 use crate::error::Error;
 use crate::fetch::{FetchLimits, OriginGrant, Policy};
 use crate::landing::{self, check_name};
 use file::{ConfigFile, ExtractorConfig};
 
-const MIB: u64 = 1024 * 1024;
 /// Without `--wait` a lock is tried for this long, since `host verify` takes it for an instant.
 const NO_WAIT: Duration = Duration::from_millis(50);
 
@@ -40,8 +41,8 @@ pub struct Plan {
     pub wait: Option<Duration>,
     /// The days of a backfill.
     pub backfill: Option<Window>,
-    /// What the component may use.
-    pub component: component::Limits,
+    /// What the run may use.
+    pub budgets: Arc<Budgets>,
     /// What a landed content may be.
     pub content: landing::Limits,
     /// What requests may cost.
@@ -73,7 +74,7 @@ impl Plan {
         let name = name(flags, path, manifest)?;
         let ConfigFile { tls, mut extractor } = file::read(flags.config.as_deref())?;
         let config = extractor.remove(&name).unwrap_or_default();
-        let body = flags.max_body.or(config.max_body).map_or(4096 * MIB, |size| size.0);
+        let settings = flags.budget.clone().or(config.budget.clone());
         let origins = origins(flags, &config)?;
         let sources = sources(flags, &config, &name)?;
         Ok(Self {
@@ -87,9 +88,9 @@ impl Plan {
                 None => Some(NO_WAIT),
             },
             backfill: flags.backfill,
-            component: component_limits(flags, &config),
-            content: landing::Limits { size: body },
-            fetch: fetch_limits(flags, &config, body),
+            budgets: Budgets::new(settings.amounts()),
+            content: landing::Limits { size: settings.body() },
+            fetch: fetch_limits(&settings, config.unframed),
             authorities: tls.ca,
             name,
         })
@@ -164,31 +165,18 @@ fn asked(manifest: &Manifest, origins: &[OriginGrant], sources: &BTreeSet<String
     origins.chain(named.map(|source| Grant::Source(source.clone()))).collect()
 }
 
-fn component_limits(flags: &Flags, config: &ExtractorConfig) -> component::Limits {
-    let time = |flag: Option<flags::Time>, config: Option<flags::Time>, default| {
-        flag.or(config).map_or(default, |time| time.0)
-    };
-    component::Limits {
-        memory: flags.max_memory.or(config.max_memory).map_or(256 * MIB, |size| size.0),
-        wall: time(flags.timeout, config.timeout, minutes(60)),
-        cpu: time(flags.max_cpu, config.max_cpu, minutes(10)),
-        log_lines: flags.max_log_lines.or(config.max_log_lines).unwrap_or(10_000),
-        log_bytes: flags.max_log.or(config.max_log).map_or(MIB, |size| size.0),
-    }
-}
-
-fn minutes(minutes: u64) -> Duration {
-    Duration::from_secs(60 * minutes)
-}
-
-fn fetch_limits(flags: &Flags, config: &ExtractorConfig, body: u64) -> FetchLimits {
+fn fetch_limits(settings: &Settings, unframed: bool) -> FetchLimits {
+    let seconds = Duration::from_secs;
     FetchLimits {
-        connect: Duration::from_secs(15),
-        idle: flags.idle_timeout.or(config.idle_timeout).map_or(minutes(5), |time| time.0),
-        body,
-        retries: flags.retries.or(config.retries).unwrap_or(3),
-        concurrency: 16,
-        unframed: config.unframed,
+        connect: seconds(15),
+        idle: settings.idle_timeout.map_or(seconds(300), |time| time.0),
+        speed: settings.min_speed.map_or(64, |size| size.0),
+        body: settings.body(),
+        retries: settings.retries.unwrap_or(3),
+        redirects: settings.max_redirects.unwrap_or(MAX_REDIRECTS),
+        concurrency: settings.max_concurrency.map_or(16, |count| count.get() as usize),
+        interval: settings.max_rate.map(Rate::interval),
+        unframed,
     }
 }
 

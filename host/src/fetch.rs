@@ -6,12 +6,14 @@ mod address;
 mod body;
 #[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
 mod connect;
+mod pace;
 mod policy;
 mod retry;
 
 use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,17 +23,18 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 use url::Url;
 
 pub use policy::{OriginGrant, Policy};
 
+use crate::budget::{Budget, Budgets};
 use crate::clock;
 use crate::domain::{Body, Digest, FetchError, Grant, Request, Resource, Response};
 use crate::text;
 use body::BodyLimits;
 use connect::{ConnectError, Connector};
-use policy::{MAX_REDIRECTS, Refusal, shown_url};
+use pace::{Pace, Turn};
+use policy::{Refusal, shown_origin, shown_url};
 
 /// Most bytes of a response's head, and most fields in it.
 const MAX_HEAD: usize = 64 * 1024;
@@ -65,12 +68,18 @@ pub struct FetchLimits {
     pub connect: Duration,
     /// The longest wait for a response's head, and for the next bytes of its body.
     pub idle: Duration,
+    /// The least bytes per second of a body that is waited for.
+    pub speed: u64,
     /// Most bytes of a body, on the wire and decoded.
     pub body: u64,
     /// How often a failed request is sent again.
     pub retries: u32,
-    /// Most requests in flight.
+    /// Most redirects that a request follows.
+    pub redirects: u32,
+    /// Most requests to one origin at once.
     pub concurrency: usize,
+    /// From one request to an origin to the next.
+    pub interval: Option<Duration>,
     /// Whether a body may end with its connection and nothing else.
     pub unframed: bool,
 }
@@ -87,12 +96,22 @@ impl From<Refusal> for FetchError {
 /// Fields that the host itself adds, on every hop: the conditions of RFC 9110, 13.1.
 pub type Conditions = Vec<(HeaderName, HeaderValue)>;
 
+/// How long a request counts as one of those that its origin gets at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// To the response's head: when its body is read is the extractor's own affair, and may be never.
+    Head,
+    /// To the end of the body, which the host reads.
+    Body,
+}
+
 /// Sends requests.
 pub struct Fetcher {
     policy: Policy,
     client: Client<Connector, Full<Bytes>>,
     limits: FetchLimits,
-    in_flight: Semaphore,
+    pace: Pace,
+    budgets: Arc<Budgets>,
     user_agent: HeaderValue,
     seed: u64,
 }
@@ -139,7 +158,13 @@ struct Failure {
 impl Fetcher {
     /// A fetcher under `policy`, for the run that `seed` tells from others. `authorities` are PEM files of CAs to trust
     /// beside the system's.
-    pub fn new(policy: Policy, limits: FetchLimits, authorities: Vec<PathBuf>, extractor: &str, seed: u64) -> Self {
+    pub fn new(
+        policy: Policy,
+        (limits, budgets): (FetchLimits, Arc<Budgets>),
+        authorities: Vec<PathBuf>,
+        extractor: &str,
+        seed: u64,
+    ) -> Self {
         let connector = Connector::new(policy.clone(), connect::System, limits.connect, authorities);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -147,10 +172,10 @@ impl Fetcher {
             .http1_max_buf_size(MAX_HEAD)
             .http1_max_headers(MAX_FIELDS)
             .build(connector);
-        let in_flight = Semaphore::new(limits.concurrency);
+        let pace = Pace::new(limits.concurrency, limits.interval);
         let user_agent = HeaderValue::from_str(&format!("host/{} ({extractor})", env!("CARGO_PKG_VERSION")))
             .unwrap_or(HeaderValue::from_static("host"));
-        Self { policy, client, limits, in_flight, user_agent, seed }
+        Self { policy, client, limits, pace, budgets, user_agent, seed }
     }
 
     /// Check a request without sending anything.
@@ -161,14 +186,19 @@ impl Fetcher {
         Ok(Checked { url, resource, fields })
     }
 
-    /// Send a request and follow where it leads; the response's body is still to be read.
-    pub async fn send(&self, request: Checked, conditions: &Conditions) -> Result<Response, FetchError> {
+    /// Send a request and follow where it leads; the response's body is still to be read. `until` says how long it
+    /// counts as one of the requests that its origin gets at once.
+    pub async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
         let Checked { mut url, resource, mut fields } = request;
+        let most = self.limits.redirects;
         for hop in 1.. {
-            let response = self.hop(&fields, &url, conditions).await?;
-            let Some(location) = redirect(&response) else { return self.receive(response, url, &fields, resource) };
-            if hop > MAX_REDIRECTS {
-                let reason = format!("more than {MAX_REDIRECTS} redirects, the last from {}", shown_url(&url));
+            let (response, turn) = self.hop(&fields, &url, conditions).await?;
+            let Some(location) = redirect(&response) else {
+                let turn = turn.filter(|_| until == Until::Body);
+                return self.receive(response, (url, resource), &fields, turn);
+            };
+            if hop > most {
+                let reason = format!("more than {most} redirects, the last from {}", shown_url(&url));
                 return Err(FetchError::Protocol(reason));
             }
             let next = self.policy.redirect(&url, &location, hop)?;
@@ -197,15 +227,17 @@ impl Fetcher {
         fields: &Fields,
         url: &Url,
         conditions: &Conditions,
-    ) -> Result<http::Response<Incoming>, FetchError> {
+    ) -> Result<(http::Response<Incoming>, Option<Turn>), FetchError> {
         let repeatable = retry::is_repeatable(&fields.method);
         for attempt in 1.. {
             let (failure, asked) = match self.attempt(fields, url, conditions).await {
-                Ok(response) if !retry::is_transient(response.status().as_u16()) => return Ok(response),
-                Ok(response) => {
+                Ok((response, turn)) if !retry::is_transient(response.status().as_u16()) => {
+                    return Ok((response, Some(turn)));
+                }
+                Ok((response, _turn)) => {
                     let asked = response.headers().get(header::RETRY_AFTER);
                     let asked = asked.and_then(|field| retry::retry_after(field.as_bytes(), clock::system()));
-                    (Ok(response), asked)
+                    (Ok((response, None)), asked)
                 }
                 Err(failure) if !failure.transient => return Err(failure.error),
                 Err(failure) => (Err(failure.error), None),
@@ -224,7 +256,7 @@ impl Fetcher {
         fields: &Fields,
         url: &Url,
         conditions: &Conditions,
-    ) -> Result<http::Response<Incoming>, Failure> {
+    ) -> Result<(http::Response<Incoming>, Turn), Failure> {
         let lasting = |error| Failure { error, transient: false };
         let mut request = http::Request::new(Full::new(fields.body.clone()));
         *request.method_mut() = fields.method.clone();
@@ -241,11 +273,11 @@ impl Fetcher {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.extend(conditions.iter().cloned());
 
-        let _permit =
-            self.in_flight.acquire().await.map_err(|_| lasting(FetchError::Budget("the run is over".into())))?;
+        let turn = self.pace.turn(&shown_origin(url)).await;
+        self.budgets.spend(Budget::Requests, 1).map_err(|spent| lasting(spent.into()))?;
         let idle = self.limits.idle;
         match tokio::time::timeout(idle, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => Ok((response, turn)),
             Ok(Err(error)) => Err(failure(&error, url)),
             Err(_) => Err(lasting(FetchError::Timeout(format!("no response from {} within {idle:?}", shown_url(url))))),
         }
@@ -254,17 +286,20 @@ impl Fetcher {
     fn receive(
         &self,
         response: http::Response<Incoming>,
-        url: Url,
+        (url, resource): (Url, Option<Resource>),
         fields: &Fields,
-        resource: Option<Resource>,
+        turn: Option<Turn>,
     ) -> Result<Response, FetchError> {
         let (mut head, incoming) = response.into_parts();
         let status = head.status.as_u16();
         let has_body = fields.method != Method::HEAD && !matches!(status, 100..=199 | 204 | 304);
-        let limits = BodyLimits { size: self.limits.body, idle: self.limits.idle, unframed: self.limits.unframed };
+        let FetchLimits { body: size, idle, speed, unframed, .. } = self.limits;
+        let limits = BodyLimits { size, idle, speed, unframed };
         body::check_framing(&head.headers, has_body, limits)?;
-        let body =
-            if has_body { body::decoded(incoming, &head.headers, limits)? } else { Body::from_bytes(Bytes::new()) };
+        let body = match has_body {
+            true => body::decoded(incoming, &head.headers, limits, (Arc::clone(&self.budgets), turn))?,
+            false => Body::from_bytes(Bytes::new()),
+        };
         if has_body && head.headers.remove(header::CONTENT_ENCODING).is_some() {
             // The body is given out decoded, and these spoke of the other one.
             head.headers.remove(header::CONTENT_LENGTH);

@@ -4,11 +4,12 @@
 //! inside `component`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`,
 //! and for upkeep in `verify` and `repair`; the words that they share are in `domain`.
 //!
-//! `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
+//! `budget` counts what a run uses. `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
 //! people; `error` says what the exit code is; `clock` is the only one that knows the time.
 
 #![deny(unsafe_code)]
 
+mod budget;
 mod cli;
 mod clock;
 mod component;

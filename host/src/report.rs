@@ -48,6 +48,8 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// What became of each content, in the order of landing.
     pub files: Vec<Receipt>,
+    /// What was used of each budget and what was allowed.
+    pub budgets: serde_json::Value,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -69,6 +71,7 @@ impl Report {
             "cursor": self.cursor,
             "error": self.failure.as_ref().map(|failure| &failure.message),
             "files": self.files,
+            "budgets": self.budgets,
         })
         .to_string()
     }
@@ -176,6 +179,7 @@ mod tests {
             cursor: None,
             failure: None,
             files: vec![file("a", Outcome::Written), file("b", Outcome::Unchanged)],
+            budgets: json!({}),
             elapsed: Duration::from_millis(12),
         }
     }
@@ -197,6 +201,6 @@ mod tests {
         assert_eq!(value["files"][0]["outcome"], "written");
         assert_eq!(value["files"][0]["sha256"], "01".repeat(32));
         assert_eq!(value["error"], serde_json::Value::Null);
-        assert_eq!(value.as_object().map(|object| object.len()), Some(9));
+        assert_eq!(value.as_object().map(|object| object.len()), Some(10));
     }
 }

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::budget::{Budget, Budgets};
 use crate::clock::{Moment, Stopwatch};
 use crate::component::{Linked, Services, Stop};
 use crate::config::Plan;
@@ -88,8 +89,9 @@ async fn run(
     }
 
     let notes = Notes { cursor, ..Notes::default() };
-    let store = Arc::new(Store::new(zone, plan.content, Arc::clone(console), ledger, notes));
-    let limits = plan.component.clone();
+    let budgets = Arc::clone(&plan.budgets);
+    let limits = (plan.content, Arc::clone(&budgets));
+    let store = Arc::new(Store::new(zone, limits, Arc::clone(console), ledger, notes));
     let asked = plan.asked.clone();
     let session = session(plan, started, console, &store);
     let extractor = session.name.clone();
@@ -97,18 +99,29 @@ async fn run(
         Some(caught) => Ended::Signal(caught),
         None => {
             let services: Arc<dyn Services> = session;
-            let run = linked.run(services, &limits);
+            let run = within(&budgets, linked.run(services, &budgets));
             signals.unless(run).await.map_or_else(Ended::Signal, Ended::Stopped)
         }
     };
     let quiet = settle_down(&store, &mut ended, &mut signals).await;
-    let end = move || finish(&store, extractor, &asked, ended, quiet, stopwatch);
+    let end = move || finish(&store, (extractor, &asked, &budgets), ended, quiet, stopwatch);
     let ((mut report, recorded), caught) = signals.during(end).await;
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
     if let (false, Some(caught), Some(failure)) = (recorded, caught, &mut report.failure) {
         failure.kind = caught.kind();
     }
     Ok(report)
+}
+
+/// The end of `run`, unless a budget that ends it is spent first.
+async fn within(budgets: &Budgets, run: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+    let ended = tokio::select! {
+        biased;
+        spent = budgets.until_spent() => return Err(spent.into()),
+        ended = run => ended,
+    };
+    // An extractor may make light of the refusal, and end well.
+    budgets.spent().map_or(ended, |spent| Err(spent.into()))
 }
 
 /// A run that has its row.
@@ -179,7 +192,8 @@ fn database_hint(error: &StateError, database: &Path) -> String {
 }
 
 fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Store>) -> Arc<Session> {
-    let fetcher = Fetcher::new(plan.policy, plan.fetch, plan.authorities, &plan.name, started.seed());
+    let limits = (plan.fetch, plan.budgets);
+    let fetcher = Fetcher::new(plan.policy, limits, plan.authorities, &plan.name, started.seed());
     Arc::new(Session {
         name: plan.name,
         params: plan.params,
@@ -196,8 +210,7 @@ fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Stor
 /// nothing of the run is still going on.
 fn finish(
     store: &Store,
-    extractor: String,
-    asked: &BTreeSet<Grant>,
+    (extractor, asked, budgets): (String, &BTreeSet<Grant>, &Budgets),
     ended: Ended,
     quiet: bool,
     stopwatch: Stopwatch,
@@ -210,7 +223,9 @@ fn finish(
     }
     let mut failure = verdict::verdict(ended, notes.broken, &notes.missing, asked, &extractor);
     let message = failure.as_ref().map(|failure| failure.message.clone());
-    let recorded = ledger.finish(message.as_deref(), !quiet);
+    budgets.note(Budget::Time, u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let usage = budgets.usage();
+    let recorded = ledger.finish(message.as_deref(), &usage.to_string(), !quiet);
     if let Err(error) = &recorded {
         let message = format!("the run's end could not be recorded: {error}");
         failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));
@@ -222,6 +237,7 @@ fn finish(
         cursor: notes.cursor.filter(|_| notes.cursor_is_new),
         failure,
         files: std::mem::take(&mut ledger.receipts),
+        budgets: usage,
         elapsed: stopwatch.elapsed(),
     };
     (report, recorded.is_ok())

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-pub use rows::{Counters, CursorKey, Fact, FileRow, FoundRow, RunRow, Validators};
+pub use rows::{Counters, CursorKey, End, Fact, FileRow, FoundRow, RunRow, Validators};
 pub use upkeep::{Rebuilt, Salvage, salvage};
 
 use crate::domain::{Digest, Resource};
@@ -250,33 +250,28 @@ impl State {
         Ok(transaction.commit()?)
     }
 
-    /// End a run, in the same transaction as its last facts: `failed` with a reason, or `success` without one. Where
-    /// files may have got their names unrecorded, the sources of the extractor to `forget` are listed again next time.
-    pub fn finish(
-        &mut self,
-        run_id: i64,
-        facts: &[Fact],
-        counters: Counters,
-        now: &str,
-        failure: Option<&str>,
-        forget: Option<&str>,
-    ) -> Result<(), StateError> {
-        let status = if failure.is_some() { "failed" } else { "success" };
+    /// End a run, in the same transaction as its last facts.
+    pub fn finish(&mut self, run_id: i64, facts: &[Fact], counters: Counters, end: &End<'_>) -> Result<(), StateError> {
+        let status = if end.failure.is_some() { "failed" } else { "success" };
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         record(&transaction, run_id, facts, counters)?;
-        if let Some(extractor) = forget {
+        if let Some(extractor) = end.forget {
             forget_sources(&transaction, extractor)?;
         }
         transaction.execute(
             "UPDATE extraction_runs SET status = ?2, finished_at = ?3, error_message = ?4 WHERE run_id = ?1",
-            params![run_id, status, now, failure],
+            params![run_id, status, end.now, end.failure],
         )?;
+        let sql = "INSERT OR REPLACE INTO run_budgets (run_id, budgets) VALUES (?1, ?2)";
+        transaction.execute(sql, params![run_id, end.budgets])?;
         Ok(transaction.commit()?)
     }
 
     /// The newest runs first, at most `limit`.
     pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StateError> {
-        let mut statement = self.connection.prepare(&format!("{RUNS} ORDER BY run_id DESC LIMIT ?1"))?;
+        // A database of the original, or of an older host, has no budgets.
+        let runs = if schema::has_table(&self.connection, "run_budgets")? { RUNS_AND_BUDGETS } else { RUNS };
+        let mut statement = self.connection.prepare(&format!("{runs} ORDER BY run_id DESC LIMIT ?1"))?;
         let rows = statement.query_map([limit], run_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -284,7 +279,11 @@ impl State {
 
 /// All columns of all runs.
 const RUNS: &str = "SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
-                           bytes_written, cursor_value, error_message FROM extraction_runs";
+                           bytes_written, cursor_value, error_message, NULL FROM extraction_runs";
+/// The same, and their budgets.
+const RUNS_AND_BUDGETS: &str = "
+    SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
+           bytes_written, cursor_value, error_message, budgets FROM extraction_runs LEFT JOIN run_budgets USING (run_id)";
 
 fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -1,6 +1,8 @@
 //! Components that misbehave: stopped, with the reason, and nothing of theirs left.
 
-use harness::{Gate, Origin, Reply};
+use std::time::Duration;
+
+use harness::{Environment, Gate, Origin, Reply};
 
 use crate::{environment, mirror, with};
 
@@ -17,17 +19,17 @@ fn stopped(act: &str, arguments: &[&str], says: &str) {
 
 #[test]
 fn a_loop_is_stopped_by_the_clock() {
-    stopped("spin", &["--timeout", "300ms"], "the run passed its time limit of 300ms");
+    stopped("spin", &["--timeout", "300ms"], "the run spent its budget `timeout` of 300ms");
 }
 
 #[test]
 fn a_loop_is_stopped_by_its_own_computing() {
-    stopped("spin", &["--max-cpu", "200ms"], "computed for longer than its limit of 200ms");
+    stopped("spin", &["--max-cpu", "200ms"], "the run spent its budget `max-cpu` of 200ms of computing");
 }
 
 #[test]
 fn memory_is_limited() {
-    stopped("grow", &["--max-memory", "32MiB"], "more than its limit of 32.0 MiB of memory");
+    stopped("grow", &["--max-memory", "32MiB"], "the run spent its budget `max-memory` of 32.0 MiB of memory");
 }
 
 #[test]
@@ -47,7 +49,7 @@ fn waiting_is_stopped_by_the_clock_too() {
     origin.route("/slow", Reply::new("late").gated(&reached, &hold));
     let arguments = mirror(&origin, "/slow");
     let ran = environment.run("probe", &with(&arguments, &["--param", "do=sleep", "--timeout", "300ms"]));
-    ran.exits(3).says("time limit of 300ms");
+    ran.exits(3).says("`timeout` of 300ms");
     hold.open();
 }
 
@@ -75,7 +77,11 @@ fn the_log_cannot_speak_to_the_terminal() {
 #[test]
 fn what_the_extractor_parks_in_the_host_counts_as_its_memory() {
     for act in ["hoard-fields", "hoard-bodies"] {
-        stopped(act, &["--param", "url=http://127.0.0.1:9/"], "more than its limit of 256.0 MiB of memory");
+        stopped(
+            act,
+            &["--param", "url=http://127.0.0.1:9/"],
+            "the run spent its budget `max-memory` of 256.0 MiB of memory",
+        );
     }
 }
 
@@ -100,5 +106,108 @@ fn refusals_without_end_are_only_counted_as_one() {
 fn a_limit_is_a_limit_even_where_a_grant_is_missing() {
     let environment = environment();
     let arguments = ["--param", "do=denied", "--param", "count=1000000000", "--timeout", "300ms"];
-    environment.run("probe", &arguments).exits(3).says("time limit").says("--allow-http http://");
+    environment.run("probe", &arguments).exits(3).says("`timeout`").says("--allow-http http://");
+}
+
+/// Mirror these contents, each at a path of its own, under more arguments.
+fn mirrored(contents: &[Reply], more: &[&str]) -> (Environment, Origin, harness::Ran) {
+    let (environment, origin) = (environment(), Origin::start());
+    let mut url = "url=".to_owned();
+    for (number, reply) in contents.iter().enumerate() {
+        origin.route(&format!("/{number}"), reply.clone());
+        url.push_str(&origin.url(&format!("/{number} ")));
+    }
+    let arguments = ["--allow-http", &origin.grant(), "--param", &url, "--param", "concurrency=1"];
+    let ran = environment.run("mirror", &[&arguments[..], more].concat());
+    (environment, origin, ran)
+}
+
+#[test]
+fn requests_are_limited_and_repetitions_count() {
+    let three = [Reply::new("a\n"), Reply::new("b\n"), Reply::new("c\n")];
+    let (environment, origin, ran) = mirrored(&three, &["--max-requests", "2"]);
+    ran.exits(3).says("the run spent its budget `max-requests` of 2 requests");
+    assert_eq!((origin.asked().len(), environment.paths().len()), (2, 2));
+    let busy = [Reply::status(503).header("Retry-After", "0"), Reply::new("a\n")];
+    let (_, origin, ran) = mirrored(&busy, &["--max-requests", "2", "--retries", "9"]);
+    ran.exits(3).says("`max-requests`");
+    assert_eq!(origin.asked().len(), 2);
+    let (_, origin, ran) = mirrored(&[Reply::redirect(302, "/0")], &["--max-requests", "3"]);
+    ran.exits(3).says("`max-requests`");
+    assert_eq!(origin.asked().len(), 3);
+}
+
+#[test]
+fn bytes_are_limited_on_the_wire_and_in_the_zone() {
+    let big = [Reply::new("a,b\n"), Reply::new("x".repeat(100_000))];
+    let (environment, _, ran) = mirrored(&big, &["--max-received", "50kB"]);
+    ran.exits(3).says("the run spent its budget `max-received` of 48.8 KiB received");
+    assert_eq!(environment.everything().len(), 1);
+    // What little is received may be much once it is decoded.
+    let gzipped = [Reply::new("a,b\n"), Reply::new("x".repeat(100_000)).gzipped()];
+    let (environment, _, ran) = mirrored(&gzipped, &["--max-received", "50kB", "--max-landed", "50kB"]);
+    ran.exits(3).says("the run spent its budget `max-landed` of 48.8 KiB landed");
+    assert_eq!(environment.everything().len(), 1);
+}
+
+#[test]
+fn new_files_are_limited_and_old_ones_cost_nothing() {
+    let two = [Reply::new("a\n").etag("\"a\""), Reply::new("b\n")];
+    let (environment, _, ran) = mirrored(&two, &["--max-files", "1"]);
+    ran.exits(3).says("the run spent its budget `max-files` of 1 new files");
+    assert_eq!(environment.everything().len(), 1);
+    let same = [Reply::new("a\n"), Reply::new("a\n"), Reply::new("a\n")];
+    let (_, _, ran) = mirrored(&same, &["--max-files", "1"]);
+    assert_eq!(ran.exits(0).json()["files_skipped"], 2);
+}
+
+#[test]
+fn the_engines_own_limits_have_names_too() {
+    stopped("hoard-handles", &["--max-handles", "500"], "the run spent its budget `max-handles` of 500 open handles");
+    stopped("spin", &["--max-instances", "1"], "the run spent its budget `max-instances` of 1 instances");
+    stopped("spin", &["--max-tables", "0"], "the run spent its budget `max-tables` of 0 tables");
+}
+
+#[test]
+fn one_origin_is_asked_so_often_at_once() {
+    let (environment, origin) = (environment(), Origin::start());
+    // Each answer waits until the other was asked for.
+    let (one, two) = (Gate::default(), Gate::default());
+    origin.route("/one", Reply::new("one\n").gated(&one, &two));
+    origin.route("/two", Reply::new("two\n").gated(&two, &one));
+    let url = format!("url={} {}", origin.url("/one"), origin.url("/two"));
+    let arguments = ["--allow-http", &origin.grant(), "--param", &url];
+    environment.run("mirror", &[&arguments[..], &["--max-concurrency", "1", "--timeout", "1s"]].concat()).exits(3);
+    assert_eq!(origin.asked().len(), 1);
+    environment.run("mirror", &[&arguments[..], &["--max-concurrency", "2"]].concat()).exits(0);
+}
+
+#[test]
+fn a_body_that_drips_is_given_up() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/drip", Reply::new("x".repeat(1000)).dripping(Duration::from_millis(50)));
+    let arguments = mirror(&origin, "/drip");
+    let more = ["--idle-timeout", "300ms", "--min-speed", "1000"];
+    let ran = environment.run("mirror", &with(&arguments, &more)).exits(1);
+    ran.says("the body came with less than 1000 bytes per second");
+    assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn what_was_used_is_kept_with_the_run() {
+    let three = [Reply::new("a\n"), Reply::new("b\n"), Reply::new("bb\n")];
+    let (environment, _, ran) = mirrored(&three, &["--max-requests", "70"]);
+    let told = ran.exits(0).json();
+    let kept = environment.host(["runs", "--json"]).exits(0).json();
+    assert_eq!(kept[0]["budgets"], told["budgets"]);
+    let budget = |name: &str, part: &str| kept[0]["budgets"][name][part].as_u64();
+    assert_eq!((budget("max-requests", "used"), budget("max-requests", "allowed")), (Some(3), Some(70)));
+    assert_eq!((budget("max-received", "used"), budget("max-landed", "used")), (Some(7), Some(7)));
+    assert_eq!((budget("max-files", "used"), budget("max-log-lines", "allowed")), (Some(3), Some(10_000)));
+    assert!(budget("max-memory", "used").is_some_and(|bytes| bytes > 1 << 20));
+    assert!(budget("max-tables", "used").is_some_and(|tables| tables > 0));
+    // A run that was stopped tells as well.
+    environment.run("probe", &["--param", "do=spin", "--max-cpu", "200ms"]).exits(3);
+    let kept = environment.host(["runs", "--json"]).exits(0).json();
+    assert!(kept[0]["budgets"]["max-cpu"]["used"].as_u64().is_some_and(|used| used >= 200), "{kept}");
 }

@@ -13,7 +13,7 @@ fn prepared() -> (Environment, Origin) {
     origin.route("/eurostat", Reply::new(EUROSTAT).last_modified("Sat, 14 Jun 2025 21:00:00 GMT"));
     origin.route("/prices.csv", Reply::new(PRICES).etag("\"66f0a1b2-4e\""));
     let config = format!(
-        "[extractor.padelnomics]\nhttp = [\"{}\"]\nsources = [\"overpass\", \"eurostat\", \"feeds\"]\nretries = 0\n\
+        "[extractor.padelnomics]\nhttp = [\"{}\"]\nsources = [\"overpass\", \"eurostat\", \"feeds\"]\nbudget = { retries = 0 }\n\
          [extractor.padelnomics.param]\noverpass_url = \"{}\"\neurostat_url = \"{}\"\nfeeds = \"{}\"\n",
         origin.grant(),
         origin.url("/overpass"),

@@ -44,6 +44,7 @@ pub struct Reply {
     hold: Option<Gate>,
     raw: Option<Vec<u8>>,
     reset: bool,
+    pause: Option<Duration>,
 }
 
 impl Reply {
@@ -61,6 +62,7 @@ impl Reply {
             hold: None,
             raw: None,
             reset: false,
+            pause: None,
         }
     }
 
@@ -152,6 +154,12 @@ impl Reply {
         self
     }
 
+    /// With a pause after each byte of the body: it is the server that is slow, not the test that waits.
+    pub fn dripping(mut self, pause: Duration) -> Self {
+        self.pause = Some(pause);
+        self
+    }
+
     fn is_unchanged(&self, asked: &Asked) -> bool {
         let matches = |name, ours: &Option<String>| ours.is_some() && asked.header(name) == ours.as_deref();
         matches("if-none-match", &self.etag) || matches("if-modified-since", &self.last_modified)
@@ -219,9 +227,15 @@ impl Reply {
             }
             Ok::<(), std::io::Error>(())
         };
-        match &self.content {
-            Content::Bytes(bytes) => send(bytes)?,
-            Content::Lines(lines) => {
+        match (&self.content, self.pause) {
+            (Content::Bytes(bytes), Some(pause)) => {
+                for byte in bytes {
+                    send(std::slice::from_ref(byte))?;
+                    std::thread::sleep(pause);
+                }
+            }
+            (Content::Bytes(bytes), None) => send(bytes)?,
+            (Content::Lines(lines), _) => {
                 let mut chunk = Vec::with_capacity(CHUNK + LINE);
                 for number in 0..*lines {
                     chunk.extend_from_slice(&line(number));

@@ -111,6 +111,13 @@ pub(crate) fn hoard_bodies() -> Result<(), Error> {
     Ok(())
 }
 
+/// Opens its own source 100 000 times and closes none. The host must refuse at its cap of handles.
+pub(crate) fn hoard_handles() -> Result<(), Error> {
+    let sources = (0..100_000).map(|_| Source::own()).collect::<Result<Vec<_>, _>>()?;
+    landing::info!("{} sources are open", sources.len());
+    Ok(())
+}
+
 /// Fetches from `count` origins that nobody granted, and ends well. The host must refuse each and stay concise.
 pub(crate) async fn denied() -> Result<(), Error> {
     for number in 0..acts::count()? {

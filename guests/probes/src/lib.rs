@@ -24,6 +24,7 @@ impl Extractor for Probe {
             "half" => faults::half().await,
             "hoard-fields" => faults::hoard_fields().await,
             "hoard-bodies" => faults::hoard_bodies(),
+            "hoard-handles" => faults::hoard_handles(),
             "denied" => faults::denied().await,
             "cancel" => faults::cancel().await,
             "fetch" => acts::fetch().await,

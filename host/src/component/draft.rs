@@ -1,7 +1,9 @@
 //! What a guest holds in the host: requests that it writes, responses that it has not read. It must not know what
 //! becomes of them.
 
-use super::limits::{Account, Held, LimitPassed};
+use std::sync::Arc;
+
+use crate::budget::{Budgets, Held, Spent};
 use crate::domain::{Request, Response};
 
 /// What an open body may take, in bytes: a buffer of the connection.
@@ -25,9 +27,9 @@ pub struct Answer {
 
 impl Answer {
     /// Count what a response takes.
-    pub(super) fn new(response: Response, account: &Account) -> Result<Self, LimitPassed> {
+    pub(super) fn new(response: Response, budgets: &Arc<Budgets>) -> Result<Self, Spent> {
         let fields: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        let held = account.hold(response.url.len() + fields + OPEN_BODY)?;
+        let held = budgets.hold(response.url.len() + fields + OPEN_BODY)?;
         Ok(Self { response, _held: held })
     }
 }

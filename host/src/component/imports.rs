@@ -82,7 +82,7 @@ fn date(date: Date) -> zone::Date {
 
 impl http::HostRequest for Guest {
     fn new(&mut self, url: String) -> wasmtime::Result<Resource<http::Request>> {
-        let fields = self.account.hold(url.len())?;
+        let fields = self.budgets.hold(url.len())?;
         Ok(self.table.push(Draft { request: domain::Request::get(url), fields, body: None })?)
     }
 
@@ -102,7 +102,7 @@ impl http::HostRequest for Guest {
 
     fn set_body(&mut self, request: Resource<http::Request>, body: Vec<u8>) -> wasmtime::Result<()> {
         let draft = self.table.get_mut(&request)?;
-        draft.body = Some(self.account.hold(body.len())?);
+        draft.body = Some(self.budgets.hold(body.len())?);
         draft.request.body = Some(Bytes::from(body));
         Ok(())
     }
@@ -155,7 +155,7 @@ impl<T: 'static> http::HostResponseWithStore<T> for HasSelf<Guest> {
     ) -> wasmtime::Result<Result<Vec<u8>, http::Error>> {
         let (mut answer, mut held) = accessor.with(|mut access| {
             let guest = access.get();
-            wasmtime::error::Ok((guest.table.delete(response)?, guest.account.hold(0)?))
+            wasmtime::error::Ok((guest.table.delete(response)?, guest.budgets.hold(0)?))
         })?;
         let mut content = Vec::new();
         while let Some(chunk) = answer.response.body.next().await {
@@ -198,7 +198,7 @@ impl<T: 'static> http::HostWithStore<T> for HasSelf<Guest> {
         match services.fetch(request).await {
             Ok(response) => accessor.with(|mut access| {
                 let guest = access.get();
-                let answer = Answer::new(response, &guest.account)?;
+                let answer = Answer::new(response, &guest.budgets)?;
                 Ok(Ok(guest.table.push(answer)?))
             }),
             Err(error) => Ok(Err(error.into())),
@@ -280,7 +280,7 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         content: Vec<u8>,
         slot: zone::Slot,
     ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
-        let _held = accessor.with(|mut access| access.get().account.hold(content.len()))?;
+        let _held = accessor.with(|mut access| access.get().budgets.hold(content.len()))?;
         land(accessor, source, Content::Made(Body::from_bytes(content)), slot).await
     }
 
@@ -300,7 +300,7 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
                 let (writes, written) = GuestWrites::new();
                 let held = accessor.with(|mut access| {
                     content.pipe(access.as_context_mut(), writes)?;
-                    wasmtime::error::Ok(access.get().account.hold(LANDING)?)
+                    wasmtime::error::Ok(access.get().budgets.hold(LANDING)?)
                 })?;
                 (ended_by(written, said), Some(held))
             }

@@ -17,8 +17,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use super::Guest;
-use super::limits::{Account, Held, Log};
+use super::limits::Log;
 use super::services::Services;
+use crate::budget::{Budgets, Held};
 use crate::domain::{FetchError, Level, Request};
 
 /// Bytes that a guest may write at once.
@@ -68,7 +69,7 @@ impl WasiHttpView for Guest {
 pub(super) struct Hooks {
     pub(super) services: Arc<dyn Services>,
     /// What requests' bodies are counted in.
-    pub(super) account: Account,
+    pub(super) budgets: Arc<Budgets>,
 }
 
 impl WasiHttpHooks for Hooks {
@@ -79,10 +80,10 @@ impl WasiHttpHooks for Hooks {
         _verdict: Driver,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let services = Arc::clone(&self.services);
-        let account = self.account.clone();
+        let budgets = Arc::clone(&self.budgets);
         Box::new(async move {
             let (head, body) = request.into_parts();
-            let (body, _held) = whole(body, &account).await?;
+            let (body, _held) = whole(body, &budgets).await?;
             let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
                 (name.as_str().to_owned(), value.as_bytes().to_vec())
             };
@@ -108,9 +109,9 @@ impl WasiHttpHooks for Hooks {
 }
 
 /// A request's body, and its memory.
-async fn whole(mut body: WasiBody, account: &Account) -> Result<(Bytes, Held), Error> {
+async fn whole(mut body: WasiBody, budgets: &Arc<Budgets>) -> Result<(Bytes, Held), Error> {
     let too_large = |_| Error::HttpRequestBodySize(None);
-    let (mut content, mut held) = (Vec::new(), account.hold(0).map_err(too_large)?);
+    let (mut content, mut held) = (Vec::new(), budgets.hold(0).map_err(too_large)?);
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             held.grow(data.len()).map_err(too_large)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::flags::{Size, Time};
+use crate::budget::Settings;
 use crate::error::Error;
 
 /// The file where none is named.
@@ -27,21 +27,14 @@ pub(super) struct Tls {
     pub(super) ca: Vec<PathBuf>,
 }
 
-/// What one extractor may do. Each key does what the flag of its name does.
+/// What one extractor may do.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ExtractorConfig {
     pub(super) http: Vec<String>,
     pub(super) sources: Vec<String>,
     pub(super) param: BTreeMap<String, String>,
-    pub(super) timeout: Option<Time>,
-    pub(super) max_cpu: Option<Time>,
-    pub(super) max_memory: Option<Size>,
-    pub(super) max_body: Option<Size>,
-    pub(super) max_log: Option<Size>,
-    pub(super) max_log_lines: Option<u64>,
-    pub(super) idle_timeout: Option<Time>,
-    pub(super) retries: Option<u32>,
+    pub(super) budget: Settings,
     /// Whether a body may end with its connection and nothing else, as some old servers have it.
     pub(super) unframed: bool,
 }
@@ -89,15 +82,15 @@ mod tests {
     #[test]
     fn a_file_is_read_and_mistakes_are_placed() {
         let text = "[tls]\nca = [\"ca.pem\"]\n[extractor.padelnomics]\nhttp = [\"https://example.org\"]\n\
-                    max-memory = \"64MiB\"\ntimeout = \"15m\"\nparam = { feeds = \"x\" }\n";
+                    budget = { max-memory = \"64MiB\", timeout = \"15m\" }\nparam = { feeds = \"x\" }\n";
         let config = parse(text).expect("a configuration");
         let extractor = &config.extractor["padelnomics"];
-        assert_eq!(extractor.max_memory.map(|size| size.0), Some(64 << 20));
+        assert_eq!(extractor.budget.max_memory.map(|size| size.0), Some(64 << 20));
         assert_eq!(extractor.param["feeds"], "x");
         for (text, expected) in [
             ("[extractor.x]\nhtpp = []", "line 2: unknown field `htpp`"),
-            ("[extractor.x]\ntimeout = \"soon\"", "line 2: `soon` is no duration"),
-            ("[extractor.x]\nmax-memory = \"lots\"", "line 2: `lots` is no size"),
+            ("[extractor.x.budget]\ntimeout = \"soon\"", "line 2: `soon` is no duration"),
+            ("[extractor.x.budget]\nmax-memory = \"lots\"", "line 2: `lots` is no size"),
             ("[extractor", "line 1"),
             ("[exctractor.x]", "line 1: unknown field `exctractor`"),
         ] {

@@ -3,6 +3,7 @@
 //! It must not know about requests, redirects or retries: a body that breaks off is an error, and nothing is repeated.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,9 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use super::pace::Turn;
+use crate::budget::{Budget, Budgets};
+use crate::clock::Stopwatch;
 use crate::domain::{Body, FetchError};
 use crate::gunzip::{self, Gunzip, Stop};
 use crate::text;
@@ -25,6 +29,8 @@ pub(super) struct BodyLimits {
     pub(super) size: u64,
     /// The longest wait for the next bytes.
     pub(super) idle: Duration,
+    /// The least bytes per second, on average, once that long was waited.
+    pub(super) speed: u64,
     /// Whether a body may end with its connection and nothing else.
     pub(super) unframed: bool,
 }
@@ -55,8 +61,13 @@ pub(super) fn check_framing(headers: &HeaderMap, has_body: bool, limits: BodyLim
     }
 }
 
-/// The decoded body of a response with these headers.
-pub(super) fn decoded(incoming: Incoming, headers: &HeaderMap, limits: BodyLimits) -> Result<Body, FetchError> {
+/// The decoded body of a response with these headers. What it receives is counted; the turn is given back at its end.
+pub(super) fn decoded(
+    incoming: Incoming,
+    headers: &HeaderMap,
+    limits: BodyLimits,
+    (budgets, turn): (Arc<Budgets>, Option<Turn>),
+) -> Result<Body, FetchError> {
     let mut decoder = None;
     for field in headers.get_all(header::CONTENT_ENCODING) {
         for coding in field.to_str().unwrap_or("?").split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
@@ -70,8 +81,18 @@ pub(super) fn decoded(incoming: Incoming, headers: &HeaderMap, limits: BodyLimit
             }
         }
     }
-    let reader =
-        Reader { incoming, decoder, limits, received: 0, made: 0, waiting: Bytes::new(), ready: VecDeque::new() };
+    let reader = Reader {
+        incoming,
+        decoder,
+        limits,
+        budgets,
+        _turn: turn,
+        received: 0,
+        waited: Duration::ZERO,
+        made: 0,
+        waiting: Bytes::new(),
+        ready: VecDeque::new(),
+    };
     Ok(Body::new(stream::unfold(Some(reader), |reader| async {
         let mut reader = reader?;
         match reader.next().await {
@@ -86,7 +107,12 @@ struct Reader {
     incoming: Incoming,
     decoder: Option<Box<Gunzip>>,
     limits: BodyLimits,
+    budgets: Arc<Budgets>,
+    /// Held for its drop.
+    _turn: Option<Turn>,
     received: u64,
+    /// How long the server was waited for.
+    waited: Duration,
     made: u64,
     /// Received and not decoded yet.
     waiting: Bytes,
@@ -120,7 +146,10 @@ impl Reader {
 
     async fn receive(&mut self) -> Result<Option<Bytes>, FetchError> {
         loop {
-            let frame = match tokio::time::timeout(self.limits.idle, self.incoming.frame()).await {
+            let asked = Stopwatch::start();
+            let frame = tokio::time::timeout(self.limits.idle, self.incoming.frame()).await;
+            self.waited += asked.elapsed();
+            let frame = match frame {
                 Err(_) => return Err(FetchError::Timeout(format!("no data within {:?}", self.limits.idle))),
                 Ok(None) => return Ok(None),
                 Ok(Some(Err(error))) => return Err(FetchError::Broken(super::broken_body(&error))),
@@ -129,8 +158,14 @@ impl Reader {
             // Trailers carry nothing that lands.
             let Ok(chunk) = frame.into_data() else { continue };
             self.received += chunk.len() as u64;
+            self.budgets.spend(Budget::Received, chunk.len() as u64)?;
             if self.received > self.limits.size {
                 return Err(FetchError::TooLarge(self.limits.size));
+            }
+            let BodyLimits { idle, speed, .. } = self.limits;
+            if self.waited > idle && (self.received as f64) < speed as f64 * self.waited.as_secs_f64() {
+                let reason = format!("the body came with less than {speed} bytes per second");
+                return Err(FetchError::Timeout(reason));
             }
             if !chunk.is_empty() {
                 return Ok(Some(chunk));

@@ -12,8 +12,6 @@ use super::address;
 use crate::domain::Grant;
 use crate::text;
 
-/// Most redirects that one request follows.
-pub(super) const MAX_REDIRECTS: usize = 5;
 /// Longest URL, in bytes.
 const MAX_URL: usize = 16 * 1024;
 
@@ -127,7 +125,7 @@ impl Policy {
     }
 
     /// Check where a redirect from `from` leads; `hop` counts from 1.
-    pub(super) fn redirect(&self, from: &Url, location: &[u8], hop: usize) -> Result<Url, Refusal> {
+    pub(super) fn redirect(&self, from: &Url, location: &[u8], hop: u32) -> Result<Url, Refusal> {
         let on_hop = |reason: String| format!("{reason} (redirect {hop} from {})", shown_url(from));
         let location = std::str::from_utf8(location)
             .map_err(|_| Refusal::Invalid(on_hop("the Location field is not ASCII".into())))?;
@@ -184,9 +182,14 @@ fn names(host: &Host<String>, address: IpAddr) -> bool {
     }
 }
 
+/// A URL's origin.
+pub(super) fn shown_origin(url: &Url) -> String {
+    Origin::of(url).map(|origin| origin.to_string()).unwrap_or_default()
+}
+
 /// A URL without what may be secret in it.
 pub(super) fn shown_url(url: &Url) -> String {
-    format!("{}{}", Origin::of(url).map(|origin| origin.to_string()).unwrap_or_default(), url.path())
+    shown_origin(url) + url.path()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::clock::Moment;
 use crate::domain::{Digest, Outcome, Receipt, Resource};
 use crate::landing::EntityTag;
-use crate::state::{Counters, CursorKey, Fact, FileRow, FoundRow, State, StateError, Validators};
+use crate::state::{Counters, CursorKey, End, Fact, FileRow, FoundRow, State, StateError, Validators};
 
 /// The validators that a response came with.
 #[derive(Debug, Clone, Default)]
@@ -175,8 +175,9 @@ impl Ledger {
     }
 
     /// End the run. Where a file may still get its name unrecorded, the sources are to be listed again.
-    pub(super) fn finish(&mut self, failure: Option<&str>, list_again: bool) -> Result<(), StateError> {
+    pub(super) fn finish(&mut self, failure: Option<&str>, budgets: &str, list_again: bool) -> Result<(), StateError> {
         let forget = (list_again || self.list_again).then_some(self.extractor.as_str());
-        self.state.finish(self.run_id, &self.pending, self.counters, &Moment::now().iso8601(), failure, forget)
+        let end = End { now: &Moment::now().iso8601(), failure, budgets, forget };
+        self.state.finish(self.run_id, &self.pending, self.counters, &end)
     }
 }

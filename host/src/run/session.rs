@@ -16,7 +16,7 @@ use crate::console::Console;
 use crate::domain::{
     Body, Digest, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
 };
-use crate::fetch::{Checked, Conditions, Fetcher};
+use crate::fetch::{Checked, Conditions, Fetcher, Until};
 use crate::landing::{EntityTag, Place, check_name};
 use crate::state::{FileRow, Validators};
 
@@ -44,9 +44,9 @@ impl Session {
         self.fetcher.check(request).inspect_err(|error| self.note_missing(error))
     }
 
-    async fn send(&self, request: Checked, conditions: &Conditions) -> Result<Response, FetchError> {
+    async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
         let shown = request.shown();
-        let sent = self.fetcher.send(request, conditions).await;
+        let sent = self.fetcher.send(request, conditions, until).await;
         match &sent {
             Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
             Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
@@ -82,14 +82,14 @@ impl Session {
         let known = self.known(place, request).await?;
         let conditions = known.as_ref().map(conditions).unwrap_or_default();
         let _turn = self.store.landings.acquire().await.map_err(storage)?;
-        let mut response = self.send(request.clone(), &conditions).await?;
+        let mut response = self.send(request.clone(), &conditions, Until::Body).await?;
         if let (304, Some(known)) = (response.status, known) {
             if response.url == known.url {
                 let errand = Errand { place: place.clone(), seen: Seen::default(), url: Some(url.to_owned()) };
                 return self.unchanged(errand, known.file).await;
             }
             // A redirect leads elsewhere now, and tags of different URLs say nothing of each other.
-            response = self.send(request.clone(), &Conditions::new()).await?;
+            response = self.send(request.clone(), &Conditions::new(), Until::Body).await?;
         }
         self.land_response(place.clone(), response, url.to_owned()).await
     }
@@ -211,7 +211,7 @@ impl Services for Session {
     }
 
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
-        async move { self.send(self.check(&request)?, &Conditions::new()).await }.boxed()
+        async move { self.send(self.check(&request)?, &Conditions::new(), Until::Head).await }.boxed()
     }
 
     fn mirror(&self, source: OpenSource, request: Request, slot: Slot) -> BoxFuture<'_, Result<Receipt, LandError>> {

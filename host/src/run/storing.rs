@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use super::ledger::{Ledger, Seen};
+use crate::budget::{Budget, Budgets};
 use crate::console::Console;
 use crate::domain::{Body, Digest, FetchError, Grant, LandError, Level, Outcome, Receipt};
 use crate::landing::{EntityTag, Found, IntakeError, LandingError, Limits, Place, Staging, Zone, fingerprint};
@@ -52,6 +53,7 @@ pub(super) struct Notes {
 pub(super) struct Store {
     pub(super) zone: Zone,
     limits: Limits,
+    budgets: Arc<Budgets>,
     console: Arc<Console>,
     ledger: Mutex<Ledger>,
     notes: Mutex<Notes>,
@@ -76,10 +78,17 @@ impl From<StateError> for LandError {
 }
 
 impl Store {
-    pub(super) fn new(zone: Zone, limits: Limits, console: Arc<Console>, ledger: Ledger, notes: Notes) -> Self {
+    pub(super) fn new(
+        zone: Zone,
+        (limits, budgets): (Limits, Arc<Budgets>),
+        console: Arc<Console>,
+        ledger: Ledger,
+        notes: Notes,
+    ) -> Self {
         Self {
             zone,
             limits,
+            budgets,
             console,
             ledger: Mutex::new(ledger),
             notes: Mutex::new(notes),
@@ -186,6 +195,10 @@ impl Store {
         if let Some(file) = self.held(place, tag, &digest)? {
             return Ok((file, Outcome::Unchanged));
         }
+        // Before the file gets its name: what goes beyond the budget must not be there.
+        let spend = |budget, amount| self.budgets.spend(budget, amount).map_err(FetchError::from);
+        spend(Budget::Files, 1)?;
+        spend(Budget::Landed, size)?;
         let landed = self.zone.commit(staged, place, tag).map_err(failed)?;
         for taken in &landed.taken {
             let message = format!("{taken} holds other content, so the new one is beside it at {}", landed.path);

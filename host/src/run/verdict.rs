@@ -25,7 +25,7 @@ pub(super) fn verdict(
         Ended::Stopped(stopped) => stopped,
     };
     let kind = match &stopped {
-        Err(Stop::Trapped { .. } | Stop::Limit(_)) => Kind::Stopped,
+        Err(Stop::Trapped { .. } | Stop::Spent(_)) => Kind::Stopped,
         _ => Kind::Failed,
     };
     let message = match (broken, stopped) {

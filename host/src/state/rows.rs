@@ -19,6 +19,8 @@ pub struct RunRow {
     pub bytes_written: Option<i64>,
     pub cursor_value: Option<String>,
     pub error_message: Option<String>,
+    /// What was used of each budget and what was allowed; nothing where the run was not the host's, or did not end.
+    pub budgets: Option<serde_json::Value>,
 }
 
 /// A file of the landing zone, as recorded.
@@ -98,6 +100,19 @@ pub struct Counters {
     pub bytes_written: u64,
 }
 
+/// How a run ended.
+#[derive(Debug)]
+pub struct End<'a> {
+    /// When, in ISO 8601.
+    pub now: &'a str,
+    /// Why it failed, if it did.
+    pub failure: Option<&'a str>,
+    /// What was used of each budget and what was allowed, as JSON.
+    pub budgets: &'a str,
+    /// The extractor whose sources are to be listed again next time, since files may have got their names unrecorded.
+    pub forget: Option<&'a str>,
+}
+
 /// Whose cursor it is: an extractor's for the newest data, or for one backfill window.
 #[derive(Debug, Clone)]
 pub struct CursorKey {
@@ -125,6 +140,7 @@ pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         bytes_written: number(row, 7)?,
         cursor_value: text(row, 8)?,
         error_message: text(row, 9)?,
+        budgets: text(row, 10)?.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 

@@ -8,7 +8,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StateError;
 
 /// `extraction_runs` has these ten columns and no others: users query it, and the original may have made it.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE IF NOT EXISTS extraction_runs (
     run_id        INTEGER PRIMARY KEY AUTOINCREMENT,
     extractor     TEXT    NOT NULL,
@@ -82,7 +83,15 @@ CREATE TABLE cursors (
 INSERT INTO cursors (extractor, period, value, run_id)
     SELECT extractor, '', cursor_value, max(run_id) FROM extraction_runs
      WHERE status = 'success' AND cursor_value IS NOT NULL GROUP BY extractor;
-"];
+",
+    "
+-- What was used of each budget and what was allowed: a JSON object by the budget's name.
+CREATE TABLE run_budgets (
+    run_id  INTEGER PRIMARY KEY,
+    budgets TEXT NOT NULL
+);
+",
+];
 
 const COLUMNS: [&str; 10] = [
     "run_id",

@@ -117,6 +117,10 @@ impl State {
                     run.error_message
                 ],
             )?;
+            if let Some(budgets) = &run.budgets {
+                let sql = "INSERT OR IGNORE INTO run_budgets (run_id, budgets) VALUES (?1, ?2)";
+                transaction.execute(sql, params![run.run_id, budgets.to_string()])?;
+            }
         }
         for (extractor, period, value, run_id) in &salvage.cursors {
             let sql = "INSERT OR IGNORE INTO cursors (extractor, period, value, run_id) VALUES (?1, ?2, ?3, ?4)";
@@ -131,11 +135,16 @@ pub fn salvage(path: &Path) -> Salvage {
     let mut salvage = Salvage::default();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let Ok(connection) = Connection::open_with_flags(path, flags) else { return salvage };
-    let sql = format!("{} ORDER BY run_id", super::RUNS);
-    if let Ok(mut statement) = connection.prepare(&sql)
-        && let Ok(rows) = statement.query_map([], run_row)
-    {
-        salvage.runs.extend(rows.map_while(Result::ok));
+    // A database without budgets, or in which they cannot be read, still has runs.
+    for runs in [super::RUNS_AND_BUDGETS, super::RUNS] {
+        if let Ok(mut statement) = connection.prepare(&format!("{runs} ORDER BY run_id"))
+            && let Ok(rows) = statement.query_map([], run_row)
+        {
+            let rows: Vec<RunRow> = rows.map_while(Result::ok).collect();
+            if rows.len() > salvage.runs.len() {
+                salvage.runs = rows;
+            }
+        }
     }
     if let Ok(mut statement) = connection.prepare("SELECT extractor, period, value, run_id FROM cursors")
         && let Ok(rows) = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))

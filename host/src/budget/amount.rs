@@ -1,0 +1,123 @@
+//! Amounts as people write them: `90s`, `64KiB`, `10/s`.
+//!
+//! Pure.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+
+/// A positive length of time, written `90s`, `15m`, `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(pub Duration);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shape = || format!("`{text}` is no duration such as 90s, 15m or 1h");
+        let duration: SignedDuration = text.parse().map_err(|_| shape())?;
+        match Duration::try_from(duration) {
+            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
+            _ => Err(shape()),
+        }
+    }
+}
+
+/// A number of bytes, written `64KiB`, `1GB`, or plainly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<ByteSize>() {
+            Ok(size) if size.as_u64() > 0 => Ok(Self(size.as_u64())),
+            _ => Err(format!("`{text}` is no size such as 64KiB, 1GB or 1000")),
+        }
+    }
+}
+
+/// So many times in a second, minute or hour, written `10/s`, `30/m`, `100/h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    times: u32,
+    period: Duration,
+}
+
+impl Rate {
+    /// From one time to the next.
+    pub fn interval(self) -> Duration {
+        self.period / self.times
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shape = || format!("`{text}` is no rate such as 10/s, 30/m or 100/h");
+        let (times, unit) = text.split_once('/').ok_or_else(shape)?;
+        let seconds = match unit.trim() {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return Err(shape()),
+        };
+        match times.trim().parse() {
+            Ok(times) if times > 0 => Ok(Self { times, period: Duration::from_secs(seconds) }),
+            _ => Err(shape()),
+        }
+    }
+}
+
+macro_rules! written_as_text {
+    ($($amount:ty),*) => {$(
+        impl<'de> serde::Deserialize<'de> for $amount {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+written_as_text!(Time, Size, Rate);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_positive_and_have_units() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("1h", 3600), ("1h 30m", 5400), ("1h30m", 5400)] {
+            assert_eq!(text.parse(), Ok(Time(Duration::from_secs(seconds))), "{text}");
+        }
+        for text in ["", "5", "0s", "-5s", "soon", "1h ago"] {
+            assert!(text.parse::<Time>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_positive() {
+        for (text, bytes) in [("64KiB", 65_536), ("1GB", 1_000_000_000), ("1000", 1000), ("1.5 MiB", 1_572_864)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "0", "-1", "lots", "5 parsecs"] {
+            let error = text.parse::<Size>().expect_err(text);
+            assert!(error.contains("is no size such as"), "{error}");
+        }
+    }
+
+    #[test]
+    fn rates_have_a_period() {
+        for (text, milliseconds) in [("10/s", 100), ("30/m", 2000), ("100/h", 36_000), ("1 / s", 1000)] {
+            let rate: Rate = text.parse().expect(text);
+            assert_eq!(rate.interval(), Duration::from_millis(milliseconds), "{text}");
+        }
+        for text in ["", "10", "0/s", "-1/s", "10/d", "/s"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+    }
+}
