@@ -99,6 +99,24 @@ impl Budget {
         }
     }
 
+    /// An amount as it is written in `host.toml`: the largest unit that leaves no rest.
+    pub fn write(self, amount: u64) -> String {
+        let units: &[(u64, &str)] = match self.unit() {
+            Unit::Milliseconds => &[(3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")],
+            Unit::Bytes => &[(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")],
+            Unit::Count => &[],
+        };
+        match units.iter().find(|(unit, _)| amount > 0 && amount.is_multiple_of(*unit)) {
+            Some((unit, name)) => format!("{}{name}", amount / unit),
+            None => amount.to_string(),
+        }
+    }
+
+    /// Whether it is written as a number.
+    pub fn is_count(self) -> bool {
+        self.unit() == Unit::Count
+    }
+
     /// Whether the engine tells how much of it was used.
     fn is_measured(self) -> bool {
         !matches!(self, Self::Instances | Self::Handles)
@@ -289,6 +307,23 @@ mod tests {
     fn the_list_is_in_the_order_of_the_values() {
         for (at, budget) in Budget::ALL.into_iter().enumerate() {
             assert_eq!(budget as usize, at, "{budget:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        for (budget, amount, text) in [
+            (Budget::Time, 7_200_000, "2h"),
+            (Budget::Cpu, 90_000, "90s"),
+            (Budget::Cpu, 1500, "1500ms"),
+            (Budget::Memory, 512 << 20, "512MiB"),
+            (Budget::Landed, 1000, "1000"),
+            (Budget::Files, 7, "7"),
+        ] {
+            assert_eq!(budget.write(amount), text);
+            let quote = if budget.is_count() { "" } else { "\"" };
+            let settings: Settings = toml::from_str(&format!("{} = {quote}{text}{quote}", budget.name())).expect(text);
+            assert_eq!(settings.said(budget), Some(amount));
         }
     }
 

@@ -1,15 +1,20 @@
 //! The command line: parse, hand over, print, exit code. It must not decide anything else.
 
+mod allow;
+mod inspect;
+mod pack;
 mod repair;
 mod run;
 mod runs;
 mod verify;
 
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::component::{LoadError, ManifestError};
 use crate::error::{Error, Kind};
 
 /// Runs sandboxed data extractors into an append-only landing zone.
@@ -34,6 +39,9 @@ Exit codes:
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    Allow(allow::AllowArgs),
+    Inspect(inspect::InspectArgs),
+    Pack(pack::PackArgs),
     Runs(runs::RunsArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
@@ -43,6 +51,9 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(arguments) => run::execute(&arguments),
+        Command::Allow(arguments) => allow::execute(&arguments),
+        Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::Pack(arguments) => pack::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
@@ -54,6 +65,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.kind.exit_code())
         }
     }
+}
+
+/// What to say of a component that cannot be used.
+fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
+    let hint = match error {
+        LoadError::Unreadable(_) => "check the path; `cargo guests` builds the extractors of this repository",
+        LoadError::Manifest(ManifestError::CoreModule) => {
+            "`cargo guests PATH` makes a component of a crate; `wasm-tools component new` of any module"
+        }
+        LoadError::Manifest(ManifestError::Manifest(_)) => "its author has to mend it; `host pack` puts in another one",
+        LoadError::Misfit(_) => "build it against the interface in wit/extractor.wit of this version of host",
+        _ => "host runs WebAssembly components that export `extract` of wit/extractor.wit",
+    };
+    Error::usage(format!("cannot {to_do} {}: {error}", path.display())).hint(hint)
 }
 
 fn complain(error: &Error) {

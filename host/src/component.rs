@@ -9,6 +9,7 @@ mod draft;
 mod imports;
 mod limits;
 mod manifest;
+mod section;
 mod services;
 mod streams;
 mod wasi;
@@ -24,7 +25,8 @@ use wasmtime::{Config, Engine, OptLevel, Store, Trap, WasmBacktrace, WasmBacktra
 use wasmtime_wasi::{I32Exit, WasiCtx};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-pub use manifest::{Manifest, ManifestError};
+pub use manifest::{Manifest, ManifestError, Param, SecretAsk};
+pub use section::pack;
 pub use services::{Content, OpenSource, Services};
 
 use crate::budget::{Budget, Budgets, Spent};
@@ -117,6 +119,11 @@ impl Package {
         let manifest = manifest::read(&bytes)?;
         let digest = Digest(Sha256::digest(&bytes).into());
         Ok(Self { bytes, digest, manifest })
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Compile it, or take it from the store of compiled components in `store`, and check that it fits: the host offers

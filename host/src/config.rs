@@ -2,23 +2,32 @@
 //!
 //! It must not start anything: whatever is wrong with what the operator said is found here.
 
+mod asks;
 mod file;
 mod flags;
+mod record;
+mod secrets;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use asks::{Asks, SecretAsked};
 pub use flags::Flags;
+pub use record::{Addition, record};
+pub use secrets::{SecretFrom, SecretGrant};
+pub use standing::Standing;
 
 use crate::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
 use crate::component::Manifest;
-use crate::domain::{Grant, Window};
+use crate::domain::{Digest, Grant, Window};
 use crate::error::Error;
-use crate::fetch::{FetchLimits, OriginGrant, Policy};
-use crate::landing::{self, check_name};
-use file::{ConfigFile, ExtractorConfig};
+use crate::fetch::{Egress, FetchLimits, Policy};
+use crate::landing;
+use crate::redact::Redactor;
+use file::ExtractorConfig;
 
 /// Without `--wait` a lock is tried for this long, since `host verify` takes it for an instant.
 const NO_WAIT: Duration = Duration::from_millis(50);
@@ -31,10 +40,10 @@ pub struct Plan {
     pub landing: PathBuf,
     /// Parameters, with the manifest's defaults.
     pub params: BTreeMap<String, String>,
-    /// Which origins may be asked.
-    pub policy: Policy,
     /// Which sources may be appended to.
     pub sources: BTreeSet<String>,
+    /// Sources that are granted and that the manifest does not ask for.
+    pub unasked: BTreeSet<String>,
     /// What the manifest asks for and the operator did not grant.
     pub asked: BTreeSet<Grant>,
     /// How long to wait for a run of the same extractor; `None` is without end.
@@ -47,8 +56,12 @@ pub struct Plan {
     pub content: landing::Limits,
     /// What requests may cost.
     pub fetch: FetchLimits,
-    /// PEM files of CAs to trust beside the system's.
-    pub authorities: Vec<PathBuf>,
+    /// What may be sent, and where to.
+    pub egress: Egress,
+    /// What takes secrets out of text.
+    pub redactor: Arc<Redactor>,
+    /// The command that shows what the component asks for, and grants it.
+    pub allow: String,
 }
 
 /// The landing directory: the flag or `LANDING_DIR`, else `data/landing`.
@@ -68,21 +81,35 @@ pub fn compiled_store(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> 
     Some(base.join("host/compiled"))
 }
 
+/// The component that is to be run.
+#[derive(Debug, Clone, Copy)]
+pub struct Component<'a> {
+    /// Its file.
+    pub path: &'a Path,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// What it says of itself.
+    pub manifest: &'a Manifest,
+}
+
 impl Plan {
-    /// Resolve what the operator said about the component at `path`, which says `manifest` of itself.
-    pub fn resolve(flags: &Flags, path: &Path, manifest: &Manifest) -> Result<Self, Error> {
-        let name = name(flags, path, manifest)?;
-        let ConfigFile { tls, mut extractor } = file::read(flags.config.as_deref())?;
-        let config = extractor.remove(&name).unwrap_or_default();
-        let settings = flags.budget.clone().or(config.budget.clone());
-        let origins = origins(flags, &config)?;
-        let sources = sources(flags, &config, &name)?;
+    /// Resolve what the operator said about a component.
+    pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
+        let standing = Standing::resolve(flags, component)?;
+        standing.check(component)?;
+        let secrets = standing.secrets()?;
+        let Standing { name, asks, granted, allow, config, tls, .. } = standing;
+        let redactor = Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts())));
+        let (taken, unasked): (BTreeSet<String>, BTreeSet<String>) =
+            granted.sources.iter().cloned().partition(|source| asks.takes_source(source));
+        let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
+        let settings = &granted.settings;
         Ok(Self {
             landing: landing_directory(flags.landing.as_deref()),
-            params: params(flags, &config, manifest, &name)?,
-            asked: asked(manifest, &origins, &sources),
-            policy: Policy::new(origins),
-            sources,
+            params: params(flags, &config, component.manifest, &name)?,
+            asked: granted.missing(&asks),
+            sources: taken.into_iter().chain([name.clone()]).collect(),
+            unasked,
             wait: match flags.wait {
                 Some(limit) => limit.map(|time| time.0),
                 None => Some(NO_WAIT),
@@ -90,18 +117,13 @@ impl Plan {
             backfill: flags.backfill,
             budgets: Budgets::new(settings.amounts()),
             content: landing::Limits { size: settings.body() },
-            fetch: fetch_limits(&settings, config.unframed),
-            authorities: tls.ca,
+            fetch: fetch_limits(settings, config.unframed),
+            egress: Egress { policy: Policy::new(granted.http, asked), secrets, authorities: tls.ca },
+            redactor: Arc::new(redactor),
+            allow,
             name,
         })
     }
-}
-
-fn name(flags: &Flags, path: &Path, manifest: &Manifest) -> Result<String, Error> {
-    let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = flags.name.clone().or_else(|| manifest.name.clone()).unwrap_or_else(stem);
-    check_name(&name).map_err(|error| Error::usage(error).hint("give the extractor a name with `--name NAME`"))?;
-    Ok(name)
 }
 
 fn params(
@@ -118,7 +140,8 @@ fn params(
         }
         params.insert(key.clone(), value.clone());
     }
-    if let Some(known) = &manifest.params {
+    if manifest.declared {
+        let known = &manifest.params;
         if let Some(unknown) = params.keys().find(|key| !known.contains_key(*key)) {
             let known: Vec<String> = known.keys().map(|key| format!("`{key}`")).collect();
             let hint = match known.is_empty() {
@@ -134,35 +157,6 @@ fn params(
         }
     }
     Ok(params)
-}
-
-fn origins(flags: &Flags, config: &ExtractorConfig) -> Result<Vec<OriginGrant>, Error> {
-    let parse = |text: &String| {
-        text.parse().map_err(|reason: String| {
-            Error::usage(reason).hint("an origin is a scheme, a host and perhaps a port, without a path")
-        })
-    };
-    flags.allow_http.iter().chain(&config.http).map(parse).collect()
-}
-
-fn sources(flags: &Flags, config: &ExtractorConfig, name: &str) -> Result<BTreeSet<String>, Error> {
-    let mut sources = BTreeSet::from([name.to_owned()]);
-    for source in flags.allow_source.iter().chain(&config.sources) {
-        check_name(source)
-            .map_err(|error| Error::usage(error).hint("a source is one directory of the landing zone"))?;
-        sources.insert(source.clone());
-    }
-    Ok(sources)
-}
-
-fn asked(manifest: &Manifest, origins: &[OriginGrant], sources: &BTreeSet<String>) -> BTreeSet<Grant> {
-    // What is no origin could never be granted; it is the author's mistake, and no reason not to run.
-    let parsed = manifest.http.iter().filter_map(|text| Some((text, text.parse::<OriginGrant>().ok()?)));
-    let origins = parsed
-        .filter(|(_, asked)| !origins.iter().any(|granted| granted.includes(asked)))
-        .map(|(text, _)| Grant::Origin(text.clone()));
-    let named = manifest.sources.iter().filter(|source| check_name(source).is_ok() && !sources.contains(*source));
-    origins.chain(named.map(|source| Grant::Source(source.clone()))).collect()
 }
 
 fn fetch_limits(settings: &Settings, unframed: bool) -> FetchLimits {
@@ -186,13 +180,12 @@ mod tests {
 
     fn resolve(arguments: &[&str], manifest: &Manifest) -> Result<Plan, String> {
         let flags = Flags::parse_for_tests(arguments).expect("flags");
-        Plan::resolve(&flags, Path::new("guests/padel.wasm"), manifest).map_err(|error| error.to_string())
+        let component = Component { path: Path::new("guests/padel.wasm"), digest: Digest([0; 32]), manifest };
+        Plan::resolve(&flags, component).map_err(|error| error.to_string())
     }
 
     fn manifest(toml: &str) -> Manifest {
-        let mut manifest: Manifest = toml::from_str(toml).expect("a manifest");
-        manifest.params.get_or_insert_default();
-        manifest
+        Manifest { declared: true, ..toml::from_str(toml).expect("a manifest") }
     }
 
     #[test]

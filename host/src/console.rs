@@ -1,11 +1,12 @@
 //! Standard error while a run goes on: log lines and, on a terminal, a progress bar. It must not know what they are about.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::{Level, Outcome, Receipt};
+use crate::redact::Redactor;
 use crate::text;
 
 /// How much of the log is shown.
@@ -32,6 +33,7 @@ impl From<u8> for Verbosity {
 /// Standard error, shared by everything that has something to say.
 pub struct Console {
     verbosity: Verbosity,
+    redactor: Arc<Redactor>,
     bar: Option<ProgressBar>,
     /// Lines are written one at a time.
     turn: Mutex<()>,
@@ -46,7 +48,13 @@ impl Console {
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
         });
-        Self { verbosity, bar, turn: Mutex::new(()) }
+        Self { verbosity, redactor: Arc::default(), bar, turn: Mutex::new(()) }
+    }
+
+    /// The same, with secrets taken out of every line.
+    pub fn without_secrets(mut self, redactor: &Arc<Redactor>) -> Self {
+        self.redactor = Arc::clone(redactor);
+        self
     }
 
     /// Show a line, where it matters enough.
@@ -66,7 +74,7 @@ impl Console {
             Level::Warn => "warning",
             Level::Error => "error",
         };
-        self.line(&format!("{word}: {}", text::line(line)));
+        self.line(&format!("{word}: {}", text::line(&self.redactor.text(line))));
     }
 
     /// Show what became of a content.

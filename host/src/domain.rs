@@ -87,7 +87,8 @@ impl fmt::Debug for Body {
 }
 
 /// Something that the operator could grant and did not.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Grant {
     /// An HTTP origin, in its canonical text.
     Origin(String),
@@ -95,6 +96,31 @@ pub enum Grant {
     Source(String),
     /// A secret.
     Secret(String),
+}
+
+/// Where in a request a secret goes.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretPlace {
+    /// `Authorization: Bearer SECRET` (RFC 6750, 2.1).
+    Bearer,
+    /// `Authorization: Basic …`, the secret being the password of this user (RFC 7617).
+    Basic(String),
+    /// A field of that name.
+    Header(String),
+    /// A parameter of that name in the URL's query.
+    Query(String),
+}
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bearer => f.write_str("as a bearer token"),
+            Self::Basic(user) => write!(f, "as the password of the user `{user}`"),
+            Self::Header(name) => write!(f, "in the field `{name}`"),
+            Self::Query(name) => write!(f, "in the query parameter `{name}`"),
+        }
+    }
 }
 
 /// Why a request gave no response, or a body did not arrive whole.
@@ -132,6 +158,23 @@ pub enum FetchError {
     /// A budget of the run is spent.
     #[error("{0}")]
     Budget(String),
+}
+
+impl FetchError {
+    /// The same with its text changed.
+    pub fn map_text(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Invalid(text) => Self::Invalid(change(text)),
+            Self::Denied { reason, grant } => Self::Denied { reason: change(reason), grant },
+            Self::Unreachable(text) => Self::Unreachable(change(text)),
+            Self::Timeout(text) => Self::Timeout(change(text)),
+            Self::Protocol(text) => Self::Protocol(change(text)),
+            Self::Broken(text) => Self::Broken(change(text)),
+            Self::GivenUp(text) => Self::GivenUp(change(text)),
+            Self::Budget(text) => Self::Budget(change(text)),
+            Self::TooLarge(limit) => Self::TooLarge(limit),
+        }
+    }
 }
 
 /// What names a file, beside its content.
@@ -204,8 +247,8 @@ pub struct Receipt {
 /// Why nothing landed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LandError {
-    /// The operator did not grant this source.
-    #[error("source `{0}` is not granted")]
+    /// The source may not be appended to; the text says why.
+    #[error("{0}")]
     Denied(String),
     /// A slot or source that names no valid file.
     #[error("{0}")]

@@ -9,6 +9,7 @@ mod connect;
 mod pace;
 mod policy;
 mod retry;
+mod secret;
 
 use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -26,15 +27,17 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 pub use policy::{OriginGrant, Policy};
+pub use secret::Secret;
 
 use crate::budget::{Budget, Budgets};
 use crate::clock;
 use crate::domain::{Body, Digest, FetchError, Grant, Request, Resource, Response};
+use crate::redact::Redactor;
 use crate::text;
 use body::BodyLimits;
 use connect::{ConnectError, Connector};
 use pace::{Pace, Turn};
-use policy::{Refusal, shown_origin, shown_url};
+use policy::{Origin, Refusal, shown_origin, shown_url};
 
 /// Most bytes of a response's head, and most fields in it.
 const MAX_HEAD: usize = 64 * 1024;
@@ -84,6 +87,17 @@ pub struct FetchLimits {
     pub unframed: bool,
 }
 
+/// What an extractor may send, and where to.
+#[derive(Default)]
+pub struct Egress {
+    /// Which origins.
+    pub policy: Policy,
+    /// Secrets that it may have added to its requests.
+    pub secrets: Vec<Arc<Secret>>,
+    /// PEM files of CAs to trust beside the system's.
+    pub authorities: Vec<PathBuf>,
+}
+
 impl From<Refusal> for FetchError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -108,6 +122,8 @@ pub enum Until {
 /// Sends requests.
 pub struct Fetcher {
     policy: Policy,
+    secrets: Vec<Arc<Secret>>,
+    redactor: Arc<Redactor>,
     client: Client<Connector, Full<Bytes>>,
     limits: FetchLimits,
     pace: Pace,
@@ -147,6 +163,7 @@ struct Fields {
     method: Method,
     headers: HeaderMap,
     body: Bytes,
+    secrets: Vec<Arc<Secret>>,
 }
 
 /// An attempt that failed.
@@ -156,15 +173,15 @@ struct Failure {
 }
 
 impl Fetcher {
-    /// A fetcher under `policy`, for the run that `seed` tells from others. `authorities` are PEM files of CAs to trust
-    /// beside the system's.
+    /// A fetcher for an extractor, and for the run that `seed` tells from others.
     pub fn new(
-        policy: Policy,
+        egress: Egress,
         (limits, budgets): (FetchLimits, Arc<Budgets>),
-        authorities: Vec<PathBuf>,
+        redactor: Arc<Redactor>,
         extractor: &str,
         seed: u64,
     ) -> Self {
+        let Egress { policy, secrets, authorities } = egress;
         let connector = Connector::new(policy.clone(), connect::System, limits.connect, authorities);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -175,15 +192,41 @@ impl Fetcher {
         let pace = Pace::new(limits.concurrency, limits.interval);
         let user_agent = HeaderValue::from_str(&format!("host/{} ({extractor})", env!("CARGO_PKG_VERSION")))
             .unwrap_or(HeaderValue::from_static("host"));
-        Self { policy, client, limits, pace, budgets, user_agent, seed }
+        Self { policy, secrets, redactor, client, limits, pace, budgets, user_agent, seed }
     }
 
     /// Check a request without sending anything.
     pub fn check(&self, request: &Request) -> Result<Checked, FetchError> {
-        let fields = fields(request)?;
+        let mut fields = fields(request)?;
         let url = self.policy.first_hop(&request.url)?;
-        let resource = resource(&url, &fields);
+        for name in &request.secrets {
+            let secret = self.secret(name, &url)?;
+            if let Some(field) = secret.field().filter(|field| fields.headers.contains_key(*field)) {
+                return Err(FetchError::Invalid(format!("the field `{field}` is the secret's own")));
+            }
+            if !fields.secrets.iter().any(|added| added.name() == secret.name()) {
+                fields.secrets.push(secret);
+            }
+        }
+        let resource = resource(&self.redactor.text(url.as_str()), &fields);
         Ok(Checked { url, resource, fields })
+    }
+
+    /// A secret that is granted, on its way to an origin that may have it.
+    fn secret(&self, name: &str, url: &Url) -> Result<Arc<Secret>, FetchError> {
+        let granted = self.secrets.iter().find(|secret| secret.name() == name);
+        let Some(secret) = granted else {
+            let name = text::quoted(name);
+            let reason = format!("the secret `{name}` is not granted");
+            return Err(FetchError::Denied { reason, grant: Some(Grant::Secret(name)) });
+        };
+        match Origin::of(url) {
+            Some(origin) if secret.may_go_to(&origin) => Ok(Arc::clone(secret)),
+            _ => {
+                let reason = format!("the secret `{name}` may not go to {}", shown_origin(url));
+                Err(FetchError::Denied { reason, grant: None })
+            }
+        }
     }
 
     /// Send a request and follow where it leads; the response's body is still to be read. `until` says how long it
@@ -260,9 +303,6 @@ impl Fetcher {
         let lasting = |error| Failure { error, transient: false };
         let mut request = http::Request::new(Full::new(fields.body.clone()));
         *request.method_mut() = fields.method.clone();
-        *request.uri_mut() = url.as_str().parse().map_err(|error| {
-            lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
-        })?;
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, self.user_agent.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
@@ -272,6 +312,11 @@ impl Fetcher {
         headers.extend(fields.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.extend(conditions.iter().cloned());
+        let mut whole = url.clone();
+        fields.secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
+        *request.uri_mut() = whole.as_str().parse().map_err(|error| {
+            lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
+        })?;
 
         let turn = self.pace.turn(&shown_origin(url)).await;
         self.budgets.spend(Budget::Requests, 1).map_err(|spent| lasting(spent.into()))?;
@@ -304,17 +349,20 @@ impl Fetcher {
             // The body is given out decoded, and these spoke of the other one.
             head.headers.remove(header::CONTENT_LENGTH);
         }
-        Ok(Response { status, url: url.into(), headers: head.headers, body, has_body, resource })
+        // A source may send a secret back, and the extractor is not to see it.
+        for value in head.headers.values_mut() {
+            if let Some(clean) = self.redactor.field(value.as_bytes()) {
+                *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[secret]"));
+            }
+        }
+        let url = self.redactor.text(url.as_str()).into_owned();
+        Ok(Response { status, url, headers: head.headers, body, has_body, resource })
     }
 }
 
-/// What a request says, checked: the method, the fields, the secrets that it may not have.
+/// What a request says, checked: the method and the fields.
 fn fields(request: &Request) -> Result<Fields, FetchError> {
     let invalid = |what: &str, text: &str| FetchError::Invalid(format!("`{}` is no valid {what}", text::quoted(text)));
-    if let Some(secret) = request.secrets.first() {
-        let reason = format!("the secret `{}` is not granted", text::quoted(secret));
-        return Err(FetchError::Denied { reason, grant: Some(Grant::Secret(text::quoted(secret))) });
-    }
     let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("method", &request.method))?;
     if matches!(method, Method::CONNECT | Method::TRACE) {
         return Err(FetchError::Invalid(format!("the method {method} is not for extractors")));
@@ -334,7 +382,7 @@ fn fields(request: &Request) -> Result<Fields, FetchError> {
         let value = HeaderValue::from_bytes(value).map_err(|_| invalid("value of a field", name))?;
         headers.try_append(field, value).map_err(|_| FetchError::Invalid("too many fields".into()))?;
     }
-    Ok(Fields { method, headers, body: request.body.clone().unwrap_or_default() })
+    Ok(Fields { method, headers, body: request.body.clone().unwrap_or_default(), secrets: Vec::new() })
 }
 
 /// Where a response sends its client on (RFC 9110, 15.4).
@@ -349,6 +397,7 @@ impl Fields {
     fn redirected(&mut self, status: u16, same_origin: bool) {
         if !same_origin {
             self.headers.clear();
+            self.secrets.clear();
         }
         let becomes_get = match status {
             303 => self.method != Method::HEAD,
@@ -366,14 +415,14 @@ impl Fields {
 }
 
 /// What a request asks for, where asking again means the same: a GET without conditions of its own. Fields that the
-/// extractor set may shape the answer, so they are part of the identity, hashed.
-fn resource(url: &Url, fields: &Fields) -> Option<Resource> {
+/// extractor set may shape the answer, so they are part of the identity, hashed, and so are the names of secrets.
+fn resource(url: &str, fields: &Fields) -> Option<Resource> {
     let conditional = CONDITIONAL_FIELDS.iter().any(|name| fields.headers.contains_key(*name));
     if fields.method != Method::GET || !fields.body.is_empty() || conditional {
         return None;
     }
-    if fields.headers.is_empty() {
-        return Some(Resource(url.to_string()));
+    if fields.headers.is_empty() && fields.secrets.is_empty() {
+        return Some(Resource(url.to_owned()));
     }
     let mut sorted: Vec<_> = fields.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     sorted.sort_unstable();
@@ -382,6 +431,14 @@ fn resource(url: &Url, fields: &Fields) -> Option<Resource> {
         hasher.update(name);
         hasher.update(b":");
         hasher.update(value);
+        hasher.update(b"\n");
+    }
+    let mut secrets: Vec<&str> = fields.secrets.iter().map(|secret| secret.name()).collect();
+    secrets.sort_unstable();
+    for name in secrets {
+        // No field has an empty name.
+        hasher.update(b":");
+        hasher.update(name);
         hasher.update(b"\n");
     }
     // A URL that is sent has no fragment, so what follows `#` cannot be part of one.

@@ -9,6 +9,7 @@
 
 #![deny(unsafe_code)]
 
+mod allow;
 mod budget;
 mod cli;
 mod clock;
@@ -18,8 +19,10 @@ mod console;
 mod domain;
 mod error;
 mod fetch;
+mod files;
 mod gunzip;
 mod landing;
+mod redact;
 mod repair;
 mod report;
 mod run;

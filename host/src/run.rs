@@ -9,7 +9,6 @@ mod signals;
 mod storing;
 mod verdict;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +18,18 @@ use crate::clock::{Moment, Stopwatch};
 use crate::component::{Linked, Services, Stop};
 use crate::config::Plan;
 use crate::console::Console;
-use crate::domain::{Grant, Level};
+use crate::domain::Level;
 use crate::error::{Error, Kind};
 use crate::fetch::Fetcher;
 use crate::landing::{DiskError, Lock, Zone};
+use crate::redact::Redactor;
 use crate::report::{Failure, Report};
 use crate::state::{CursorKey, State, StateError};
 use ledger::Ledger;
 use session::Session;
 use signals::{Caught, Signals};
 use storing::{Notes, Store};
+use verdict::Wishes;
 
 /// How often a lock that is held is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -92,7 +93,8 @@ async fn run(
     let budgets = Arc::clone(&plan.budgets);
     let limits = (plan.content, Arc::clone(&budgets));
     let store = Arc::new(Store::new(zone, limits, Arc::clone(console), ledger, notes));
-    let asked = plan.asked.clone();
+    let wishes = Wishes { asked: plan.asked.clone(), allow: plan.allow.clone() };
+    let redactor = Arc::clone(&plan.redactor);
     let session = session(plan, started, console, &store);
     let extractor = session.name.clone();
     let mut ended = match caught {
@@ -104,7 +106,7 @@ async fn run(
         }
     };
     let quiet = settle_down(&store, &mut ended, &mut signals).await;
-    let end = move || finish(&store, (extractor, &asked, &budgets), ended, quiet, stopwatch);
+    let end = move || finish(&store, (extractor, &wishes), (&budgets, &redactor), ended, quiet, stopwatch);
     let ((mut report, recorded), caught) = signals.during(end).await;
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
     if let (false, Some(caught), Some(failure)) = (recorded, caught, &mut report.failure) {
@@ -193,14 +195,16 @@ fn database_hint(error: &StateError, database: &Path) -> String {
 
 fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Store>) -> Arc<Session> {
     let limits = (plan.fetch, plan.budgets);
-    let fetcher = Fetcher::new(plan.policy, limits, plan.authorities, &plan.name, started.seed());
+    let fetcher = Fetcher::new(plan.egress, limits, Arc::clone(&plan.redactor), &plan.name, started.seed());
     Arc::new(Session {
         name: plan.name,
         params: plan.params,
         sources: plan.sources,
+        unasked: plan.unasked,
         backfill: plan.backfill,
         started,
         fetcher,
+        redactor: plan.redactor,
         console: Arc::clone(console),
         store: Arc::clone(store),
     })
@@ -210,7 +214,8 @@ fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Stor
 /// nothing of the run is still going on.
 fn finish(
     store: &Store,
-    (extractor, asked, budgets): (String, &BTreeSet<Grant>, &Budgets),
+    (extractor, wishes): (String, &Wishes),
+    (budgets, redactor): (&Budgets, &Redactor),
     ended: Ended,
     quiet: bool,
     stopwatch: Stopwatch,
@@ -221,7 +226,10 @@ fn finish(
         ledger.sync_failed();
         notes.broken.get_or_insert_with(|| error.to_string());
     }
-    let mut failure = verdict::verdict(ended, notes.broken, &notes.missing, asked, &extractor);
+    let mut failure = verdict::verdict(ended, notes.broken, &notes.missing, wishes);
+    if let Some(failure) = &mut failure {
+        failure.message = redactor.text(&failure.message).into_owned();
+    }
     let message = failure.as_ref().map(|failure| failure.message.clone());
     budgets.note(Budget::Time, u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX));
     let usage = budgets.usage();

@@ -12,6 +12,20 @@ fn is_unsafe(character: char) -> bool {
     hides || (character.is_control() && character != '\t')
 }
 
+/// Whether a text holds what is not shown as it is written.
+pub fn is_tricky(text: &str) -> bool {
+    text.chars().any(is_unsafe)
+}
+
+/// A word of a command line, quoted for a shell where that is necessary.
+pub fn shell(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@%+=,-".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", line(word).replace('\'', "'\\''")),
+    }
+}
+
 /// A line without unsafe characters, cut where it is too long.
 pub fn line(text: &str) -> String {
     let end = text.floor_char_boundary(MAX_LINE);
@@ -47,6 +61,19 @@ mod tests {
     fn lines_are_safe_to_show() {
         assert_eq!(line("\u{1b}[2Jhi\r\0\u{202e}x\ty é"), "\\u{1b}[2Jhi\\r\\u{0}\\u{202e}x\ty é");
         assert_eq!(line(&"é".repeat(MAX_LINE)).len(), MAX_LINE + '…'.len_utf8());
+    }
+
+    #[test]
+    fn words_are_one_for_the_shell() {
+        for (word, quoted) in [
+            ("guests/x-1.wasm", "guests/x-1.wasm"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("http://[::1]", "'http://[::1]'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell(word), quoted);
+        }
     }
 
     #[test]

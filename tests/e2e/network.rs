@@ -15,7 +15,7 @@ fn what_is_not_granted_is_not_asked() {
         let act = format!("do={act}");
         let ran = environment.run("probe", &["--param", &act, "--param", &url]).exits(77);
         let ran = ran.says(&format!("{} is not granted", origin.grant()));
-        ran.says(&format!("hint: to allow it, add `--allow-http {}`", origin.grant()));
+        ran.says(&format!("probe.wasm --http {0}`; for one run, add `--allow-http {0}`", origin.grant()));
     }
     assert_eq!(origin.asked(), []);
     assert_eq!(environment.everything(), [""; 0]);

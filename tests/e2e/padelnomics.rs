@@ -13,7 +13,7 @@ fn prepared() -> (Environment, Origin) {
     origin.route("/eurostat", Reply::new(EUROSTAT).last_modified("Sat, 14 Jun 2025 21:00:00 GMT"));
     origin.route("/prices.csv", Reply::new(PRICES).etag("\"66f0a1b2-4e\""));
     let config = format!(
-        "[extractor.padelnomics]\nhttp = [\"{}\"]\nsources = [\"overpass\", \"eurostat\", \"feeds\"]\nbudget = { retries = 0 }\n\
+        "[extractor.padelnomics]\nhttp = [\"{}\"]\nsources = [\"overpass\", \"eurostat\", \"feeds\"]\nbudget = {{ retries = 0 }}\n\
          [extractor.padelnomics.param]\noverpass_url = \"{}\"\neurostat_url = \"{}\"\nfeeds = \"{}\"\n",
         origin.grant(),
         origin.url("/overpass"),
@@ -96,8 +96,12 @@ fn an_error_page_of_overpass_does_not_land() {
 #[test]
 fn without_grants_nothing_is_asked_and_the_missing_ones_are_named() {
     let environment = environment();
-    let ran = environment.run("padelnomics", &[]).exits(77);
-    ran.says("--allow-source overpass");
+    // Nobody ever looked at it, so it is not started.
+    environment.run("padelnomics", &[]).exits(77).says("has none for padelnomics\nhint: `host allow ");
+    assert!(!environment.landing().exists());
+    // Where something is granted it starts, and all that is missing is named at once.
+    let ran = environment.run("padelnomics", &["--allow-source", "feeds"]).exits(77);
+    ran.says(" --source overpass").says(" --http https://overpass-api.de");
     assert_eq!(environment.everything(), [""; 0]);
 }
 

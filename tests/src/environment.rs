@@ -24,6 +24,15 @@ pub fn guest(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("there is no guest {name}")).clone()
 }
 
+/// A component's bytes with its manifest hidden: the section that held it has another name of the same length.
+pub fn without_manifest(component: &Path) -> Vec<u8> {
+    const SECTION: &[u8] = b"landing:manifest";
+    let mut bytes = fs::read(component).expect("a component");
+    let at = bytes.windows(SECTION.len()).position(|part| part == SECTION).expect("a manifest");
+    bytes[at..at + SECTION.len()].copy_from_slice(b"landing:no-such!");
+    bytes
+}
+
 /// What a finished program left.
 #[derive(Debug)]
 pub struct Ran {

@@ -11,7 +11,7 @@ pub mod reply;
 pub mod samples;
 pub mod soak;
 
-pub use environment::{Environment, Ran, guest, under};
+pub use environment::{Environment, Ran, guest, under, without_manifest};
 pub use origin::{Gate, Origin};
 pub use reply::{Reply, gzip};
 

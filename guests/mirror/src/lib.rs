@@ -29,11 +29,13 @@ impl Extractor for Mirror {
             None => Source::own()?,
         };
 
+        let secrets = params::words("secret");
         let total = urls.len() as u64;
         let done = Cell::new(0);
         run::progress(0, Some(total));
         let results = concurrent(limit, &urls, async |url| {
-            let result = source.mirror(Request::get(url), Slot::new(&extension)).await;
+            let request = secrets.iter().fold(Request::get(url), |request, name| request.with_secret(name));
+            let result = source.mirror(request, Slot::new(&extension)).await;
             done.set(done.get() + 1);
             run::progress(done.get(), Some(total));
             result.context(url)

@@ -35,9 +35,48 @@ pub(crate) async fn land() -> Result<(), Error> {
 
 /// Mirrors `url`, host to host and conditionally.
 pub(crate) async fn mirror() -> Result<(), Error> {
-    let request = Request::get(&params::required("url")?);
+    let request = with_secrets(Request::get(&params::required("url")?));
     log(&Source::own()?.mirror(request, wanted_slot()?).await?);
     Ok(())
+}
+
+/// Fetches `url` with `secret`, and tells all that it gets to see: the URL that answered, the fields, the body. The host
+/// must show the secret in none of it that is logged, and give it to the guest in the body at most.
+pub(crate) async fn secret() -> Result<(), Error> {
+    let response = with_secrets(Request::get(&params::required("url")?)).send().await?;
+    let mut seen = response.url();
+    for (name, value) in response.headers() {
+        landing::info!("{name}: {value}");
+        seen.push_str(&value);
+    }
+    let secret = params::get("text").unwrap_or_default();
+    if !secret.is_empty() && seen.contains(&secret) {
+        return Err(Error::new("the guest got to see the secret"));
+    }
+    landing::info!("{}", response.into_text().await?);
+    Ok(())
+}
+
+/// Fetches `url` with `secret`, and does with the body what it can: fails with it, or keeps it as the cursor, or lands it
+/// under it. The host must record it nowhere.
+pub(crate) async fn echo() -> Result<(), Error> {
+    let body = with_secrets(Request::get(&params::required("url")?)).send().await?.into_text().await?;
+    match params::get("name").as_deref() {
+        Some("cursor") => run::checkpoint(body).await,
+        Some("extension") => drop(Source::own()?.land_bytes(Vec::new(), Slot::new(&body)).await?),
+        Some("url") => drop(Request::get(&format!("{}?{body}", params::required("url")?)).send().await?),
+        Some("land") => {
+            let request = Request::get(&format!("{}?{body}", params::required("url")?));
+            drop(Source::own()?.mirror(request, wanted_slot()?).await?);
+        }
+        _ => return Err(Error::new(body)),
+    }
+    Ok(())
+}
+
+/// A request with every secret that `secret` names.
+fn with_secrets(request: Request) -> Request {
+    params::words("secret").iter().fold(request, |request, name| request.with_secret(name))
 }
 
 /// Lands `size` bytes that it makes as it goes. The host must keep its memory constant whatever the size.

@@ -38,6 +38,8 @@ impl Extractor for Probe {
             "source" => acts::source().await,
             "slot" => acts::slot().await,
             "cursor" => acts::cursor().await,
+            "secret" => acts::secret().await,
+            "echo" => acts::echo().await,
             "post" => acts::post().await,
             other => Err(Error::new(format_args!("there is no probe {other:?}"))),
         }

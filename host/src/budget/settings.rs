@@ -3,13 +3,14 @@
 //! Pure. In all three places an amount has the same name and the same form.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use super::{Budget, Rate, Size, Time};
 
 /// Most redirects that any request follows.
 pub const MAX_REDIRECTS: u32 = 5;
 
+/// In milliseconds.
+const MINUTE: u64 = 60_000;
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
 
@@ -109,33 +110,52 @@ impl Settings {
         )
     }
 
+    /// How much of a budget is said here.
+    pub fn said(&self, budget: Budget) -> Option<u64> {
+        let time = |time: Option<Time>| {
+            // A limit of less than a millisecond is one of a millisecond, not none.
+            time.map(|time| u64::try_from(time.0.as_millis()).unwrap_or(u64::MAX).max(1))
+        };
+        let size = |size: Option<Size>| size.map(|size| size.0);
+        let count = |count: Option<u32>| count.map(u64::from);
+        match budget {
+            Budget::Time => time(self.timeout),
+            Budget::Cpu => time(self.max_cpu),
+            Budget::Memory => size(self.max_memory),
+            Budget::Instances => count(self.max_instances),
+            Budget::Tables => count(self.max_tables),
+            Budget::Handles => count(self.max_handles),
+            Budget::Requests => count(self.max_requests),
+            Budget::Received => size(self.max_received),
+            Budget::Landed => size(self.max_landed),
+            Budget::Files => count(self.max_files),
+            Budget::LogBytes => size(self.max_log),
+            Budget::LogLines => count(self.max_log_lines),
+        }
+    }
+
     /// What a run gets of every budget, in the order of [`Budget::ALL`].
     pub fn amounts(&self) -> [u64; Budget::ALL.len()] {
-        let time = |time: Option<Time>, minutes: u64| {
-            let time = time.map_or(Duration::from_secs(60 * minutes), |time| time.0);
-            u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
-        };
-        let size = |size: Option<Size>, default| size.map_or(default, |size| size.0);
-        let count = |count: Option<u32>, default| u64::from(count.unwrap_or(default));
-        Budget::ALL.map(|budget| match budget {
-            Budget::Time => time(self.timeout, 60),
-            Budget::Cpu => time(self.max_cpu, 10),
-            Budget::Memory => size(self.max_memory, 256 * MIB),
-            Budget::Instances => count(self.max_instances, 100),
-            Budget::Tables => count(self.max_tables, 100),
-            Budget::Handles => count(self.max_handles, 10_000),
-            Budget::Requests => count(self.max_requests, 100_000),
-            Budget::Received => size(self.max_received, 16 * GIB),
-            Budget::Landed => size(self.max_landed, 16 * GIB),
-            Budget::Files => count(self.max_files, 100_000),
-            Budget::LogBytes => size(self.max_log, MIB),
-            Budget::LogLines => count(self.max_log_lines, 10_000),
-        })
+        Budget::ALL.map(|budget| self.said(budget).unwrap_or(default(budget)))
     }
 
     /// The largest body, in bytes.
     pub fn body(&self) -> u64 {
         self.max_body.map_or(4 * GIB, |size| size.0)
+    }
+}
+
+/// What a run gets of a budget of which nobody says anything.
+fn default(budget: Budget) -> u64 {
+    match budget {
+        Budget::Time => 60 * MINUTE,
+        Budget::Cpu => 10 * MINUTE,
+        Budget::Memory => 256 * MIB,
+        Budget::Instances | Budget::Tables => 100,
+        Budget::Handles | Budget::LogLines => 10_000,
+        Budget::Requests | Budget::Files => 100_000,
+        Budget::Received | Budget::Landed => 16 * GIB,
+        Budget::LogBytes => MIB,
     }
 }
 

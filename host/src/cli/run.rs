@@ -1,11 +1,14 @@
 //! `host run`.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::component::{LoadError, ManifestError, Package};
-use crate::config::{Flags, Plan, compiled_store};
+use super::allow::{agreed, somebody_is_there};
+use crate::allow::{Offer, Review};
+use crate::component::{LoadError, Package};
+use crate::config::{self, Component, Flags, Plan, Standing, compiled_store};
 use crate::console::{Console, Verbosity};
 use crate::error::{Error, Kind};
 use crate::run;
@@ -27,14 +30,13 @@ pub(super) struct RunArgs {
 
 pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     let path = &arguments.component;
-    let unusable = |error: LoadError| {
-        let hint = hint(&error);
-        Error::usage(format!("cannot run {}: {error}", path.display())).hint(hint)
-    };
+    let unusable = |error: LoadError| super::unusable("run", path, &error);
     let package = Package::read(path).map_err(unusable)?;
-    let plan = Plan::resolve(&arguments.flags, path, &package.manifest)?;
+    let component = Component { path, digest: package.digest, manifest: &package.manifest };
+    ask_first(arguments, component)?;
+    let plan = Plan::resolve(&arguments.flags, component)?;
     let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
-    let console = Arc::new(Console::new(Verbosity::from(arguments.verbose)));
+    let console = Arc::new(Console::new(Verbosity::from(arguments.verbose)).without_secrets(&plan.redactor));
     let report = run::execute(plan, linked, &console);
     console.finish();
     let report = report?;
@@ -54,13 +56,20 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     })
 }
 
-fn hint(error: &LoadError) -> &'static str {
-    match error {
-        LoadError::Unreadable(_) => "check the path; `cargo guests` builds the extractors of this repository",
-        LoadError::Manifest(ManifestError::CoreModule) => {
-            "`cargo guests PATH` makes a component of a crate; `wasm-tools component new` of any module"
-        }
-        LoadError::Misfit(_) => "build it against the interface in wit/extractor.wit of this version of host",
-        _ => "host runs WebAssembly components that export `extract` of wit/extractor.wit",
+/// Where a person is there, offer to grant what a component that nobody ever looked at asks for.
+fn ask_first(arguments: &RunArgs, component: Component<'_>) -> Result<(), Error> {
+    if arguments.json || !somebody_is_there() {
+        return Ok(());
     }
+    let standing = Standing::resolve(&arguments.flags, component)?;
+    if !standing.is_unknown() {
+        return Ok(());
+    }
+    let review = Review::new(component, &standing, &Offer::default())?;
+    // Not the run's result, so not for standard output.
+    let _ = std::io::stderr().write_all(review.text().as_bytes());
+    if !review.addition.is_empty() && agreed(&standing)? {
+        config::record(&standing.file, &standing.name, &review.addition)?;
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::secrets::SecretGrant;
 use crate::budget::Settings;
 use crate::error::Error;
 
@@ -31,18 +32,26 @@ pub(super) struct Tls {
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ExtractorConfig {
+    /// The only component that may use these grants, in hexadecimal.
+    pub(super) sha256: Option<String>,
     pub(super) http: Vec<String>,
     pub(super) sources: Vec<String>,
+    pub(super) secret: BTreeMap<String, SecretGrant>,
     pub(super) param: BTreeMap<String, String>,
     pub(super) budget: Settings,
     /// Whether a body may end with its connection and nothing else, as some old servers have it.
     pub(super) unframed: bool,
 }
 
+/// The file that was named, or the default one.
+pub(super) fn path(named: Option<&Path>) -> &Path {
+    named.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(DEFAULT))
+}
+
 /// Read the file that was named, or the default one where it exists.
 pub(super) fn read(named: Option<&Path>) -> Result<ConfigFile, Error> {
+    let path = path(named);
     let named = named.filter(|path| !path.as_os_str().is_empty());
-    let path = named.unwrap_or(Path::new(DEFAULT));
     #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

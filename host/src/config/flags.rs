@@ -6,7 +6,7 @@ use crate::budget::{Settings, Time};
 use crate::domain::Window;
 
 /// How to run an extractor.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Flags {
     /// The extractor's identity: in the state table, the lock, and its own source directory [default: the component's
     /// own name, else its file's]

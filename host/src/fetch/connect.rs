@@ -269,7 +269,7 @@ mod tests {
     }
 
     fn connect(uri: &str, grants: &[&str], resolves_to: &[&str]) -> Result<Stream, ConnectError> {
-        let policy = Policy::new(grants.iter().map(|grant| grant.parse().expect("a grant")).collect());
+        let policy = Policy::new(grants.iter().map(|grant| grant.parse().expect("a grant")).collect(), None);
         let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
         let mut connector = Connector::new(policy, Fake(addresses), Duration::from_secs(5), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

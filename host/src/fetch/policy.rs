@@ -24,7 +24,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    fn of(url: &Url) -> Option<Self> {
+    pub(super) fn of(url: &Url) -> Option<Self> {
         let https = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -52,16 +52,46 @@ pub struct OriginGrant {
 impl OriginGrant {
     /// Whether this grant opens all that another would.
     pub fn includes(&self, other: &Self) -> bool {
-        self == other || (!other.below && self.covers(&other.origin))
+        // All names below a name are below those that it is below itself.
+        self == other || ((self.below || !other.below) && self.covers(&other.origin))
     }
 
-    fn covers(&self, origin: &Origin) -> bool {
+    /// Whether what is sent there is read by nobody on the way: it is encrypted, or does not leave this machine.
+    pub fn is_confidential(&self) -> bool {
+        let here = match &self.origin.host {
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+            Host::Domain(name) => name == "localhost" && !self.below,
+        };
+        self.origin.https || here
+    }
+
+    /// What the address is that a grant opens by naming it, where it is no public one: `loopback`, `private`, ….
+    pub fn special(&self) -> Option<&'static str> {
+        match &self.origin.host {
+            Host::Ipv4(address) => address::special(IpAddr::V4(*address)),
+            Host::Ipv6(address) => address::special(IpAddr::V6(*address)),
+            Host::Domain(name) => (name == "localhost").then_some("loopback"),
+        }
+    }
+
+    pub(super) fn covers(&self, origin: &Origin) -> bool {
         if !self.below {
             return self.origin == *origin;
         }
         let (Host::Domain(parent), Host::Domain(name)) = (&self.origin.host, &origin.host) else { return false };
         (self.origin.https, self.origin.port) == (origin.https, origin.port)
             && name.strip_suffix(parent.as_str()).is_some_and(|label| label.len() > 1 && label.ends_with('.'))
+    }
+}
+
+impl fmt::Display for OriginGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.origin.to_string();
+        match (self.below, origin.split_once("://")) {
+            (true, Some((scheme, rest))) => write!(f, "{scheme}://*.{rest}"),
+            _ => f.write_str(&origin),
+        }
     }
 }
 
@@ -105,12 +135,14 @@ pub(super) enum Refusal {
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     grants: Vec<OriginGrant>,
+    /// What the extractor asks for; `None` is whatever is granted.
+    asked: Option<Vec<OriginGrant>>,
 }
 
 impl Policy {
-    /// Open these origins and nothing else.
-    pub fn new(grants: Vec<OriginGrant>) -> Self {
-        Self { grants }
+    /// Open the origins that are both granted and asked for, and nothing else. `None` asks for whatever is granted.
+    pub fn new(grants: Vec<OriginGrant>, asked: Option<Vec<OriginGrant>>) -> Self {
+        Self { grants, asked }
     }
 
     /// Check the URL of a request's first hop.
@@ -151,6 +183,10 @@ impl Policy {
         if !self.grants.iter().any(|grant| grant.covers(&origin)) {
             let grant = Grant::Origin(origin.to_string());
             return Err(Refusal::Denied(format!("{origin} is not granted"), Some(grant)));
+        }
+        if self.asked.as_ref().is_some_and(|asked| !asked.iter().any(|asked| asked.covers(&origin))) {
+            let reason = format!("{origin} is granted, but the extractor's manifest does not ask for it");
+            return Err(Refusal::Denied(reason, None));
         }
         url.set_fragment(None);
         Ok(url)
@@ -197,7 +233,7 @@ mod tests {
     use super::*;
 
     fn policy(grants: &[&str]) -> Policy {
-        Policy::new(grants.iter().map(|grant| grant.parse().expect(grant)).collect())
+        Policy::new(grants.iter().map(|grant| grant.parse().expect(grant)).collect(), None)
     }
 
     fn denied<T: fmt::Debug>(result: Result<T, Refusal>) -> String {
@@ -277,6 +313,34 @@ mod tests {
         // A backslash is a slash in the URL standard, so this one stays on the granted host.
         let url = policy.first_hop("https://example.org\\@evil.test/").expect("granted");
         assert_eq!(url.host_str(), Some("example.org"));
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_opened() {
+        let parse = |text: &str| text.parse::<OriginGrant>().expect(text);
+        let policy = Policy::new(vec![parse("https://*.example.org")], Some(vec![parse("https://a.example.org")]));
+        assert!(policy.first_hop("https://a.example.org/").is_ok());
+        assert!(denied(policy.first_hop("https://b.example.org/")).contains("manifest does not ask for it"));
+        assert!(denied(policy.first_hop("https://example.net/")).contains("is not granted"));
+    }
+
+    #[test]
+    fn grants_include_each_other() {
+        for (wide, narrow, includes) in [
+            ("https://a.example", "https://a.example", true),
+            ("https://*.a.example", "https://b.a.example", true),
+            ("https://*.a.example", "https://*.b.a.example", true),
+            ("https://*.a.example", "https://*.a.example", true),
+            ("https://*.a.example", "https://a.example", false),
+            ("https://*.b.a.example", "https://*.a.example", false),
+            ("https://b.a.example", "https://*.a.example", false),
+            ("https://*.a.example", "http://b.a.example", false),
+            ("https://*.a.example", "https://*.ba.example", false),
+        ] {
+            let [wide_grant, narrow_grant] = [wide, narrow].map(|text| text.parse::<OriginGrant>().expect(text));
+            assert_eq!(wide_grant.includes(&narrow_grant), includes, "{wide} {narrow}");
+            assert_eq!(wide_grant.to_string(), wide);
+        }
     }
 
     #[test]

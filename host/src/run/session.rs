@@ -18,6 +18,7 @@ use crate::domain::{
 };
 use crate::fetch::{Checked, Conditions, Fetcher, Until};
 use crate::landing::{EntityTag, Place, check_name};
+use crate::redact::Redactor;
 use crate::state::{FileRow, Validators};
 
 /// A run in progress.
@@ -25,9 +26,11 @@ pub(super) struct Session {
     pub(super) name: String,
     pub(super) params: BTreeMap<String, String>,
     pub(super) sources: BTreeSet<String>,
+    pub(super) unasked: BTreeSet<String>,
     pub(super) backfill: Option<Window>,
     pub(super) started: Moment,
     pub(super) fetcher: Fetcher,
+    pub(super) redactor: Arc<Redactor>,
     pub(super) console: Arc<Console>,
     pub(super) store: Arc<Store>,
 }
@@ -40,8 +43,13 @@ impl Session {
         }
     }
 
+    /// An error without secrets that a source sent back, for instance in the place that a redirect leads to.
+    fn clean(&self, error: FetchError) -> FetchError {
+        error.map_text(|text| self.redactor.text(&text).into_owned())
+    }
+
     fn check(&self, request: &Request) -> Result<Checked, FetchError> {
-        self.fetcher.check(request).inspect_err(|error| self.note_missing(error))
+        self.fetcher.check(request).inspect_err(|error| self.note_missing(error)).map_err(|error| self.clean(error))
     }
 
     async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
@@ -51,10 +59,13 @@ impl Session {
             Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
             Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
         }
-        sent.inspect_err(|error| self.note_missing(error))
+        sent.inspect_err(|error| self.note_missing(error)).map_err(|error| self.clean(error))
     }
 
     fn place(&self, source: &OpenSource, slot: &Slot) -> Result<Place, LandError> {
+        if self.redactor.finds(&slot.extension) {
+            return Err(LandError::Invalid("the extension holds a secret".into()));
+        }
         let date: Date = slot.date.unwrap_or_else(|| self.started.day());
         Place::new(source.name(), date, &slot.extension).map_err(|error| LandError::Invalid(error.to_string()))
     }
@@ -85,7 +96,8 @@ impl Session {
         let mut response = self.send(request.clone(), &conditions, Until::Body).await?;
         if let (304, Some(known)) = (response.status, known) {
             if response.url == known.url {
-                let errand = Errand { place: place.clone(), seen: Seen::default(), url: Some(url.to_owned()) };
+                let url = self.redactor.text(url).into_owned();
+                let errand = Errand { place: place.clone(), seen: Seen::default(), url: Some(url) };
                 return self.unchanged(errand, known.file).await;
             }
             // A redirect leads elsewhere now, and tags of different URLs say nothing of each other.
@@ -122,6 +134,7 @@ impl Session {
             resource: response.resource,
             url: response.url,
         };
+        let url = self.redactor.text(&url).into_owned();
         let errand = Errand { place, seen, url: Some(url) };
         if errand.seen.etag.is_none() {
             return self.store.store(response.body, errand).await;
@@ -203,9 +216,13 @@ impl Services for Session {
 
     fn open(&self, source: &str) -> Result<OpenSource, LandError> {
         check_name(source).map_err(|error| LandError::Invalid(error.to_string()))?;
+        if self.unasked.contains(source) {
+            let reason = format!("source `{source}` is granted, but the extractor's manifest does not ask for it");
+            return Err(LandError::Denied(reason));
+        }
         if !self.sources.contains(source) {
             self.store.note_missing(Grant::Source(source.to_owned()));
-            return Err(LandError::Denied(source.to_owned()));
+            return Err(LandError::Denied(format!("source `{source}` is not granted")));
         }
         Ok(OpenSource::new(source))
     }
@@ -235,7 +252,11 @@ impl Services for Session {
     }
 
     fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), String>> {
+        let holds_secret = self.redactor.finds(&cursor);
         let write = move |store: &Store| {
+            if holds_secret {
+                return Err(LandError::Invalid("the cursor holds a secret, and cursors are recorded".into()));
+            }
             if let Some(reason) = &store.notes().broken {
                 return Err(storage(reason));
             }

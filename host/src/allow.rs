@@ -1,0 +1,261 @@
+//! What a component asks for beside what it is granted, in plain words: the difference is what an operator decides on.
+//!
+//! It decides nothing and writes nothing. It must not know how the operator is asked.
+
+use std::fmt::Write as _;
+
+use crate::budget::Budget;
+use crate::component::Manifest;
+use crate::config::{Addition, Component, SecretAsked, SecretFrom, SecretGrant, Standing};
+use crate::domain::Digest;
+use crate::error::Error;
+use crate::fetch::OriginGrant;
+use crate::landing::check_name;
+use crate::text;
+
+/// What the operator adds of his own accord.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// Origins.
+    pub http: Vec<String>,
+    /// Sources.
+    pub sources: Vec<String>,
+    /// Where the values of secrets are.
+    pub secrets: Vec<(String, SecretFrom)>,
+    /// Whether the grants are for this very component only.
+    pub pin: bool,
+}
+
+/// What would be granted, and what else there is to say.
+pub struct Review {
+    /// What would be added to what is granted.
+    pub addition: Addition,
+    /// Secrets that are asked for and of which nobody says where they are.
+    pub open_secrets: Vec<String>,
+    head: String,
+    /// What the addition opens, a line each.
+    new: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Review {
+    /// Compare what a component asks for, and what is offered to it, with what it is granted.
+    pub fn new(component: Component<'_>, standing: &Standing, offer: &Offer) -> Result<Self, Error> {
+        let mut review = Self {
+            addition: Addition::default(),
+            open_secrets: Vec::new(),
+            head: head(component, &standing.name),
+            new: Vec::new(),
+            notes: Vec::new(),
+        };
+        review.origins(standing, offer)?;
+        review.sources(standing, offer)?;
+        review.secrets(standing, offer)?;
+        review.budgets(standing, component.manifest);
+        review.pin(component.digest, standing, offer.pin);
+        review.withdrawn(standing);
+        if !component.manifest.declared {
+            review.notes.push("it has no manifest, so it does not say what it needs".into());
+        }
+        for key in &component.manifest.unknown {
+            review.notes.push(format!("its manifest has a key that this host does not know: `{key}`"));
+        }
+        Ok(review)
+    }
+
+    /// The whole of it, some lines.
+    pub fn text(&self) -> String {
+        let mut text = self.head.clone();
+        for line in &self.new {
+            let _ = writeln!(text, "  + {line}");
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "    {note}");
+        }
+        text
+    }
+
+    fn origins(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
+        let (asks, granted) = (&standing.asks, &standing.granted);
+        let mut wanted = asks.http.clone();
+        for text in &offer.http {
+            let origin: OriginGrant = text.parse().map_err(Error::usage)?;
+            if !asks.takes_origin(&origin) {
+                let message = format!("{} does not ask for {origin}, so granting it would open nothing", standing.name);
+                return Err(Error::usage(message).hint("`host inspect` shows what its manifest asks for"));
+            }
+            wanted.push(origin);
+        }
+        let mut already = Vec::new();
+        for origin in wanted {
+            let text = origin.to_string();
+            if granted.http.iter().any(|granted| granted.includes(&origin)) {
+                already.push(text);
+            } else if !self.addition.http.contains(&text) {
+                let special = origin.special().map(|what| format!(", which is a {what} address")).unwrap_or_default();
+                self.new.push(format!("send requests to {text}{special}"));
+                self.addition.http.push(text);
+            }
+        }
+        if !already.is_empty() {
+            self.notes.push(format!("already granted: requests to {}", already.join(", ")));
+        }
+        if asks.any_http {
+            self.notes.push("it may use any other origin that you grant by name with `--http ORIGIN`".into());
+        }
+        Ok(())
+    }
+
+    fn sources(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
+        let (asks, granted, name) = (&standing.asks, &standing.granted, &standing.name);
+        for source in &offer.sources {
+            check_name(source).map_err(Error::usage)?;
+            if !asks.takes_source(source) && source != name {
+                let message =
+                    format!("{name} does not ask for the source `{source}`, so granting it would open nothing");
+                return Err(Error::usage(message).hint("`host inspect` shows what its manifest asks for"));
+            }
+        }
+        let wanted = asks.sources.iter().chain(&offer.sources).filter(|source| *source != name);
+        for source in wanted {
+            if !granted.sources.contains(source) && !self.addition.sources.contains(source) {
+                self.new.push(format!("append files to the source `{source}`"));
+                self.addition.sources.push(source.clone());
+            }
+        }
+        let already: Vec<&str> =
+            granted.sources.iter().filter(|source| asks.takes_source(source)).map(String::as_str).collect();
+        if !already.is_empty() {
+            self.notes.push(format!("already granted: appending files to {}", already.join(", ")));
+        }
+        if asks.any_source {
+            self.notes.push("it may use any other source that you grant by name with `--source SOURCE`".into());
+        }
+        self.notes.push(format!("always granted: appending files to `{name}`, its own source"));
+        Ok(())
+    }
+
+    fn secrets(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
+        let (asks, granted, name) = (&standing.asks, &standing.granted, &standing.name);
+        if let Some((secret, _)) = offer.secrets.iter().find(|(secret, _)| !asks.secrets.contains_key(secret)) {
+            let message = format!("the manifest of {name} does not ask for a secret `{secret}`");
+            let hint = format!("a table [extractor.{name}.secret.{secret}] in {} grants any", standing.file.display());
+            return Err(Error::usage(message).hint(hint));
+        }
+        for (secret, asked) in &asks.secrets {
+            let offered = offer.secrets.iter().find(|(name, _)| name == secret).map(|(_, from)| from);
+            let before = granted.secrets.get(secret);
+            let Some(from) = offered.or(before.map(|grant| &grant.from)) else {
+                if asked.optional {
+                    self.notes
+                        .push(format!("it may use the secret `{secret}`, where `--secret {secret}=WHERE` grants it"));
+                } else {
+                    self.notes.push(format!("left out: {}", told(secret, asked, &origins(asked, &asks.http))));
+                    self.open_secrets.push(secret.clone());
+                }
+                continue;
+            };
+            // Where the manifest names no origin, the operator's own are meant.
+            let mut http = asks.http.clone();
+            http.extend(offer.http.iter().filter_map(|text| text.parse::<OriginGrant>().ok()));
+            http.extend(granted.http.iter().filter(|_| asks.any_http).cloned());
+            let origins = match before {
+                Some(before) if asked.origins.is_empty() => before.origins.clone(),
+                _ => origins(asked, &http),
+            };
+            let grant = SecretGrant { from: from.clone(), place: asked.place.clone(), origins };
+            if grant.origins.is_empty() {
+                let message = format!("the manifest of {name} does not say where the secret `{secret}` goes");
+                return Err(Error::usage(message).hint("`--http ORIGIN` says where it may go"));
+            }
+            if before.is_some_and(|before| is_within(&grant, before)) {
+                self.notes.push(format!("already granted: the secret `{secret}`"));
+                continue;
+            }
+            self.new.push(told(secret, asked, &grant.origins));
+            self.addition.secrets.push((secret.clone(), grant));
+        }
+        Ok(())
+    }
+
+    fn budgets(&mut self, standing: &Standing, manifest: &Manifest) {
+        let allowed = standing.granted.settings.amounts();
+        for budget in Budget::ALL {
+            let allowed = allowed[budget as usize];
+            if let Some(expected) = manifest.budget.said(budget).filter(|expected| *expected > allowed) {
+                let (name, expected_text) = (budget.name(), budget.write(expected));
+                self.new.push(format!(
+                    "use up to {expected_text} of its budget `{name}`, instead of {}",
+                    budget.write(allowed)
+                ));
+                self.addition.budget.push((budget, expected));
+            }
+        }
+    }
+
+    fn pin(&mut self, digest: Digest, standing: &Standing, pin: bool) {
+        match &standing.granted.sha256 {
+            Some(_) if standing.fits(digest) => self.notes.push("the grants are pinned to this very component".into()),
+            Some(_) => {
+                self.new.push("have the grants that are pinned to another component".into());
+                self.addition.sha256 = Some(digest.to_string());
+            }
+            None if pin => {
+                self.new.push("have the grants for this very component only".into());
+                self.addition.sha256 = Some(digest.to_string());
+            }
+            None => {}
+        }
+    }
+
+    /// What is granted and not asked for any more.
+    fn withdrawn(&mut self, standing: &Standing) {
+        let (asks, granted) = (&standing.asks, &standing.granted);
+        let overlaps =
+            |origin: &OriginGrant| asks.takes_origin(origin) || asks.http.iter().any(|asked| origin.includes(asked));
+        let http = granted.http.iter().filter(|origin| !overlaps(origin)).map(ToString::to_string);
+        let sources = granted.sources.iter().filter(|source| !asks.takes_source(source)).cloned();
+        let secrets = granted.secrets.keys().filter(|secret| !asks.takes_secret(secret)).cloned();
+        for what in http.chain(sources).chain(secrets) {
+            self.notes.push(format!("granted, and not asked for: {what}"));
+        }
+    }
+}
+
+/// The component, and what it says of itself.
+fn head(component: Component<'_>, name: &str) -> String {
+    let Component { path, digest, manifest } = component;
+    let mut head = text::line(&path.display().to_string());
+    let _ = writeln!(head, ": {name} {}", manifest.version.as_deref().unwrap_or("without a version"));
+    if let Some(description) = &manifest.description {
+        let _ = writeln!(head, "  {description}");
+    }
+    let authors = (!manifest.authors.is_empty()).then(|| format!("by {}", manifest.authors.join(", ")));
+    let about: Vec<String> =
+        [authors, manifest.license.clone(), manifest.homepage.clone()].into_iter().flatten().collect();
+    if !about.is_empty() {
+        let _ = writeln!(head, "  {}", about.join(", "));
+    }
+    let _ = writeln!(head, "  sha256 {digest}\nIt asks to");
+    head
+}
+
+/// The origins that a secret goes to: those that the manifest names for it, else all that it asks for.
+fn origins(asked: &SecretAsked, http: &[OriginGrant]) -> Vec<String> {
+    let named = if asked.origins.is_empty() { http } else { &asked.origins };
+    named.iter().map(ToString::to_string).collect()
+}
+
+fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
+    let help = if asked.help.is_empty() { String::new() } else { format!(" ({})", asked.help) };
+    format!("have the secret `{secret}`{help} sent to {} {}", origins.join(", "), asked.place)
+}
+
+/// Whether a grant opens nothing that another one does not.
+fn is_within(grant: &SecretGrant, before: &SecretGrant) -> bool {
+    let parse = |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect::<Vec<OriginGrant>>();
+    let opened = parse(&before.origins);
+    grant.from == before.from
+        && grant.place == before.place
+        && parse(&grant.origins).iter().all(|origin| opened.iter().any(|opened| opened.includes(origin)))
+}

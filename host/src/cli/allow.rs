@@ -1,0 +1,102 @@
+//! `host allow`.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::allow::{Offer, Review};
+use crate::component::Package;
+use crate::config::{self, Component, Flags, SecretFrom, Standing};
+use crate::error::{Error, Kind};
+
+/// Show what an extractor asks for, and grant it
+///
+/// The grant is added to host.toml. Of what is granted already, nothing is asked again.
+#[derive(Debug, clap::Args)]
+pub(super) struct AllowArgs {
+    /// The extractor: a WebAssembly component
+    component: PathBuf,
+    /// The extractor's identity [default: the component's own name, else its file's]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The configuration file [default: host.toml]
+    #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Grant this origin, beside those that the manifest lists
+    #[arg(long, value_name = "ORIGIN")]
+    http: Vec<String>,
+    /// Grant this source, beside those that the manifest lists
+    #[arg(long, value_name = "SOURCE")]
+    source: Vec<String>,
+    /// Grant a secret, whose value is in env:VARIABLE, file:PATH or credential:NAME
+    #[arg(long, value_name = "SECRET=WHERE", value_parser = secret)]
+    secret: Vec<(String, SecretFrom)>,
+    /// Grant to this very file only, by its SHA-256
+    #[arg(long)]
+    pin: bool,
+    /// Record the grant without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+fn secret(text: &str) -> Result<(String, SecretFrom), String> {
+    match text.split_once('=') {
+        Some((name, from)) if !name.is_empty() => Ok((name.to_owned(), from.parse()?)),
+        _ => Err("a secret is written NAME=env:VARIABLE, NAME=file:PATH or NAME=credential:NAME".into()),
+    }
+}
+
+pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
+    let path = &arguments.component;
+    let package = Package::read(path).map_err(|error| super::unusable("grant anything to", path, &error))?;
+    let flags = Flags { name: arguments.name.clone(), config: arguments.config.clone(), ..Flags::default() };
+    let component = Component { path, digest: package.digest, manifest: &package.manifest };
+    let standing = Standing::resolve(&flags, component)?;
+    let offer = Offer {
+        http: arguments.http.clone(),
+        sources: arguments.source.clone(),
+        secrets: arguments.secret.clone(),
+        pin: arguments.pin,
+    };
+    let review = Review::new(component, &standing, &offer)?;
+    super::print(&review.text())?;
+    if !review.addition.is_empty() {
+        if !arguments.yes && !agreed(&standing)? {
+            return Err(Error::new(Kind::NotGranted, "nothing was granted"));
+        }
+        config::record(&standing.file, &standing.name, &review.addition)?;
+        super::print(&format!("granted to {} in {}\n", standing.name, standing.file.display()))?;
+    }
+    match review.open_secrets.first() {
+        Some(secret) => {
+            let message = format!("nobody says where the secret `{secret}` of {} is", standing.name);
+            let hint =
+                format!("`{} --secret {secret}=env:VARIABLE` does; also file:PATH and credential:NAME", standing.allow);
+            Err(Error::new(Kind::NotGranted, message).hint(hint))
+        }
+        None if review.addition.is_empty() => {
+            super::print(&format!("{} asks for nothing that is not granted already\n", standing.name))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Whether a person can be asked.
+pub(super) fn somebody_is_there() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Ask on the terminal; anything but a yes is a no.
+pub(super) fn agreed(standing: &Standing) -> Result<bool, Error> {
+    if !somebody_is_there() {
+        let hint = format!("`{} --yes` grants it without asking", standing.allow);
+        return Err(Error::usage("there is no terminal to ask at, and nothing was granted").hint(hint));
+    }
+    let mut line = String::new();
+    let asked = write!(std::io::stderr(), "Grant this to {} in {}? [y/N] ", standing.name, standing.file.display())
+        .and_then(|()| std::io::stderr().flush())
+        .and_then(|()| std::io::stdin().lock().read_line(&mut line));
+    asked.map_err(|error| Error::new(Kind::Failed, format!("cannot ask at the terminal: {error}")))?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,95 @@
+//! `host inspect`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::allow::{Offer, Review};
+use crate::budget::Budget;
+use crate::component::{Manifest, Package, Param, SecretAsk};
+use crate::config::{Component, Flags, Standing};
+use crate::error::Error;
+
+/// Show what a component is and asks for, and what its grant covers, without running it
+#[derive(Debug, clap::Args)]
+pub(super) struct InspectArgs {
+    /// The extractor: a WebAssembly component
+    component: PathBuf,
+    /// The extractor's identity [default: the component's own name, else its file's]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The configuration file [default: host.toml, where there is one]
+    #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
+    let path = &arguments.component;
+    let package = Package::read(path).map_err(|error| super::unusable("inspect", path, &error))?;
+    let flags = Flags { name: arguments.name.clone(), config: arguments.config.clone(), ..Flags::default() };
+    let component = Component { path, digest: package.digest, manifest: &package.manifest };
+    let standing = Standing::resolve(&flags, component)?;
+    if arguments.json {
+        let object = json!({
+            "path": path.display().to_string(),
+            "sha256": component.digest,
+            "size": package.size(),
+            "manifest": manifest(component.manifest),
+            "grant": grant(component, &standing),
+        });
+        super::print(&format!("{object}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let review = Review::new(component, &standing, &Offer::default())?;
+    super::print(&review.text())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the manifest says; nothing where there is none.
+fn manifest(manifest: &Manifest) -> Value {
+    if !manifest.declared {
+        return Value::Null;
+    }
+    let secret = |(name, secret): (&String, &SecretAsk)| {
+        (
+            name.clone(),
+            json!({ "help": secret.help, "as": secret.place, "origins": secret.origins, "optional": secret.optional }),
+        )
+    };
+    let param =
+        |(name, param): (&String, &Param)| (name.clone(), json!({ "help": param.help, "default": param.default }));
+    let budget = |budget: Budget| Some((budget.name().to_owned(), json!(manifest.budget.said(budget)?)));
+    json!({
+        "name": manifest.name,
+        "version": manifest.version,
+        "description": manifest.description,
+        "authors": manifest.authors,
+        "license": manifest.license,
+        "homepage": manifest.homepage,
+        "http": manifest.http,
+        "sources": manifest.sources,
+        "secrets": manifest.secrets.iter().map(secret).collect::<serde_json::Map<_, _>>(),
+        "params": manifest.params.iter().map(param).collect::<serde_json::Map<_, _>>(),
+        "budget": Budget::ALL.into_iter().filter_map(budget).collect::<serde_json::Map<_, _>>(),
+        "unknown": manifest.unknown,
+    })
+}
+
+/// What is granted to it, and what it asks for beyond that.
+fn grant(component: Component<'_>, standing: &Standing) -> Value {
+    let granted = &standing.granted;
+    json!({
+        "name": standing.name,
+        "file": standing.file.display().to_string(),
+        "sha256": granted.sha256,
+        "fits": standing.fits(component.digest),
+        "http": granted.http.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "sources": granted.sources,
+        "secrets": granted.secrets.keys().collect::<Vec<_>>(),
+        "missing": standing.missing(),
+    })
+}

@@ -1,0 +1,48 @@
+//! `host pack`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::component;
+use crate::config::Asks;
+use crate::error::{Error, Kind};
+use crate::files;
+
+/// Put a manifest into a component that another tool made
+///
+/// Extractors in Rust get theirs from the SDK. A manifest that is there already is replaced.
+#[derive(Debug, clap::Args)]
+pub(super) struct PackArgs {
+    /// The extractor: a WebAssembly component
+    component: PathBuf,
+    /// The manifest
+    #[arg(long, value_name = "FILE", default_value = "extractor.toml")]
+    manifest: PathBuf,
+    /// Where to write the component with its manifest [default: over the component]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
+    let PackArgs { component: path, manifest: source, output } = arguments;
+    let (bytes, text) = (read(path)?, read(source)?);
+    let refused = |reason: String| {
+        Error::usage(format!("cannot pack {} into {}: {reason}", source.display(), path.display()))
+            .hint("README.md shows what extractor.toml may say")
+    };
+    let text = String::from_utf8(text).map_err(|error| refused(error.to_string()))?;
+    let (packed, manifest) = component::pack(&bytes, &text).map_err(|error| refused(error.to_string()))?;
+    let name = manifest.name.clone().unwrap_or_default();
+    Asks::of(&manifest, &name).map_err(refused)?;
+    let output = output.as_ref().unwrap_or(path);
+    files::replace(output, &packed)
+        .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
+    super::print(&format!("{}: {} bytes, with its manifest\n", output.display(), packed.len()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    #[expect(clippy::disallowed_methods, reason = "the author's files, not the landing zone's")]
+    std::fs::read(path)
+        .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())).hint("check the path"))
+}

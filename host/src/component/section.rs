@@ -1,0 +1,106 @@
+//! The section of a component that holds its manifest: written into any component, whatever made it.
+//!
+//! Pure over bytes.
+
+use wasmparser::{Parser, Payload};
+
+use super::manifest::{self, Manifest, ManifestError, SECTION};
+
+/// The component with `text`, the content of an `extractor.toml`, as its manifest, in place of the one that it had.
+/// Keys that no host knows are refused here, where their author sees it.
+pub fn pack(component: &[u8], text: &str) -> Result<(Vec<u8>, Manifest), ManifestError> {
+    let mut packed = without_manifest(component)?;
+    packed.extend(custom(SECTION, text.as_bytes()));
+    let manifest = manifest::read(&packed)?;
+    match manifest.unknown.first() {
+        Some(key) => Err(ManifestError::Manifest(format!("there is no key `{key}`"))),
+        None => Ok((packed, manifest)),
+    }
+}
+
+/// A component without its outermost section of that name. One inside a core module stays, and is refused as a second.
+fn without_manifest(component: &[u8]) -> Result<Vec<u8>, ManifestError> {
+    // What is no component is told so.
+    manifest::kind(component)?;
+    let (mut kept, mut from, mut depth) = (Vec::with_capacity(component.len()), 0, 0);
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(|error| ManifestError::NotWasm(crate::text::line(error.message())))? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
+                let start = header(component, section.range().start);
+                kept.extend_from_slice(component.get(from..start).unwrap_or_default());
+                from = section.range().end;
+            }
+            _ => {}
+        }
+    }
+    kept.extend_from_slice(component.get(from..).unwrap_or_default());
+    Ok(kept)
+}
+
+/// Where the section begins whose content begins at `content`: before its length, in LEB128 of any width, is the
+/// identifier 0.
+fn header(component: &[u8], content: usize) -> usize {
+    let mut start = content.saturating_sub(1);
+    while start > 0 && component[start - 1] & 0x80 != 0 {
+        start -= 1;
+    }
+    start.saturating_sub(1)
+}
+
+/// A custom section (WebAssembly's binary format, 5.5.3).
+pub(super) fn custom(name: &str, data: &[u8]) -> Vec<u8> {
+    let body = [&leb(name.len())[..], name.as_bytes(), data].concat();
+    [&[0][..], &leb(body.len()), &body].concat()
+}
+
+/// A number in LEB128.
+fn leb(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[test]
+    fn a_manifest_takes_the_place_of_the_one_before() {
+        let other = custom("producers", b"x");
+        let component = [EMPTY_COMPONENT, &custom(SECTION, b"name = \"old\""), &other].concat();
+        let (packed, manifest) = pack(&component, "name = \"new\"").expect("a component");
+        assert_eq!(manifest.name.as_deref(), Some("new"));
+        assert_eq!(packed, [EMPTY_COMPONENT, &other, &custom(SECTION, b"name = \"new\"")].concat());
+        let again = pack(&packed, "name = \"new\"").expect("a component").0;
+        assert_eq!(again, packed);
+    }
+
+    #[test]
+    fn a_section_whose_length_is_written_long_is_taken_out_whole() {
+        let body = [&leb(SECTION.len())[..], SECTION.as_bytes(), b"name = \"old\""].concat();
+        let long = [&[0, body.len() as u8 | 0x80, 0x80, 0x80, 0x80, 0x00][..], &body].concat();
+        let packed = pack(&[EMPTY_COMPONENT, &long].concat(), "").map(|(packed, _)| packed);
+        assert_eq!(packed, Ok([EMPTY_COMPONENT, &custom(SECTION, b"")].concat()));
+    }
+
+    #[test]
+    fn what_authors_get_wrong_is_told() {
+        for (component, text, expected) in [
+            (EMPTY_COMPONENT, "htpp = []", "there is no key `htpp`"),
+            (EMPTY_COMPONENT, "name = 1", "its manifest is unusable"),
+            (&b"\0asm\x01\0\0\0"[..], "", "core WebAssembly module"),
+            (&b"text"[..], "", "no WebAssembly component"),
+        ] {
+            let error = pack(component, text).expect_err(expected).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

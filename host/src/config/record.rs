@@ -1,0 +1,178 @@
+//! Writing a grant into `host.toml`, with everything else in it left as it is.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
+
+use super::secrets::{SecretFrom, SecretGrant};
+use crate::budget::Budget;
+use crate::domain::SecretPlace;
+use crate::error::{Error, Kind};
+use crate::files;
+
+/// What a grant adds to what is granted already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addition {
+    /// Origins.
+    pub http: Vec<String>,
+    /// Sources.
+    pub sources: Vec<String>,
+    /// Secrets.
+    pub secrets: Vec<(String, SecretGrant)>,
+    /// Budgets and their new amounts.
+    pub budget: Vec<(Budget, u64)>,
+    /// The only component that may use the grants, by its SHA-256.
+    pub sha256: Option<String>,
+}
+
+impl Addition {
+    /// Whether it adds nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Add to what the extractor `name` is granted in the file at `path`, which is made where there is none.
+pub fn record(path: &Path, name: &str, addition: &Addition) -> Result<(), Error> {
+    let failed = |reason: String| {
+        Error::new(Kind::Failed, format!("cannot record the grant in {}: {reason}", path.display()))
+            .hint("name another file with `--config FILE`, or make this one writable")
+    };
+    #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    let changed = changed(&text, name, addition).map_err(failed)?;
+    files::replace(path, changed.as_bytes()).map_err(|error| failed(error.to_string()))
+}
+
+/// The file's text with the grant in it.
+fn changed(text: &str, name: &str, addition: &Addition) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
+    let table = table_at(document.as_table_mut(), "extractor")?;
+    table.set_implicit(true);
+    let table = table_at(table, name)?;
+    if let Some(sha256) = &addition.sha256 {
+        table["sha256"] = value(sha256);
+    }
+    extend(table, "http", &addition.http)?;
+    extend(table, "sources", &addition.sources)?;
+    if !addition.budget.is_empty() {
+        let budget = table.entry("budget").or_insert(Item::Value(InlineTable::new().into()));
+        let budget = budget.as_table_like_mut().ok_or("`budget` is no table")?;
+        for (one, amount) in &addition.budget {
+            let text = one.write(*amount);
+            let count = text.parse::<i64>().ok().filter(|_| one.is_count());
+            budget.insert(one.name(), count.map_or_else(|| value(text), value));
+        }
+    }
+    for (secret, grant) in &addition.secrets {
+        let secrets = table_at(table, "secret")?;
+        secrets.set_implicit(true);
+        secrets.insert(secret, Item::Table(secret_table(grant)));
+    }
+    Ok(document.to_string())
+}
+
+fn table_at<'a>(parent: &'a mut Table, key: &str) -> Result<&'a mut Table, String> {
+    let item = parent.entry(key).or_insert(Item::Table(Table::new()));
+    item.as_table_mut().ok_or_else(|| format!("`{key}` is written on one line there; make it a table of its own first"))
+}
+
+fn extend(table: &mut Table, key: &str, entries: &[String]) -> Result<(), String> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let item = table.entry(key).or_insert(value(Array::new()));
+    let array = item.as_array_mut().ok_or_else(|| format!("`{key}` is no list there"))?;
+    for entry in entries {
+        // Where the list has a line for each entry, a new one gets a line too, after what is said of the last.
+        let last = array.iter().last().and_then(|last| last.decor().prefix()?.as_str());
+        match last.map(str::to_owned) {
+            Some(prefix) if prefix.contains('\n') => {
+                let mut value = Value::from(entry);
+                let indent = prefix.rsplit('\n').next().unwrap_or_default();
+                let said = array.trailing().as_str().unwrap_or_default().trim_end().to_owned();
+                value.decor_mut().set_prefix(format!("{said}\n{indent}"));
+                array.push_formatted(value);
+                array.set_trailing("\n");
+                array.set_trailing_comma(true);
+            }
+            _ => array.push(entry),
+        }
+    }
+    Ok(())
+}
+
+fn secret_table(grant: &SecretGrant) -> Table {
+    let one = |key: &str, text: &str| InlineTable::from_iter([(key, Value::from(text))]);
+    let mut table = Table::new();
+    table["from"] = value(match &grant.from {
+        SecretFrom::Env(name) => one("env", name),
+        SecretFrom::File(path) => one("file", &path.to_string_lossy()),
+        SecretFrom::Credential(name) => one("credential", name),
+    });
+    table["as"] = match &grant.place {
+        SecretPlace::Bearer => value("bearer"),
+        SecretPlace::Basic(user) => value(one("basic", user)),
+        SecretPlace::Header(field) => value(one("header", field)),
+        SecretPlace::Query(name) => value(one("query", name)),
+    };
+    table["origins"] = value(Array::from_iter(grant.origins.iter().map(String::as_str)));
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addition() -> Addition {
+        let grant = SecretGrant {
+            from: SecretFrom::Env("TOKEN".into()),
+            place: SecretPlace::Header("X-Key".into()),
+            origins: vec!["https://a.example".into()],
+        };
+        Addition {
+            http: vec!["https://a.example".into()],
+            sources: vec!["old".into()],
+            secrets: vec![("token".into(), grant)],
+            budget: vec![(Budget::Time, 7_200_000), (Budget::Files, 7)],
+            sha256: None,
+        }
+    }
+
+    #[test]
+    fn a_new_file_holds_the_grant() {
+        let text = changed("", "prices", &addition()).expect("a file");
+        assert_eq!(
+            text,
+            "[extractor.prices]\nhttp = [\"https://a.example\"]\nsources = [\"old\"]\nbudget = { timeout = \"2h\", max-files = 7 }\n\n\
+             [extractor.prices.secret.token]\nfrom = { env = \"TOKEN\" }\nas = { header = \"X-Key\" }\n\
+             origins = [\"https://a.example\"]\n"
+        );
+    }
+
+    #[test]
+    fn what_is_there_stays_as_it_is() {
+        let before = "# mine\n[tls]\nca = [\"x.pem\"] # private\n\n[extractor.prices]\nhttp = [\n    \"https://b.example\", # why\n]\n\n[extractor.other]\n";
+        let after = changed(before, "prices", &addition()).expect("a file");
+        for kept in
+            ["# mine\n[tls]\nca = [\"x.pem\"] # private\n", "    \"https://b.example\", # why\n", "[extractor.other]\n"]
+        {
+            assert!(after.contains(kept), "{after}");
+        }
+        let table: toml::Table = after.parse().expect(&after);
+        let http = table["extractor"]["prices"]["http"].as_array().map(Vec::len);
+        assert_eq!(http, Some(2), "{after}");
+    }
+
+    #[test]
+    fn what_cannot_be_added_to_is_refused() {
+        for text in ["extractor = 1", "[extractor]\nprices = {}", "[extractor.prices]\nhttp = \"x\"", "[broken"] {
+            assert!(changed(text, "prices", &addition()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Where the values of secrets come from: the environment, a file, systemd's credentials.
+//!
+//! It reads them once, before the run. It must not show them: errors say where a value was looked for.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::domain::SecretPlace;
+use crate::fetch::{OriginGrant, Secret};
+
+/// Largest file that is read, in bytes.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// A secret that the operator grants.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretGrant {
+    /// Where its value is.
+    pub from: SecretFrom,
+    /// Where in a request it goes.
+    #[serde(rename = "as")]
+    pub place: SecretPlace,
+    /// The origins that it may go to.
+    pub origins: Vec<String>,
+}
+
+/// Where the value of a secret is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretFrom {
+    /// In this variable of the environment.
+    Env(String),
+    /// In this file, relative to the configuration file.
+    File(PathBuf),
+    /// In the credential of that name that systemd passes (`LoadCredential=`, systemd.exec(5)).
+    Credential(String),
+}
+
+impl std::str::FromStr for SecretFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            Some(("credential", name)) if !name.is_empty() => Ok(Self::Credential(name.to_owned())),
+            _ => Err(format!("`{text}` is none of env:VARIABLE, file:PATH and credential:NAME")),
+        }
+    }
+}
+
+/// Read a granted secret. `directory` is that of the configuration file.
+pub(super) fn load(
+    name: &str,
+    grant: &SecretGrant,
+    directory: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Secret, String> {
+    let value = match &grant.from {
+        SecretFrom::Env(name) => {
+            let value = variable(name).ok_or_else(|| format!("the variable {name} is not set"))?;
+            value.into_string().map_err(|_| format!("the variable {name} is not UTF-8"))?
+        }
+        SecretFrom::File(path) => read(&directory.join(path))?,
+        SecretFrom::Credential(name) if Path::new(name).file_name() == Some(name.as_ref()) => {
+            let credentials = variable("CREDENTIALS_DIRECTORY")
+                .ok_or("CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with `LoadCredential=`")?;
+            read(&Path::new(&credentials).join(name))?
+        }
+        SecretFrom::Credential(name) => return Err(format!("`{name}` is no name of a credential")),
+    };
+    if grant.origins.is_empty() {
+        return Err("`origins` has to say where it may go".into());
+    }
+    let origins = grant.origins.iter().map(|text| text.parse::<OriginGrant>()).collect::<Result<_, _>>()?;
+    Secret::new(name, &value, grant.place.clone(), origins)
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let failed = |reason: String| format!("{}: {reason}", path.display());
+    #[expect(clippy::disallowed_methods, reason = "the secret is the operator's file, not the landing zone's")]
+    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
+    let mut value = String::new();
+    let mut reader = std::io::Read::take(file, MAX_FILE);
+    std::io::Read::read_to_string(&mut reader, &mut value).map_err(|error| failed(error.to_string()))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's own files")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_from_three_places() {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("token"), "from a file\n").expect("a file");
+        let credentials = directory.path().as_os_str().to_owned();
+        let variable = |name: &str| match name {
+            "TOKEN" => Some("from the environment".into()),
+            "CREDENTIALS_DIRECTORY" => Some(credentials.clone()),
+            _ => None,
+        };
+        let load = |from: &str| {
+            let from = from.parse().expect(from);
+            let grant = SecretGrant { from, place: SecretPlace::Bearer, origins: vec!["https://a.example".into()] };
+            load("token", &grant, directory.path(), variable).map(|secret| secret.texts().concat())
+        };
+        assert_eq!(load("env:TOKEN").as_deref(), Ok("from the environment"));
+        assert_eq!(load("file:token").as_deref(), Ok("from a file"));
+        assert_eq!(load("credential:token").as_deref(), Ok("from a file"));
+        for (from, reason) in [
+            ("env:NONE", "the variable NONE is not set"),
+            ("file:none", "none: No such file"),
+            ("credential:none", "none: No such file"),
+            ("credential:../token", "no name of a credential"),
+        ] {
+            assert!(load(from).is_err_and(|error| error.contains(reason)), "{from}");
+        }
+        for wrong in ["", "env", "env:", "TOKEN", "vault:x"] {
+            assert!(wrong.parse::<SecretFrom>().is_err(), "{wrong}");
+        }
+    }
+}

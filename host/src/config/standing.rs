@@ -1,0 +1,170 @@
+//! Who an extractor is, what it asks for and what it is granted, before any of it counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Component;
+use super::asks::Asks;
+use super::file::{self, ConfigFile, ExtractorConfig, Tls};
+use super::flags::Flags;
+use super::secrets::{self, SecretGrant};
+use crate::budget::Settings;
+use crate::component::Manifest;
+use crate::domain::{Digest, Grant};
+use crate::error::{Error, Kind};
+use crate::fetch::{OriginGrant, Secret};
+use crate::landing::check_name;
+use crate::text;
+
+/// What the operator granted to an extractor, whatever it asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Granted {
+    /// Whether there is a word of it anywhere.
+    pub at_all: bool,
+    /// The only component that may use it.
+    pub sha256: Option<String>,
+    /// Origins.
+    pub http: Vec<OriginGrant>,
+    /// Sources beside its own.
+    pub sources: BTreeSet<String>,
+    /// Secrets.
+    pub secrets: BTreeMap<String, SecretGrant>,
+    /// How much of everything.
+    pub settings: Settings,
+}
+
+impl Granted {
+    /// What the flags and the extractor's table grant together.
+    fn new(flags: &Flags, config: &ExtractorConfig) -> Result<Self, Error> {
+        let origin = |text: &String| {
+            text.parse().map_err(|reason: String| {
+                Error::usage(reason).hint("an origin is a scheme, a host and perhaps a port, without a path")
+            })
+        };
+        let sources: BTreeSet<String> = flags.allow_source.iter().chain(&config.sources).cloned().collect();
+        if let Some(error) = sources.iter().find_map(|source| check_name(source).err()) {
+            return Err(Error::usage(error).hint("a source is one directory of the landing zone"));
+        }
+        let http: Vec<OriginGrant> =
+            flags.allow_http.iter().chain(&config.http).map(origin).collect::<Result<_, _>>()?;
+        Ok(Self {
+            at_all: !http.is_empty() || !sources.is_empty() || !config.secret.is_empty() || config.sha256.is_some(),
+            sha256: config.sha256.as_ref().map(|digest| digest.to_ascii_lowercase()),
+            http,
+            sources,
+            secrets: config.secret.clone(),
+            settings: flags.budget.clone().or(config.budget.clone()),
+        })
+    }
+
+    /// What a component asks for and is not granted.
+    pub(super) fn missing(&self, asks: &Asks) -> BTreeSet<Grant> {
+        let origins = asks.http.iter().filter(|asked| !self.http.iter().any(|granted| granted.includes(asked)));
+        let sources = asks.sources.difference(&self.sources);
+        let needed = asks.secrets.iter().filter(|(_, asked)| !asked.optional).map(|(secret, _)| secret);
+        let secrets = needed.filter(|secret| !self.secrets.contains_key(*secret));
+        let origins = origins.map(|origin| Grant::Origin(origin.to_string()));
+        let secrets = secrets.map(|secret| Grant::Secret(secret.clone()));
+        origins.chain(sources.map(|source| Grant::Source(source.clone()))).chain(secrets).collect()
+    }
+}
+
+/// Who an extractor is, what it asks for, and what it is granted.
+pub struct Standing {
+    /// Its identity in the state, the lock, the landing zone and `host.toml`.
+    pub name: String,
+    /// What it asks for.
+    pub asks: Asks,
+    /// What it is granted.
+    pub granted: Granted,
+    /// The configuration file.
+    pub file: PathBuf,
+    /// The command that shows what the component asks for, and grants it.
+    pub allow: String,
+    pub(super) config: ExtractorConfig,
+    pub(super) tls: Tls,
+}
+
+impl Standing {
+    /// Resolve what the operator said about a component, as far as grants go.
+    pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
+        let Component { path, manifest, .. } = component;
+        let name = name(flags, path, manifest)?;
+        let ConfigFile { tls, mut extractor } = file::read(flags.config.as_deref())?;
+        let config = extractor.remove(&name).unwrap_or_default();
+        let asks = Asks::of(manifest, &name).map_err(|reason| {
+            let message =
+                format!("cannot run {}: its manifest asks for what cannot be granted: {reason}", path.display());
+            Error::usage(message).hint("its author has to mend it")
+        })?;
+        let mut allow = format!("host allow {}", text::shell(&path.display().to_string()));
+        if let Some(name) = &flags.name {
+            allow.push_str(&format!(" --name {name}"));
+        }
+        if let Some(config) = flags.config.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+            allow.push_str(&format!(" --config {}", text::shell(&config.display().to_string())));
+        }
+        let granted = Granted::new(flags, &config)?;
+        let file = file::path(flags.config.as_deref()).to_owned();
+        Ok(Self { name, asks, granted, file, allow, config, tls })
+    }
+
+    /// Whether the grants are for this very component, as far as they say.
+    pub fn fits(&self, digest: Digest) -> bool {
+        self.granted.sha256.as_ref().is_none_or(|pinned| *pinned == digest.to_string())
+    }
+
+    /// What the component lists and is not granted.
+    pub fn missing(&self) -> BTreeSet<Grant> {
+        self.granted.missing(&self.asks)
+    }
+
+    /// Whether the component lists what it needs and nobody granted any of it, so that it was never looked at.
+    pub fn is_unknown(&self) -> bool {
+        !self.granted.at_all && self.asks.lists_something()
+    }
+
+    /// Refuse a component that was never looked at, or is another than the one that was.
+    pub(super) fn check(&self, component: Component<'_>) -> Result<(), Error> {
+        let path = component.path.display();
+        let not_granted = |message: String| {
+            Err(Error::new(Kind::NotGranted, message)
+                .hint(format!("`{}` shows what it asks for, and grants it", self.allow)))
+        };
+        if !self.fits(component.digest) {
+            let message = format!("{path} is not the component that {} pins for {}", self.file.display(), self.name);
+            return not_granted(message);
+        }
+        if self.is_unknown() {
+            return not_granted(format!(
+                "{path} asks for grants, and {} has none for {}",
+                self.file.display(),
+                self.name
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn secrets(&self) -> Result<Vec<Arc<Secret>>, Error> {
+        let directory = self.file.parent().unwrap_or(Path::new(""));
+        let wanted = self.granted.secrets.iter().filter(|(secret, _)| self.asks.takes_secret(secret));
+        let load = |(secret, grant): (&String, &SecretGrant)| {
+            secrets::load(secret, grant, directory, |name| std::env::var_os(name)).map(Arc::new).map_err(|reason| {
+                Error::usage(format!("the secret `{secret}` of {}: {reason}", self.name)).hint(format!(
+                    "[extractor.{}.secret.{secret}] in {} says where it is",
+                    self.name,
+                    self.file.display()
+                ))
+            })
+        };
+        wanted.map(load).collect()
+    }
+}
+
+fn name(flags: &Flags, path: &Path, manifest: &Manifest) -> Result<String, Error> {
+    let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = flags.name.clone().or_else(|| manifest.name.clone()).unwrap_or_else(stem);
+    check_name(&name).map_err(|error| Error::usage(error).hint("give the extractor a name with `--name NAME`"))?;
+    Ok(name)
+}

@@ -1,0 +1,236 @@
+//! What an extractor may do is what it asks for and the operator granted; how it is asked for, shown and granted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use harness::{Environment, Origin, Ran, Reply, guest};
+
+use crate::environment;
+
+/// A guest with another manifest than its own, packed by the program.
+fn packed(environment: &Environment, name: &str, manifest: &str) -> PathBuf {
+    let path = environment.write(&format!("{name}.wasm"), harness::without_manifest(&guest("mirror")));
+    environment.write("extractor.toml", manifest);
+    environment.host(["pack", &shown(&path)]).exits(0);
+    path
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn manifest(http: &[&str], more: &str) -> String {
+    let http: Vec<String> = http.iter().map(|origin| format!("\"{origin}\"")).collect();
+    format!(
+        "name = \"prices\"\nversion = \"1.2.3\"\nhttp = [{}]\n{more}\n[param.url]\n[param.source]\n",
+        http.join(", ")
+    )
+}
+
+fn run(environment: &Environment, component: &Path, url: &str) -> Ran {
+    environment.host(["run", &shown(component), "--json", "--param", &format!("url={url}")])
+}
+
+fn config(environment: &Environment) -> String {
+    fs::read_to_string(environment.path().join("host.toml")).unwrap_or_default()
+}
+
+#[test]
+fn what_nobody_granted_does_not_start_and_the_command_that_grants_it_does() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a,b\n"));
+    let component = packed(&environment, "prices", &manifest(&[&origin.grant()], ""));
+    let ran = run(&environment, &component, &origin.url("/a.csv")).exits(77);
+    let command = format!("host allow {}", shown(&component));
+    ran.says(&format!("asks for grants, and host.toml has none for prices\nhint: `{command}` shows what it asks for"));
+    assert_eq!(origin.asked(), []);
+    assert!(!environment.landing().exists());
+    let asked = environment.host(["allow", &shown(&component)]).exits(2);
+    assert!(asked.stdout.contains(&format!("  + send requests to {}, which is a loopback address\n", origin.grant())));
+    asked.says("no terminal").says(&format!("hint: `{command} --yes`"));
+    assert_eq!(config(&environment), "");
+    environment.host(["allow", &shown(&component), "--yes"]).exits(0);
+    assert_eq!(config(&environment), format!("[extractor.prices]\nhttp = [\"{}\"]\n", origin.grant()));
+    run(&environment, &component, &origin.url("/a.csv")).exits(0);
+    let again = environment.host(["allow", &shown(&component)]).exits(0);
+    assert!(again.stdout.contains("prices asks for nothing that is not granted already"), "{}", again.stdout);
+}
+
+#[test]
+fn a_new_version_is_asked_only_for_the_difference() {
+    let environment = environment();
+    environment.write("host.toml", "# by hand\n[extractor.prices]\nhttp = [\n    \"https://a.example\", # first\n]\n");
+    let more = "sources = [\"old\"]\nbudget = { timeout = \"2h\", max-files = 5 }";
+    let component = packed(&environment, "prices", &manifest(&["https://a.example", "https://*.b.example"], more));
+    let asked = environment.host(["allow", &shown(&component), "--yes"]).exits(0).stdout;
+    let new: Vec<&str> = asked.lines().filter(|line| line.starts_with("  + ")).collect();
+    assert_eq!(
+        new,
+        [
+            "  + send requests to https://*.b.example",
+            "  + append files to the source `old`",
+            "  + use up to 2h of its budget `timeout`, instead of 1h"
+        ]
+    );
+    assert!(asked.contains("already granted: requests to https://a.example"), "{asked}");
+    assert_eq!(
+        config(&environment),
+        "# by hand\n[extractor.prices]\nhttp = [\n    \"https://a.example\", # first\n    \"https://*.b.example\",\n]\n\
+         sources = [\"old\"]\nbudget = { timeout = \"2h\" }\n"
+    );
+    let less = packed(&environment, "prices", &manifest(&["https://b.b.example"], ""));
+    let asked = environment.host(["allow", &shown(&less)]).exits(0).stdout;
+    for gone in ["https://a.example", "old"] {
+        assert!(asked.contains(&format!("granted, and not asked for: {gone}\n")), "{asked}");
+    }
+}
+
+#[test]
+fn what_is_granted_and_not_asked_for_stays_closed() {
+    let (environment, origin, other) = (environment(), Origin::start(), Origin::start());
+    other.route("/a.csv", Reply::new("a,b\n"));
+    let component = packed(&environment, "prices", &manifest(&[&origin.grant()], ""));
+    let url = format!("url={}", other.url("/a.csv"));
+    let grants = ["--allow-http", &other.grant(), "--allow-http", &origin.grant(), "--allow-source", "old"];
+    let path = shown(&component);
+    let arguments = [&["run", &path, "--param", &url][..], &grants].concat();
+    environment.host(arguments.clone()).exits(1).says("is granted, but the extractor's manifest does not ask for it");
+    assert_eq!(other.asked(), []);
+    let arguments = [&arguments[..], &["--param", "source=old"]].concat();
+    environment.host(arguments).exits(1).says("source `old` is granted, but the extractor's manifest does not ask");
+    let refused = environment.host(["allow", &shown(&component), "--http", &other.grant(), "--yes"]).exits(2);
+    refused.says("prices does not ask for");
+    environment.host(["allow", &shown(&component), "--source", "old", "--yes"]).exits(2).says("does not ask for");
+}
+
+#[test]
+fn a_component_without_a_manifest_gets_what_is_granted_by_name() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a,b\n"));
+    let component = environment.write("bare.wasm", harness::without_manifest(&guest("mirror")));
+    let ran = run(&environment, &component, &origin.url("/a.csv")).exits(77);
+    ran.says(&format!("run `host allow {} --http {}`", shown(&component), origin.grant()));
+    let asked = environment.host(["allow", &shown(&component), "--http", &origin.grant(), "--yes"]).exits(0);
+    assert!(asked.stdout.contains("it has no manifest"), "{}", asked.stdout);
+    run(&environment, &component, &origin.url("/a.csv")).exits(0);
+}
+
+#[test]
+fn a_pinned_grant_is_for_one_component_only() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a,b\n"));
+    let component = packed(&environment, "prices", &manifest(&[&origin.grant()], ""));
+    environment.host(["allow", &shown(&component), "--pin", "--yes"]).exits(0);
+    run(&environment, &component, &origin.url("/a.csv")).exits(0);
+    let other = packed(&environment, "prices", &manifest(&[&origin.grant()], "description = \"another\""));
+    let ran = run(&environment, &other, &origin.url("/a.csv")).exits(77);
+    ran.says("is not the component that host.toml pins for prices\nhint: `host allow ");
+    assert_eq!(origin.asked().len(), 1);
+    let asked = environment.host(["allow", &shown(&other), "--yes"]).exits(0).stdout;
+    assert!(asked.contains("  + have the grants that are pinned to another component\n"), "{asked}");
+    run(&environment, &other, &origin.url("/a.csv")).exits(0);
+}
+
+/// The program on a terminal, with these answers typed.
+fn on_a_terminal(environment: &Environment, arguments: &[&str], typed: &str) -> Ran {
+    let inner = environment.command(arguments);
+    let quoted: Vec<String> = std::iter::once(inner.get_program())
+        .chain(inner.get_args())
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &quoted.join(" "), "/dev/null"]);
+    script.current_dir(environment.path()).env_clear();
+    script.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let answer = environment.write("typed", typed);
+    script.stdin(fs::File::open(answer).expect("a file"));
+    Ran::new(script.output().expect("script"))
+}
+
+#[test]
+fn on_a_terminal_the_operator_is_asked() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a,b\n"));
+    let component = shown(&packed(&environment, "prices", &manifest(&[&origin.grant()], "")));
+    let no = on_a_terminal(&environment, &["allow", &component], "n\n").exits(77);
+    assert!(no.stdout.contains("Grant this to prices in host.toml? [y/N]"), "{}", no.stdout);
+    assert_eq!(config(&environment), "");
+    let url = format!("url={}", origin.url("/a.csv"));
+    on_a_terminal(&environment, &["run", &component, "--param", &url], "\n").exits(77);
+    assert_eq!((config(&environment).as_str(), origin.asked().len()), ("", 0));
+    let yes = on_a_terminal(&environment, &["run", &component, "--param", &url], "y\n").exits(0);
+    assert!(yes.stdout.contains("success, 1 new"), "{}", yes.stdout);
+    assert!(config(&environment).contains(&origin.grant()));
+}
+
+#[test]
+fn a_component_is_inspected_without_running_it() {
+    let environment = environment();
+    environment.write("host.toml", "[extractor.prices]\nhttp = [\"https://a.example\"]\n");
+    let more = "description = \"Price lists\"\nauthors = [\"Jo\"]\nlicense = \"MIT\"\nhomepage = \"https://x.example\"\n\
+                budget = { max-requests = 9 }\n[secret.token]\nhelp = \"API token\"\nas = { header = \"X-Key\" }\n\
+                origins = [\"https://b.example\"]";
+    let component = packed(&environment, "prices", &manifest(&["https://a.example", "https://b.example"], more));
+    let told = environment.host(["inspect", &shown(&component), "--json"]).exits(0).json();
+    assert_eq!(told["size"].as_u64(), fs::metadata(&component).ok().map(|metadata| metadata.len()));
+    assert_eq!(told["sha256"].as_str().map(str::len), Some(64));
+    let said = &told["manifest"];
+    assert_eq!(
+        (&said["name"], &said["version"], &said["authors"][0]),
+        (&"prices".into(), &"1.2.3".into(), &"Jo".into())
+    );
+    assert_eq!(
+        (&said["budget"]["max-requests"], &said["secrets"]["token"]["as"]["header"]),
+        (&9.into(), &"X-Key".into())
+    );
+    let grant = &told["grant"];
+    assert_eq!((&grant["name"], &grant["http"][0]), (&"prices".into(), &"https://a.example".into()));
+    assert_eq!(grant["missing"].to_string(), "[{\"origin\":\"https://b.example\"},{\"secret\":\"token\"}]");
+    let text = environment.host(["inspect", &shown(&component)]).exits(0).stdout;
+    for part in ["prices 1.2.3\n", "Price lists\n", "by Jo, MIT, https://x.example\n", "(API token)", "sha256 "] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(!environment.landing().exists());
+}
+
+#[test]
+fn a_hostile_manifest_is_refused_in_one_line() {
+    let environment = environment();
+    let bare = harness::without_manifest(&guest("mirror"));
+    let cases: &[(&[u8], &str)] = &[
+        (b"description = \"\\u001b]0;owned\\u0007\"", "`description` holds characters"),
+        ("authors = [\"a\u{202e}b\"]".as_bytes(), "`authors` holds characters"),
+        (b"name = \"a\"\nname = \"b\"", "duplicate key"),
+        (b"http = [\"ftp://a.example\"]", "is not an origin"),
+        (b"sources = [\"../x\"]", "`../x` is not a valid name"),
+        (b"name = \"../x\"", "not a valid name"),
+        (b"http = 1", "invalid type"),
+        (b"\xff\xfe", "utf-8"),
+        (&[b'#'; 70_000], "the limit is 65536"),
+    ];
+    for (text, says) in cases {
+        let component = environment.write("x.wasm", [&bare[..], &section(text)].concat());
+        for command in ["run", "inspect", "allow"] {
+            let ran = environment.host([command, &shown(&component)]).exits(2).says(says);
+            assert!(ran.stdout.is_empty() && !ran.stderr.contains('\u{1b}'), "{ran:?}");
+            assert!(ran.stderr.lines().count() <= 2, "{}", ran.stderr);
+        }
+    }
+    let twice = [&bare[..], &section(b""), &section(b"")].concat();
+    let component = environment.write("twice.wasm", twice);
+    environment.host(["run", &shown(&component)]).exits(2).says("there are two of them");
+    let ran = environment.host(["pack", &shown(&guest("mirror")), "--output", "y.wasm", "--manifest", "none.toml"]);
+    ran.exits(2).says("cannot read none.toml");
+    environment.write("typo.toml", "htpp = []\n");
+    let typo = environment.host(["pack", &shown(&component), "--manifest", "typo.toml", "--output", "y.wasm"]);
+    typo.exits(2).says("there is no key `htpp`");
+    assert!(!environment.path().join("y.wasm").exists() && !environment.landing().exists());
+}
+
+/// A custom section that holds a manifest, as any tool could write it.
+fn section(text: &[u8]) -> Vec<u8> {
+    let name = b"landing:manifest";
+    let leb = |number: usize| [number as u8 | 0x80, (number >> 7) as u8 | 0x80, (number >> 14) as u8 & 0x7f];
+    [&[0][..], &leb(name.len() + 1 + text.len()), &[name.len() as u8], name, text].concat()
+}
