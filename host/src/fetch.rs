@@ -166,11 +166,13 @@ impl Fetcher {
         let Checked { mut url, resource, mut fields } = request;
         for hop in 1.. {
             let response = self.hop(&fields, &url, conditions).await?;
-            let Some(location) = redirect(&response) else { return self.receive(response, url, &fields, resource) };
+            let Some(location) = redirect(&response)? else { return self.receive(response, url, &fields, resource) };
             if hop > MAX_REDIRECTS {
                 let reason = format!("more than {MAX_REDIRECTS} redirects, the last from {}", shown_url(&url));
                 return Err(FetchError::Protocol(reason));
             }
+            // Its body is not read, but one that ends in two ways is an attack on what comes after it.
+            body::check_head(response.headers(), false, self.body_limits())?;
             let next = self.policy.redirect(&url, &location, hop)?;
             fields.redirected(response.status().as_u16(), url.origin() == next.origin());
             url = next;
@@ -251,6 +253,10 @@ impl Fetcher {
         }
     }
 
+    fn body_limits(&self) -> BodyLimits {
+        BodyLimits { size: self.limits.body, idle: self.limits.idle, unframed: self.limits.unframed }
+    }
+
     fn receive(
         &self,
         response: http::Response<Incoming>,
@@ -261,8 +267,8 @@ impl Fetcher {
         let (mut head, incoming) = response.into_parts();
         let status = head.status.as_u16();
         let has_body = fields.method != Method::HEAD && !matches!(status, 100..=199 | 204 | 304);
-        let limits = BodyLimits { size: self.limits.body, idle: self.limits.idle, unframed: self.limits.unframed };
-        body::check_framing(&head.headers, has_body, limits)?;
+        let limits = self.body_limits();
+        body::check_head(&head.headers, has_body, limits)?;
         let body =
             if has_body { body::decoded(incoming, &head.headers, limits)? } else { Body::from_bytes(Bytes::new()) };
         if has_body && head.headers.remove(header::CONTENT_ENCODING).is_some() {
@@ -302,11 +308,15 @@ fn fields(request: &Request) -> Result<Fields, FetchError> {
     Ok(Fields { method, headers, body: request.body.clone().unwrap_or_default() })
 }
 
-/// Where a response sends its client on (RFC 9110, 15.4).
-fn redirect(response: &http::Response<Incoming>) -> Option<Vec<u8>> {
+/// Where a response sends its client on (RFC 9110, 15.4), which it must say in one way only.
+fn redirect(response: &http::Response<Incoming>) -> Result<Option<Vec<u8>>, FetchError> {
+    let mut locations = response.headers().get_all(header::LOCATION).iter();
     let leads_on = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = response.headers().get(header::LOCATION)?;
-    leads_on.then(|| location.as_bytes().to_vec())
+    let Some(location) = locations.next().filter(|_| leads_on) else { return Ok(None) };
+    if locations.next().is_some() {
+        return Err(FetchError::Protocol("the response has more than one Location field".into()));
+    }
+    Ok(Some(location.as_bytes().to_vec()))
 }
 
 impl Fields {

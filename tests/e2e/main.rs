@@ -5,6 +5,7 @@ mod architecture;
 mod clock;
 mod command_line;
 mod faults;
+mod hostile;
 mod injected;
 mod landing;
 mod limits;
