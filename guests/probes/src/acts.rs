@@ -36,7 +36,7 @@ pub(crate) async fn mirror() -> Result<(), Error> {
 pub(crate) async fn each() -> Result<(), Error> {
     let how = params::required("how")?;
     concurrent(count()?, params::words("url"), async |url| match take(&how, &url).await {
-        Ok(_) => landing::info!("{url} landed"),
+        Ok(receipt) => landing::info!("{url} landed at {}", receipt.path),
         Err(error) => landing::info!("{url} failed: {error}"),
     })
     .await;
