@@ -8,6 +8,8 @@ mod body;
 mod connect;
 mod policy;
 mod retry;
+#[cfg(test)]
+mod vectors;
 
 use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -7,6 +7,7 @@
 pub mod environment;
 pub mod hostile;
 pub mod origin;
+pub mod packages;
 pub mod python;
 pub mod reply;
 pub mod samples;

@@ -37,7 +37,7 @@ pub(super) fn check_head(headers: &HeaderMap, has_body: bool, limits: BodyLimits
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let broken = |reason: &str| Err(FetchError::Protocol(reason.to_owned()));
     if headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > super::MAX_HEAD {
-        return broken("the response has more than 64 KiB of fields");
+        return broken("the response's head is too large: more than 64 KiB of fields");
     }
     match (lengths.next(), lengths.next(), codings.next(), codings.next()) {
         (_, Some(_), _, _) => broken("the response has more than one Content-Length field"),
