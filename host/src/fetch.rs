@@ -8,8 +8,11 @@ mod body;
 mod connect;
 mod pace;
 mod policy;
+mod request;
 mod retry;
 mod secret;
+#[cfg(test)]
+mod vectors;
 
 use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -18,15 +21,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use sha2::{Digest as _, Sha256};
 use url::Url;
 
 pub use policy::{OriginGrant, Policy};
+pub use request::Checked;
 pub use secret::Secret;
 
 use crate::budget::{Budget, Budgets};
@@ -38,31 +41,11 @@ use body::BodyLimits;
 use connect::{ConnectError, Connector};
 use pace::{Pace, Turn};
 use policy::{Origin, Refusal, shown_origin, shown_url};
+use request::{Fields, fields, resource};
 
 /// Most bytes of a response's head, and most fields in it.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 100;
-
-/// Fields that belong to the connection, which is the host's (RFC 9110, 7.6.1).
-const HOST_FIELDS: [&str; 13] = [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "accept-encoding",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-];
-
-/// Fields that ask for less than the whole representation (RFC 9110, 13.1 and 14.2).
-const CONDITIONAL_FIELDS: [&str; 6] =
-    ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
 
 /// What requests may cost.
 #[derive(Debug, Clone)]
@@ -130,40 +113,6 @@ pub struct Fetcher {
     budgets: Arc<Budgets>,
     user_agent: HeaderValue,
     seed: u64,
-}
-
-/// A request that was checked and may be sent.
-#[derive(Clone)]
-pub struct Checked {
-    url: Url,
-    resource: Option<Resource>,
-    fields: Fields,
-}
-
-impl Checked {
-    /// What it asks for, where asking again means the same.
-    pub fn resource(&self) -> Option<&Resource> {
-        self.resource.as_ref()
-    }
-
-    /// Where it goes, without what may be secret in it.
-    pub fn shown(&self) -> String {
-        shown_url(&self.url)
-    }
-
-    /// Whether an answer to it can be content: a GET's, or a POST's that asks as GETs cannot.
-    pub fn asks_for_content(&self) -> bool {
-        matches!(self.fields.method, Method::GET | Method::POST)
-    }
-}
-
-/// What a request says beside its URL.
-#[derive(Clone)]
-struct Fields {
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
-    secrets: Vec<Arc<Secret>>,
 }
 
 /// An attempt that failed.
@@ -236,7 +185,7 @@ impl Fetcher {
         let most = self.limits.redirects;
         for hop in 1.. {
             let (response, turn) = self.hop(&fields, &url, conditions).await?;
-            let Some(location) = redirect(&response) else {
+            let Some(location) = redirect(&response)? else {
                 let turn = turn.filter(|_| until == Until::Body);
                 return self.receive(response, (url, resource), &fields, turn);
             };
@@ -244,6 +193,8 @@ impl Fetcher {
                 let reason = format!("more than {most} redirects, the last from {}", shown_url(&url));
                 return Err(FetchError::Protocol(reason));
             }
+            // Its body is not read, but one that ends in two ways is an attack on what comes after it.
+            body::check_head(response.headers(), false, self.body_limits())?;
             let next = self.policy.redirect(&url, &location, hop)?;
             fields.redirected(response.status().as_u16(), url.origin() == next.origin());
             url = next;
@@ -328,6 +279,11 @@ impl Fetcher {
         }
     }
 
+    fn body_limits(&self) -> BodyLimits {
+        let FetchLimits { body: size, idle, speed, unframed, .. } = self.limits;
+        BodyLimits { size, idle, speed, unframed }
+    }
+
     fn receive(
         &self,
         response: http::Response<Incoming>,
@@ -338,9 +294,8 @@ impl Fetcher {
         let (mut head, incoming) = response.into_parts();
         let status = head.status.as_u16();
         let has_body = fields.method != Method::HEAD && !matches!(status, 100..=199 | 204 | 304);
-        let FetchLimits { body: size, idle, speed, unframed, .. } = self.limits;
-        let limits = BodyLimits { size, idle, speed, unframed };
-        body::check_framing(&head.headers, has_body, limits)?;
+        let limits = self.body_limits();
+        body::check_head(&head.headers, has_body, limits)?;
         let body = match has_body {
             true => body::decoded(incoming, &head.headers, limits, (Arc::clone(&self.budgets), turn))?,
             false => Body::from_bytes(Bytes::new()),
@@ -360,89 +315,15 @@ impl Fetcher {
     }
 }
 
-/// What a request says, checked: the method and the fields.
-fn fields(request: &Request) -> Result<Fields, FetchError> {
-    let invalid = |what: &str, text: &str| FetchError::Invalid(format!("`{}` is no valid {what}", text::quoted(text)));
-    let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("method", &request.method))?;
-    if matches!(method, Method::CONNECT | Method::TRACE) {
-        return Err(FetchError::Invalid(format!("the method {method} is not for extractors")));
-    }
-    let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if request.headers.len() > MAX_FIELDS || size > MAX_HEAD {
-        return Err(FetchError::Invalid(format!(
-            "more than {MAX_FIELDS} fields, or more than {MAX_HEAD} bytes of them"
-        )));
-    }
-    let mut headers = HeaderMap::new();
-    for (name, value) in &request.headers {
-        let field = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("field name", name))?;
-        if HOST_FIELDS.contains(&field.as_str()) {
-            return Err(FetchError::Invalid(format!("the field `{field}` is the host's own")));
-        }
-        let value = HeaderValue::from_bytes(value).map_err(|_| invalid("value of a field", name))?;
-        headers.try_append(field, value).map_err(|_| FetchError::Invalid("too many fields".into()))?;
-    }
-    Ok(Fields { method, headers, body: request.body.clone().unwrap_or_default(), secrets: Vec::new() })
-}
-
-/// Where a response sends its client on (RFC 9110, 15.4).
-fn redirect(response: &http::Response<Incoming>) -> Option<Vec<u8>> {
+/// Where a response sends its client on (RFC 9110, 15.4), which it must say in one way only.
+fn redirect(response: &http::Response<Incoming>) -> Result<Option<Vec<u8>>, FetchError> {
+    let mut locations = response.headers().get_all(header::LOCATION).iter();
     let leads_on = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = response.headers().get(header::LOCATION)?;
-    leads_on.then(|| location.as_bytes().to_vec())
-}
-
-impl Fields {
-    /// Become the request of the next hop: what belongs to one origin does not travel to another.
-    fn redirected(&mut self, status: u16, same_origin: bool) {
-        if !same_origin {
-            self.headers.clear();
-            self.secrets.clear();
-        }
-        let becomes_get = match status {
-            303 => self.method != Method::HEAD,
-            301 | 302 => self.method == Method::POST,
-            _ => false,
-        };
-        if becomes_get {
-            self.method = Method::GET;
-            self.body = Bytes::new();
-            for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE] {
-                self.headers.remove(name);
-            }
-        }
+    let Some(location) = locations.next().filter(|_| leads_on) else { return Ok(None) };
+    if locations.next().is_some() {
+        return Err(FetchError::Protocol("the response has more than one Location field".into()));
     }
-}
-
-/// What a request asks for, where asking again means the same: a GET without conditions of its own. Fields that the
-/// extractor set may shape the answer, so they are part of the identity, hashed, and so are the names of secrets.
-fn resource(url: &str, fields: &Fields) -> Option<Resource> {
-    let conditional = CONDITIONAL_FIELDS.iter().any(|name| fields.headers.contains_key(*name));
-    if fields.method != Method::GET || !fields.body.is_empty() || conditional {
-        return None;
-    }
-    if fields.headers.is_empty() && fields.secrets.is_empty() {
-        return Some(Resource(url.to_owned()));
-    }
-    let mut sorted: Vec<_> = fields.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    sorted.sort_unstable();
-    let mut hasher = Sha256::new();
-    for (name, value) in sorted {
-        hasher.update(name);
-        hasher.update(b":");
-        hasher.update(value);
-        hasher.update(b"\n");
-    }
-    let mut secrets: Vec<&str> = fields.secrets.iter().map(|secret| secret.name()).collect();
-    secrets.sort_unstable();
-    for name in secrets {
-        // No field has an empty name.
-        hasher.update(b":");
-        hasher.update(name);
-        hasher.update(b"\n");
-    }
-    // A URL that is sent has no fragment, so what follows `#` cannot be part of one.
-    Some(Resource(format!("{url}#{}", Digest(hasher.finalize().into()).hex(32))))
+    Ok(Some(location.as_bytes().to_vec()))
 }
 
 fn failure(error: &hyper_util::client::legacy::Error, url: &Url) -> Failure {

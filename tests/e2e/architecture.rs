@@ -73,6 +73,7 @@ const PURE: &[&str] = &[
     "error.rs",
     "fetch/address.rs",
     "fetch/policy.rs",
+    "fetch/request.rs",
     "fetch/retry.rs",
     "fetch/secret.rs",
     "gunzip.rs",

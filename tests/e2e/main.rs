@@ -6,6 +6,7 @@ mod clock;
 mod command_line;
 mod faults;
 mod grants;
+mod hostile;
 mod injected;
 mod landing;
 mod limits;

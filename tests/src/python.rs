@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::packages::{self, run};
+
 /// What is installed, by exact version: the component maker's bindings change between versions.
 const PACKAGES: [&str; 2] = ["componentize-py==0.25.1", "duckdb==2.0.0"];
 
@@ -39,15 +41,6 @@ fn prepare() -> Result<PathBuf, String> {
     Ok(programs)
 }
 
-fn run(command: &mut Command) -> Result<String, String> {
-    let shown = format!("{command:?}");
-    let output = command.output().map_err(|error| format!("{shown}: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("{shown} failed: {}", String::from_utf8_lossy(&output.stderr)));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 /// Run a Python program given as text; what it prints.
 pub fn script(programs: &Path, text: &str, arguments: &[&str]) -> String {
     match run(Command::new(programs.join("python")).arg("-c").arg(text).args(arguments)) {
@@ -78,19 +71,9 @@ pub fn component(programs: &Path, directory: &Path, wit: &[&Path], world: &str, 
 /// from the crate that implements it.
 pub fn wasi_http_world(directory: &Path) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(&workspace);
-    let metadata: serde_json::Value = run(&mut command)
-        .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
-        .unwrap_or_else(|reason| panic!("{reason}"));
-    let packages = metadata["packages"].as_array().expect("packages");
-    let wasi_http =
-        packages.iter().find(|package| package["name"] == "wasmtime-wasi-http").expect("wasmtime-wasi-http");
-    let manifest = Path::new(wasi_http["manifest_path"].as_str().expect("a path"));
     let dependencies = directory.join("deps");
     fs::create_dir_all(&dependencies).expect("a directory");
-    for entry in fs::read_dir(manifest.with_file_name("wit").join("deps")).expect("WASI's WIT") {
+    for entry in fs::read_dir(packages::of_cargo("wasmtime-wasi-http").join("wit/deps")).expect("WASI's WIT") {
         let path = entry.expect("an entry").path();
         fs::copy(&path, dependencies.join(path.file_name().expect("a name"))).expect("a copy");
     }

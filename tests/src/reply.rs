@@ -1,7 +1,7 @@
 //! Answers: what an origin says when it is asked, right or wrong. It must not know which path it answers.
 
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -30,6 +30,19 @@ enum Content {
     Lines(u64),
 }
 
+/// One step of an answer that is told byte by byte.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// These bytes that many times, or until nobody takes them any more.
+    Repeat(Vec<u8>, u64),
+    /// Nothing, until this opens.
+    Hold(Gate),
+    /// Word to whoever waits for this.
+    Open(Gate),
+}
+
 /// One answer.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -42,7 +55,8 @@ pub struct Reply {
     cut: Option<usize>,
     reached: Option<Gate>,
     hold: Option<Gate>,
-    raw: Option<Vec<u8>>,
+    parts: Option<Vec<Part>>,
+    kept: bool,
     reset: bool,
     pause: Option<Duration>,
 }
@@ -60,7 +74,8 @@ impl Reply {
             cut: None,
             reached: None,
             hold: None,
-            raw: None,
+            parts: None,
+            kept: false,
             reset: false,
             pause: None,
         }
@@ -83,7 +98,18 @@ impl Reply {
 
     /// These very bytes, and then the end of the connection.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { raw: Some(bytes.into()), ..Self::new("") }
+        Self::parts(vec![Part::Bytes(bytes.into())])
+    }
+
+    /// These steps one after the other, and then the end of the connection.
+    pub fn parts(parts: Vec<Part>) -> Self {
+        Self { parts: Some(parts), ..Self::new("") }
+    }
+
+    /// With the connection left open at its end, for what is asked next.
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
+        self
     }
 
     /// With the connection reset, and not closed, at its end.
@@ -172,13 +198,8 @@ impl Reply {
         if let Some(hold) = &self.hold {
             hold.wait();
         }
-        if let Some(raw) = &self.raw {
-            stream.write_all(raw)?;
-            if self.reset {
-                // Closing a socket that does not linger resets its connection.
-                rustix::net::sockopt::set_socket_linger(&*stream, Some(Duration::ZERO))?;
-            }
-            return Ok(false);
+        if let Some(parts) = &self.parts {
+            return self.send_parts(parts, stream);
         }
         let status = if self.is_unchanged(asked) { 304 } else { self.status };
         let bodiless = asked.method == "HEAD" || matches!(status, 204 | 304);
@@ -201,6 +222,22 @@ impl Reply {
             self.send_body(stream)?;
         }
         Ok(self.cut.is_none() && self.framing != Framing::Close)
+    }
+
+    fn send_parts(&self, parts: &[Part], stream: &mut TcpStream) -> std::io::Result<bool> {
+        // The last bytes and the end go out together, so that no request can come in between and be lost.
+        let at_once = !self.kept && !self.reset && matches!(parts, [Part::Bytes(_)]);
+        rustix::net::sockopt::set_tcp_cork(&*stream, at_once)?;
+        for part in parts {
+            part.send(stream)?;
+        }
+        if self.reset {
+            // Closing a socket that does not linger resets its connection.
+            rustix::net::sockopt::set_socket_linger(&*stream, Some(Duration::ZERO))?;
+        } else if at_once {
+            stream.shutdown(Shutdown::Write)?;
+        }
+        Ok(self.kept)
     }
 
     fn length(&self) -> u64 {
@@ -251,6 +288,28 @@ impl Reply {
             stream.write_all(b"0\r\n\r\n")?;
         }
         Ok(())
+    }
+}
+
+impl Part {
+    fn send(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+        match self {
+            Self::Bytes(bytes) => stream.write_all(bytes),
+            Self::Repeat(bytes, times) => {
+                let many = (CHUNK / bytes.len().max(1)).max(1) as u64;
+                let batch = bytes.repeat(many as usize);
+                (0..times / many).try_for_each(|_| stream.write_all(&batch))?;
+                (0..times % many).try_for_each(|_| stream.write_all(bytes))
+            }
+            Self::Hold(gate) => {
+                gate.wait();
+                Ok(())
+            }
+            Self::Open(gate) => {
+                gate.open();
+                Ok(())
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Probes that use one function of the contract each, in the plainest way.
 
 use futures_util::future::{join, join_all};
-use landing::{Content, Context, Date, Error, Receipt, Request, Response, Slot, Source, params, run};
+use landing::{Content, Context, Date, Error, Receipt, Request, Slot, Source, concurrent, params, run};
 
 /// How much `made` hands over at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -12,32 +12,23 @@ const COUNT: usize = 40;
 
 /// Fetches `url`, takes the whole body and lands it by `land-bytes`. The host must name it by its hash.
 pub(crate) async fn fetch() -> Result<(), Error> {
-    let response = answer().await?;
-    let body = response.into_bytes().await?;
-    log(&Source::own()?.land_bytes(body, wanted_slot()?).await?);
-    Ok(())
+    take("fetch", &params::required("url")?).await.map(|receipt| log(&receipt))
 }
 
 /// Fetches `url` and passes its body on to `land-stream`. The host must land nothing where the body breaks off, and
 /// should move the bytes past the guest.
 pub(crate) async fn stream() -> Result<(), Error> {
-    let (body, whole) = answer().await?.into_body();
-    log(&Source::own()?.land_stream(body, whole, wanted_slot()?).await?);
-    Ok(())
+    take("stream", &params::required("url")?).await.map(|receipt| log(&receipt))
 }
 
 /// Fetches `url` and lands the response, host to host.
 pub(crate) async fn land() -> Result<(), Error> {
-    let response = answer().await?;
-    log(&Source::own()?.land(response, wanted_slot()?).await?);
-    Ok(())
+    take("land", &params::required("url")?).await.map(|receipt| log(&receipt))
 }
 
 /// Mirrors `url`, host to host and conditionally.
 pub(crate) async fn mirror() -> Result<(), Error> {
-    let request = with_secrets(Request::get(&params::required("url")?));
-    log(&Source::own()?.mirror(request, wanted_slot()?).await?);
-    Ok(())
+    take("mirror", &params::required("url")?).await.map(|receipt| log(&receipt))
 }
 
 /// Fetches `url` with `secret`, and tells all that it gets to see: the URL that answered, the fields, the body. The host
@@ -77,6 +68,37 @@ pub(crate) async fn echo() -> Result<(), Error> {
 /// A request with every secret that `secret` names.
 fn with_secrets(request: Request) -> Request {
     params::words("secret").iter().fold(request, |request, name| request.with_secret(name))
+}
+
+/// Does what `how` says to every word of `url`, at most `count` at once, logs what came of each, and ends well. The
+/// host must let no answer spill into another, nor one failure into the others.
+pub(crate) async fn each() -> Result<(), Error> {
+    let how = params::required("how")?;
+    concurrent(count()?, params::words("url"), async |url| match take(&how, &url).await {
+        Ok(receipt) => landing::info!("{url} landed at {}", receipt.path),
+        Err(error) => landing::info!("{url} failed: {error}"),
+    })
+    .await;
+    Ok(())
+}
+
+/// Lands what a URL holds, in one of the ways that there are.
+async fn take(how: &str, url: &str) -> Result<Receipt, Error> {
+    let (source, slot) = (Source::own()?, wanted_slot()?);
+    if how == "mirror" {
+        return Ok(source.mirror(with_secrets(Request::get(url)), slot).await?);
+    }
+    let response = Request::get(url).send().await?;
+    landing::info!("status {} from {}", response.status(), response.url());
+    match how {
+        "fetch" => Ok(source.land_bytes(response.into_bytes().await?, slot).await?),
+        "stream" => {
+            let (body, whole) = response.into_body();
+            Ok(source.land_stream(body, whole, slot).await?)
+        }
+        "land" => Ok(source.land(response, slot).await?),
+        other => Err(Error::new(format_args!("there is no way {other:?} to land a URL"))),
+    }
 }
 
 /// Lands `size` bytes that it makes as it goes. The host must keep its memory constant whatever the size.
@@ -167,12 +189,6 @@ pub(crate) async fn post() -> Result<(), Error> {
     let status = response.status();
     landing::info!("status {status}: {}", response.into_text().await?);
     Ok(())
-}
-
-async fn answer() -> Result<Response, Error> {
-    let response = Request::get(&params::required("url")?).send().await?;
-    landing::info!("status {} from {}", response.status(), response.url());
-    Ok(response)
 }
 
 fn content() -> Vec<u8> {

@@ -31,6 +31,7 @@ impl Extractor for Probe {
             "stream" => acts::stream().await,
             "land" => acts::land().await,
             "mirror" => acts::mirror().await,
+            "each" => acts::each().await,
             "made" => acts::made().await,
             "many" => acts::many().await,
             "waits" => acts::waits().await,

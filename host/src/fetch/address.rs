@@ -14,8 +14,11 @@ const V4: &[(Ipv4Addr, u32, &str)] = &[
     (Ipv4Addr::new(172, 16, 0, 0), 12, "private"),
     (Ipv4Addr::new(192, 0, 0, 0), 24, "protocol assignments"),
     (Ipv4Addr::new(192, 0, 2, 0), 24, "documentation"),
+    (Ipv4Addr::new(192, 31, 196, 0), 24, "AS112"),
+    (Ipv4Addr::new(192, 52, 193, 0), 24, "multicast relay"),
     (Ipv4Addr::new(192, 88, 99, 0), 24, "6to4 relay"),
     (Ipv4Addr::new(192, 168, 0, 0), 16, "private"),
+    (Ipv4Addr::new(192, 175, 48, 0), 24, "AS112"),
     (Ipv4Addr::new(198, 18, 0, 0), 15, "benchmarking"),
     (Ipv4Addr::new(198, 51, 100, 0), 24, "documentation"),
     (Ipv4Addr::new(203, 0, 113, 0), 24, "documentation"),
@@ -33,6 +36,7 @@ const V6: &[(Ipv6Addr, u32, &str)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "protocol assignments"),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, "documentation"),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, "6to4"),
+    (Ipv6Addr::new(0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0), 48, "AS112"),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, "documentation"),
     (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, "unique local"),
     (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, "link-local"),
@@ -53,6 +57,8 @@ pub(super) fn special(address: IpAddr) -> Option<&'static str> {
             let listed = V6.iter().find(|(network, length, _)| (bits ^ network.to_bits()) >> (128 - length) == 0);
             match listed {
                 Some((_, _, what)) => Some(what),
+                // An IPv4 address follows, under any prefix (RFC 5214, 6.1).
+                None if matches!((bits >> 32) as u32, 0x0000_5efe | 0x0200_5efe) => Some("ISATAP"),
                 // 2000::/3 is all of global unicast (RFC 4291, 2.4).
                 None if bits >> 125 == 0b001 => None,
                 None => Some("not global unicast"),
@@ -107,6 +113,9 @@ mod tests {
             ("192.0.0.192", "protocol assignments"),
             ("192.0.2.1", "documentation"),
             ("192.88.99.1", "6to4 relay"),
+            ("192.31.196.1", "AS112"),
+            ("192.52.193.1", "multicast relay"),
+            ("192.175.48.1", "AS112"),
             ("192.168.255.255", "private"),
             ("198.19.255.255", "benchmarking"),
             ("198.51.100.1", "documentation"),
@@ -127,6 +136,9 @@ mod tests {
             ("2001:10::1", "protocol assignments"),
             ("2001:db8::1", "documentation"),
             ("2002:7f00:1::", "6to4"),
+            ("2620:4f:8000::1", "AS112"),
+            ("2a00:1450:1:1:0:5efe:7f00:1", "ISATAP"),
+            ("2a00:1450:1:1:200:5efe:808:808", "ISATAP"),
             ("3fff::1", "documentation"),
             ("5f00::1", "not global unicast"),
             ("fc00::1", "unique local"),

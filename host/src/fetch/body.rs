@@ -35,12 +35,16 @@ pub(super) struct BodyLimits {
     pub(super) unframed: bool,
 }
 
-/// Check how a response says that its body ends (RFC 9112, 6.3), before any of it is read. Whatever is not exactly one
-/// way of framing is refused: what lies between two readings of it is how bodies are truncated and smuggled.
-pub(super) fn check_framing(headers: &HeaderMap, has_body: bool, limits: BodyLimits) -> Result<(), FetchError> {
+/// Check a response's fields before any of its body is read: their size, since the HTTP library's limit is only about
+/// right, and how they say that the body ends (RFC 9112, 6.3). Whatever is not exactly one way of framing is refused:
+/// what lies between two readings of it is how bodies are truncated and smuggled.
+pub(super) fn check_head(headers: &HeaderMap, has_body: bool, limits: BodyLimits) -> Result<(), FetchError> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let broken = |reason: &str| Err(FetchError::Protocol(reason.to_owned()));
+    if headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > super::MAX_HEAD {
+        return broken("the response's head is too large: more than 64 KiB of fields");
+    }
     match (lengths.next(), lengths.next(), codings.next(), codings.next()) {
         (_, Some(_), _, _) => broken("the response has more than one Content-Length field"),
         (Some(_), _, Some(_), _) => broken("the response has both Content-Length and Transfer-Encoding"),

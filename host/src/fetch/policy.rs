@@ -164,6 +164,9 @@ impl Policy {
         let url = from
             .join(location)
             .map_err(|error| Refusal::Invalid(on_hop(format!("the Location field is no URL: {error}"))))?;
+        if url.as_str().len() > MAX_URL {
+            return Err(Refusal::Invalid(on_hop(format!("the Location field is longer than {MAX_URL} bytes"))));
+        }
         if from.scheme() == "https" && url.scheme() == "http" {
             return Err(Refusal::Denied(on_hop("https never redirects to http".into()), None));
         }

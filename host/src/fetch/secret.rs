@@ -7,8 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
-use super::HOST_FIELDS;
 use super::policy::{Origin, OriginGrant};
+use super::request::HOST_FIELDS;
 use crate::domain::SecretPlace;
 
 /// Longest value, in bytes.

