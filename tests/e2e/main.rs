@@ -16,6 +16,7 @@ mod python;
 mod signals;
 mod space;
 mod state;
+mod systemd;
 mod upkeep;
 
 use harness::{Environment, Origin};
