@@ -6,6 +6,8 @@ mod address;
 mod body;
 #[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
 mod connect;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 mod policy;
 mod retry;
 

@@ -17,6 +17,8 @@ mod console;
 mod domain;
 mod error;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gunzip;
 mod landing;
 mod repair;

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("error", &[]),
     ("fetch", &["clock", "domain", "gunzip", "text"]),
+    ("fuzzing", &["component", "fetch", "landing"]),
     ("gunzip", &[]),
     ("landing", &["domain", "gunzip", "text"]),
     ("lib", &["cli"]),
