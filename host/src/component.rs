@@ -7,6 +7,8 @@ mod bindings;
 mod compiled;
 mod draft;
 mod imports;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 mod limits;
 mod manifest;
 mod section;

@@ -6,6 +6,8 @@ mod address;
 mod body;
 #[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
 mod connect;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 mod pace;
 mod policy;
 mod request;
@@ -34,7 +36,7 @@ pub use secret::Secret;
 
 use crate::budget::{Budget, Budgets};
 use crate::clock;
-use crate::domain::{Body, Digest, FetchError, Grant, Request, Resource, Response};
+use crate::domain::{Body, FetchError, Grant, Request, Resource, Response};
 use crate::redact::Redactor;
 use crate::text;
 use body::BodyLimits;

@@ -6,6 +6,8 @@
 #[expect(clippy::disallowed_methods, reason = "this is the file system's room")]
 mod disk;
 mod gzip;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 mod name;
 mod verify;
 

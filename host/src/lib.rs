@@ -20,6 +20,8 @@ mod domain;
 mod error;
 mod fetch;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gunzip;
 mod landing;
 mod redact;

@@ -33,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("fetch", &["budget", "clock", "domain", "gunzip", "redact", "text"]),
     ("files", &[]),
+    ("fuzzing", &["component", "fetch", "landing"]),
     ("gunzip", &[]),
     ("landing", &["domain", "gunzip", "text"]),
     ("lib", &["cli"]),

@@ -19,6 +19,7 @@ mod secrets;
 mod signals;
 mod space;
 mod state;
+mod systemd;
 mod upkeep;
 
 use harness::{Environment, Origin};

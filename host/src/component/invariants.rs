@@ -1,0 +1,54 @@
+//! What holds for every manifest, whatever the bytes. For tests and fuzzing only.
+
+use super::manifest::{self, ManifestError};
+
+/// Reading ends, says the same each time, and says nothing that a terminal acts upon: for the bytes as a component,
+/// and as the manifest of one.
+pub fn manifest(bytes: &[u8]) {
+    check(bytes);
+    check(&component(bytes));
+}
+
+fn check(bytes: &[u8]) {
+    let read = manifest::read(bytes);
+    assert_eq!(read, manifest::read(bytes));
+    match read {
+        Ok(_) => assert!(bytes.starts_with(b"\0asm"), "this is no WebAssembly"),
+        Err(ManifestError::CoreModule | ManifestError::Precompiled) => {}
+        Err(error) => {
+            let text = error.to_string();
+            assert!(!text.chars().any(|character| character.is_control() && character != '\t'), "{text:?}");
+            assert!(text.len() < 16 * 1024, "{} bytes of an error", text.len());
+        }
+    }
+}
+
+/// The smallest component that has these bytes as its manifest.
+fn component(manifest: &[u8]) -> Vec<u8> {
+    const NAME: &[u8] = b"landing:manifest";
+    let mut bytes = b"\0asm\x0d\0\x01\0\0".to_vec();
+    leb(1 + NAME.len() + manifest.len(), &mut bytes);
+    leb(NAME.len(), &mut bytes);
+    [&bytes, NAME, manifest].concat()
+}
+
+fn leb(mut value: usize, bytes: &mut Vec<u8>) {
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::bent;
+
+    #[test]
+    fn any_bytes_are_read_or_refused() {
+        let text =
+            b"name = \"padel\"\nhttp = [\"https://example.org\"]\nsources = [\"x\"]\n[param.url]\nhelp = \"w\"\n";
+        bent(&[text, &component(text), b"\0asm\x01\0\0\0", b"\x7fELF"], 3_000, manifest);
+    }
+}
