@@ -98,7 +98,7 @@ impl Plan {
         let standing = Standing::resolve(flags, component)?;
         standing.check(component)?;
         let secrets = standing.secrets()?;
-        let Standing { name, asks, granted, allow, config, tls, .. } = standing;
+        let Standing { name, asks, granted, allow, config, tls, network, .. } = standing;
         let redactor = Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts())));
         let (taken, unasked): (BTreeSet<String>, BTreeSet<String>) =
             granted.sources.iter().cloned().partition(|source| asks.takes_source(source));
@@ -118,7 +118,12 @@ impl Plan {
             budgets: Budgets::new(settings.amounts()),
             content: landing::Limits { size: settings.body() },
             fetch: fetch_limits(settings, config.unframed),
-            egress: Egress { policy: Policy::new(granted.http, asked), secrets, authorities: tls.ca },
+            egress: Egress {
+                policy: Policy::new(granted.http, asked),
+                secrets,
+                authorities: tls.ca,
+                proxy: network.proxy,
+            },
             redactor: Arc::new(redactor),
             allow,
             name,

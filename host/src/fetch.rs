@@ -10,6 +10,7 @@ mod connect;
 pub mod invariants;
 mod pace;
 mod policy;
+mod proxy;
 mod request;
 mod retry;
 mod secret;
@@ -31,6 +32,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
 pub use policy::{OriginGrant, Policy};
+pub use proxy::Proxy;
 pub use request::Checked;
 pub use secret::Secret;
 
@@ -81,6 +83,8 @@ pub struct Egress {
     pub secrets: Vec<Arc<Secret>>,
     /// PEM files of CAs to trust beside the system's.
     pub authorities: Vec<PathBuf>,
+    /// The proxy, where there is one.
+    pub proxy: Option<Proxy>,
 }
 
 impl From<Refusal> for FetchError {
@@ -132,8 +136,8 @@ impl Fetcher {
         extractor: &str,
         seed: u64,
     ) -> Self {
-        let Egress { policy, secrets, authorities } = egress;
-        let connector = Connector::new(policy.clone(), connect::System, limits.connect, authorities);
+        let Egress { policy, secrets, authorities, proxy } = egress;
+        let connector = Connector::new(policy.clone(), connect::System, limits.connect, (authorities, proxy));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(20))

@@ -151,3 +151,18 @@ fn the_program_says_who_asks() {
         asked[0].header("user-agent").is_some_and(|agent| agent.starts_with("host/") && agent.ends_with("(mirror)"))
     );
 }
+
+#[test]
+fn a_304_about_something_else_is_not_believed() {
+    let (environment, origin) = (environment(), Origin::start());
+    let arguments = mirror(&origin, "/courts.csv");
+    let other = Reply::raw("HTTP/1.1 304 Same\r\nETag: \"two\"\r\n\r\n");
+    origin.script("/courts.csv", [Reply::new(CSV).etag("\"one\""), other, Reply::new("new\n").etag("\"two\"")]);
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_written"], 1);
+    assert_eq!(environment.landed().len(), 2);
+    // The same tag, weakly, is the same.
+    let weak = Reply::raw("HTTP/1.1 304 Same\r\nETag: W/\"two\"\r\n\r\n");
+    origin.script("/courts.csv", [weak, Reply::status(500)]);
+    assert_eq!(environment.run("mirror", &with(&arguments, &[])).exits(0).json()["files_skipped"], 1);
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::secrets::SecretGrant;
 use crate::budget::Settings;
 use crate::error::Error;
+use crate::fetch::Proxy;
 
 /// The file where none is named.
 const DEFAULT: &str = "host.toml";
@@ -16,8 +17,17 @@ const DEFAULT: &str = "host.toml";
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ConfigFile {
     pub(super) tls: Tls,
+    pub(super) network: Network,
     /// By the extractor's name.
     pub(super) extractor: BTreeMap<String, ExtractorConfig>,
+}
+
+/// The way to the network.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Network {
+    /// The proxy, as `http://HOST:PORT`. Variables of the environment name none.
+    pub(super) proxy: Option<Proxy>,
 }
 
 /// Whom to trust.
@@ -101,6 +111,7 @@ mod tests {
             ("[extractor.x.budget]\ntimeout = \"soon\"", "line 2: `soon` is no duration"),
             ("[extractor.x.budget]\nmax-memory = \"lots\"", "line 2: `lots` is no size"),
             ("[extractor", "line 1"),
+            ("[network]\nproxy = \"https://proxy.example\"", "line 2: `https://proxy.example` is not a proxy"),
             ("[exctractor.x]", "line 1: unknown field `exctractor`"),
         ] {
             let error = parse(text).expect_err(expected);

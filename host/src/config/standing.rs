@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Component;
 use super::asks::Asks;
-use super::file::{self, ConfigFile, ExtractorConfig, Tls};
+use super::file::{self, ConfigFile, ExtractorConfig, Network, Tls};
 use super::flags::Flags;
 use super::secrets::{self, SecretGrant};
 use crate::budget::Settings;
@@ -84,6 +84,7 @@ pub struct Standing {
     pub allow: String,
     pub(super) config: ExtractorConfig,
     pub(super) tls: Tls,
+    pub(super) network: Network,
 }
 
 impl Standing {
@@ -91,7 +92,7 @@ impl Standing {
     pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
         let Component { path, manifest, .. } = component;
         let name = name(flags, path, manifest)?;
-        let ConfigFile { tls, mut extractor } = file::read(flags.config.as_deref())?;
+        let ConfigFile { tls, network, mut extractor } = file::read(flags.config.as_deref())?;
         let config = extractor.remove(&name).unwrap_or_default();
         let asks = Asks::of(manifest, &name).map_err(|reason| {
             let message =
@@ -107,7 +108,7 @@ impl Standing {
         }
         let granted = Granted::new(flags, &config)?;
         let file = file::path(flags.config.as_deref()).to_owned();
-        Ok(Self { name, asks, granted, file, allow, config, tls })
+        Ok(Self { name, asks, granted, file, allow, config, tls, network })
     }
 
     /// Whether the grants are for this very component, as far as they say.

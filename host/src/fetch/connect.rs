@@ -22,6 +22,7 @@ use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::policy::{Policy, Refusal};
+use super::proxy::{self, Proxy};
 use crate::domain::FetchError;
 
 /// Most addresses of one name that are tried.
@@ -76,12 +77,19 @@ struct Inner {
     resolver: Box<dyn Resolve>,
     timeout: Duration,
     authorities: Vec<PathBuf>,
+    proxy: Option<Proxy>,
     tls: OnceLock<Result<tokio_rustls::TlsConnector, ConnectError>>,
 }
 
 impl Connector {
-    pub(super) fn new(policy: Policy, resolver: impl Resolve, timeout: Duration, authorities: Vec<PathBuf>) -> Self {
-        Self(Arc::new(Inner { policy, resolver: Box::new(resolver), timeout, authorities, tls: OnceLock::new() }))
+    pub(super) fn new(
+        policy: Policy,
+        resolver: impl Resolve,
+        timeout: Duration,
+        (authorities, proxy): (Vec<PathBuf>, Option<Proxy>),
+    ) -> Self {
+        let resolver = Box::new(resolver);
+        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, tls: OnceLock::new() }))
     }
 }
 
@@ -117,10 +125,17 @@ impl Inner {
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         let host = Host::parse(uri.host().unwrap_or_default())
             .map_err(|error| ConnectError::lasting(FetchError::Invalid(format!("{}: {error}", shown(uri)))))?;
-        let addresses = self.addresses(&host, port).await?;
-        let stream = self.dial(&addresses, uri).await?;
+        let proxy = self.proxy.as_ref().filter(|_| Proxy::leads_to(&host));
+        let mut stream = match proxy {
+            Some(proxy) => self.dial(&self.resolve(&proxy.host, proxy.port).await?, "the proxy").await?,
+            None => self.dial(&self.addresses(&host, port).await?, shown(uri)).await?,
+        };
         if !https {
-            return Ok(Stream::Plain(TokioIo::new(stream)));
+            return Ok(Stream::Plain(TokioIo::new(stream), proxy.is_some()));
+        }
+        if proxy.is_some() {
+            let failed = |reason| ConnectError::passing(format!("no way to {}: {reason}", shown(uri)));
+            proxy::open_tunnel(&mut stream, &host, port).await.map_err(failed)?;
         }
         let name = server_name(&host)?;
         let tls = self.tls.get_or_init(|| tls(&self.authorities)).clone()?;
@@ -130,6 +145,15 @@ impl Inner {
 
     /// What may be dialled: one forbidden address refuses the name as a whole, since a name that mixes them is an attack.
     async fn addresses(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+        let addresses = self.resolve(host, port).await?;
+        for address in &addresses {
+            self.policy.address(host, port, address.ip())?;
+        }
+        Ok(addresses)
+    }
+
+    /// What a host resolves to, unchecked.
+    async fn resolve(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let addresses = match host {
             Host::Ipv4(address) => vec![IpAddr::V4(*address)],
             Host::Ipv6(address) => vec![IpAddr::V6(*address)],
@@ -139,15 +163,12 @@ impl Inner {
                 .await
                 .map_err(|error| ConnectError::passing(format!("cannot resolve {name}: {error}")))?,
         };
-        for address in &addresses {
-            self.policy.address(host, port, *address)?;
-        }
-        Ok(addresses.into_iter().take(MAX_ADDRESSES).map(|address| SocketAddr::new(address, port)).collect())
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
-    async fn dial(&self, addresses: &[SocketAddr], uri: &Uri) -> Result<TcpStream, ConnectError> {
+    async fn dial(&self, addresses: &[SocketAddr], shown: &str) -> Result<TcpStream, ConnectError> {
         let mut last = None;
-        for address in addresses {
+        for address in addresses.iter().take(MAX_ADDRESSES) {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
                     // Requests are written whole; waiting to fill a segment would only add delay.
@@ -158,7 +179,7 @@ impl Inner {
             }
         }
         let reason = last.map_or_else(|| "the name has no address".to_owned(), |error| error.to_string());
-        Err(ConnectError::passing(format!("cannot connect to {}: {reason}", shown(uri))))
+        Err(ConnectError::passing(format!("cannot connect to {shown}: {reason}")))
     }
 }
 
@@ -206,14 +227,15 @@ fn tls(authorities: &[PathBuf]) -> Result<tokio_rustls::TlsConnector, ConnectErr
 
 /// A connection, encrypted or not.
 pub(super) enum Stream {
-    Plain(TokioIo<TcpStream>),
+    /// And whether it leads to a proxy, which has to be told the whole URL.
+    Plain(TokioIo<TcpStream>, bool),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
 }
 
 macro_rules! either {
     ($stream:expr, $inner:ident => $call:expr) => {
         match $stream.get_mut() {
-            Stream::Plain($inner) => {
+            Stream::Plain($inner, _) => {
                 let $inner = Pin::new($inner);
                 $call
             }
@@ -247,7 +269,7 @@ impl Write for Stream {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        Connected::new()
+        Connected::new().proxy(matches!(self, Self::Plain(_, true)))
     }
 }
 
@@ -271,7 +293,7 @@ mod tests {
     fn connect(uri: &str, grants: &[&str], resolves_to: &[&str]) -> Result<Stream, ConnectError> {
         let policy = Policy::new(grants.iter().map(|grant| grant.parse().expect("a grant")).collect(), None);
         let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
-        let mut connector = Connector::new(policy, Fake(addresses), Duration::from_secs(5), Vec::new());
+        let mut connector = Connector::new(policy, Fake(addresses), Duration::from_secs(5), Default::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(connector.call(uri.parse().expect("a URI")))
     }

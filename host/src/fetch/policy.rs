@@ -68,11 +68,7 @@ impl OriginGrant {
 
     /// What the address is that a grant opens by naming it, where it is no public one: `loopback`, `private`, ….
     pub fn special(&self) -> Option<&'static str> {
-        match &self.origin.host {
-            Host::Ipv4(address) => address::special(IpAddr::V4(*address)),
-            Host::Ipv6(address) => address::special(IpAddr::V6(*address)),
-            Host::Domain(name) => (name == "localhost").then_some("loopback"),
-        }
+        special(&self.origin.host)
     }
 
     pub(super) fn covers(&self, origin: &Origin) -> bool {
@@ -209,6 +205,20 @@ impl Policy {
             format!("{host} resolves to {address}, which is a {what} address: only a grant that names it opens it");
         Err(Refusal::Denied(reason, None))
     }
+}
+
+/// What the address is that a host names, where it is no public one.
+fn special(host: &Host<String>) -> Option<&'static str> {
+    match host {
+        Host::Ipv4(address) => address::special(IpAddr::V4(*address)),
+        Host::Ipv6(address) => address::special(IpAddr::V6(*address)),
+        Host::Domain(name) => (name == "localhost").then_some("loopback"),
+    }
+}
+
+/// Whether a host names an address that is no public one.
+pub(super) fn is_special(host: &Host<String>) -> bool {
+    special(host).is_some()
 }
 
 /// Whether a host is the literal spelling of an address.

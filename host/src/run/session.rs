@@ -95,12 +95,13 @@ impl Session {
         let _turn = self.store.landings.acquire().await.map_err(storage)?;
         let mut response = self.send(request.clone(), &conditions, Until::Body).await?;
         if let (304, Some(known)) = (response.status, known) {
-            if response.url == known.url {
+            if response.url == known.url && is_of(&response.headers, &known) {
                 let url = self.redactor.text(url).into_owned();
                 let errand = Errand { place: place.clone(), seen: Seen::default(), url: Some(url) };
                 return self.unchanged(errand, known.file).await;
             }
-            // A redirect leads elsewhere now, and tags of different URLs say nothing of each other.
+            // A redirect leads elsewhere now, and tags of different URLs say nothing of each other; or the server speaks
+            // of another representation than the one that was asked about.
             response = self.send(request.clone(), &Conditions::new(), Until::Body).await?;
         }
         self.land_response(place.clone(), response, url.to_owned()).await
@@ -179,6 +180,16 @@ fn strong_date(headers: &HeaderMap) -> Option<Vec<u8>> {
     let date = |field: &HeaderValue| httpdate::parse_http_date(field.to_str().ok()?).ok();
     let age = date(headers.get(header::DATE)?)?.duration_since(date(field)?).ok()?;
     (age >= std::time::Duration::from_secs(1)).then(|| field.as_bytes().to_vec())
+}
+
+/// Whether a 304 is about the representation that is known: where it names a tag, it is that one, compared weakly (RFC
+/// 9111, 4.3.4).
+fn is_of(headers: &HeaderMap, known: &Validators) -> bool {
+    let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
+    match (EntityTag::of(headers), &known.etag) {
+        (Some(told), Some(known)) => opaque(told.as_bytes()) == opaque(known),
+        _ => true,
+    }
 }
 
 fn conditions(known: &Validators) -> Conditions {
