@@ -1,5 +1,6 @@
 //! The command line: parse, hand over, print, exit code. It must not decide anything else.
 
+mod compile;
 mod repair;
 mod run;
 mod runs;
@@ -37,6 +38,9 @@ enum Command {
     Runs(runs::RunsArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
+    /// Compile a component from standard input to standard output, within limits
+    #[command(hide = true)]
+    Compile,
 }
 
 /// The whole program.
@@ -46,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
+        Command::Compile => compile::execute(),
     };
     match done {
         Ok(code) => code,

@@ -3,6 +3,7 @@
 //! wasmtime's types stay in here. It must not know how a request is sent or a file is landed: it asks [`Services`].
 
 mod bindings;
+mod compile;
 #[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
 mod compiled;
 mod draft;
@@ -24,6 +25,7 @@ use wasmtime::{Config, Engine, OptLevel, Store, Trap, WasmBacktrace, WasmBacktra
 use wasmtime_wasi::{I32Exit, WasiCtx};
 use wasmtime_wasi_http::WasiHttpCtx;
 
+pub use compile::serve as serve_compiler;
 pub use limits::{LimitPassed, Limits};
 pub use manifest::{Manifest, ManifestError};
 pub use services::{Content, OpenSource, Services};
@@ -56,6 +58,12 @@ pub enum LoadError {
     /// The engine does not take it.
     #[error("it does not compile: {0}")]
     Invalid(String),
+    /// Compiling it passed a limit.
+    #[error("compiling it took more than the limit of {0}")]
+    Compiling(String),
+    /// It took the compiler down.
+    #[error("compiling it crashed the compiler: {0}")]
+    Crashed(String),
     /// It wants what the host does not offer, or does not offer what the host wants.
     #[error("it does not fit this host: {0}")]
     Misfit(String),
@@ -139,13 +147,13 @@ impl Package {
         if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
             return Ok(component);
         }
-        let component = Component::from_binary(engine, &self.bytes)
-            .map_err(|error| LoadError::Invalid(text::line(&error.root_cause().to_string())))?;
-        if let Some(store) = &store {
-            // Without the store the next run compiles again, which is slower and not worse.
-            let _ = store.store(engine, &self.digest, &component);
+        let code = compile::compile(&self.bytes)?;
+        // Without the store the next run compiles again, which is slower and not worse.
+        let kept = store.as_ref().filter(|store| store.store(engine, &self.digest, &code).is_ok());
+        match kept.and_then(|store| store.load(engine, &self.digest)) {
+            Some(component) => Ok(component),
+            None => compiled::from_memory(engine, &code).map_err(|error| LoadError::Engine(flat(&error))),
         }
-        Ok(component)
     }
 }
 

@@ -4,6 +4,7 @@
 mod architecture;
 mod clock;
 mod command_line;
+mod compiling;
 mod faults;
 mod injected;
 mod landing;
