@@ -7,6 +7,7 @@ mod compile;
 #[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
 mod compiled;
 mod draft;
+mod fit;
 mod imports;
 mod limits;
 mod manifest;
@@ -26,6 +27,7 @@ use wasmtime_wasi::{I32Exit, WasiCtx};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 pub use compile::serve as serve_compiler;
+pub use fit::ImportedInterface;
 pub use limits::{LimitPassed, Limits};
 pub use manifest::{Manifest, ManifestError};
 pub use services::{Content, OpenSource, Services};
@@ -130,31 +132,54 @@ impl Package {
     /// what it imports, and it exports what the host calls.
     pub fn link(self, store: Option<&Path>) -> Result<Linked, LoadError> {
         let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
-        let component = self.component(&engine, store.map(Compiled::new))?;
-        let misfit = |error: wasmtime::Error| LoadError::Misfit(text::line(&flat(&error)));
+        let Unpacked { component, differences } = self.unpack(&engine, store.map(Compiled::new))?;
+        let failed = |error: wasmtime::Error| LoadError::Engine(flat(&error));
+        let types = component.component_type();
         let mut linker = Linker::new(&engine);
-        let wants_wasi = component.component_type().imports(&engine).any(|(name, _)| name.starts_with("wasi:"));
-        if wants_wasi {
-            wasi::add_to_linker(&mut linker).map_err(misfit)?;
+        if types.imports(&engine).any(|(name, _)| name.starts_with("wasi:")) {
+            wasi::add_to_linker(&mut linker).map_err(failed)?;
         }
-        Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(misfit)?;
-        let instance = linker.instantiate_pre(&component).map_err(misfit)?;
-        let extractor = ExtractorPre::new(instance).map_err(misfit)?;
-        Ok(Linked { engine, extractor })
+        Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(failed)?;
+        let linked = linker.instantiate_pre(&component).and_then(ExtractorPre::new);
+        let reason = match linked {
+            Ok(extractor) if differences.is_empty() => return Ok(Linked { engine, extractor }),
+            Ok(_) => String::new(),
+            Err(error) => flat(&error),
+        };
+        // What is there already cannot be defined anew.
+        let mut reasons = fit::not_offered(&engine, &types, |name| linker.clone().instance(name).is_err());
+        reasons.extend(differences);
+        let reason = if reasons.is_empty() { reason } else { fit::sentence(reasons) };
+        Err(LoadError::Misfit(text::line(&reason)))
     }
 
-    fn component(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Component, LoadError> {
+    /// What it imports, whether the host offers it or not. It is compiled for that, as by [`Package::link`].
+    #[allow(dead_code, reason = "it is for a command that shows what a component wants")]
+    pub fn imports(&self, store: Option<&Path>) -> Result<Vec<ImportedInterface>, LoadError> {
+        let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
+        let Unpacked { component, .. } = self.unpack(&engine, store.map(Compiled::new))?;
+        Ok(fit::imports(&engine, &component.component_type()))
+    }
+
+    fn unpack(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Unpacked, LoadError> {
         if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
-            return Ok(component);
+            return Ok(Unpacked { component, differences: Vec::new() });
         }
         let code = compile::compile(&self.bytes)?;
-        // Without the store the next run compiles again, which is slower and not worse.
-        let kept = store.as_ref().filter(|store| store.store(engine, &self.digest, &code).is_ok());
-        match kept.and_then(|store| store.load(engine, &self.digest)) {
-            Some(component) => Ok(component),
-            None => compiled::from_memory(engine, &code).map_err(|error| LoadError::Engine(flat(&error))),
+        let component = compiled::from_memory(engine, &code).map_err(|error| LoadError::Engine(flat(&error)))?;
+        let differences = fit::differences(engine, &component.component_type()).map_err(LoadError::Engine)?;
+        if let Some(store) = store.filter(|_| differences.is_empty()) {
+            // Without the store the next run compiles again, which is slower and not worse.
+            let _ = store.store(engine, &self.digest, &code);
         }
+        Ok(Unpacked { component, differences })
     }
+}
+
+/// A compiled component, and where it differs from the contract. Only what fits is kept, so that this is asked once.
+struct Unpacked {
+    component: Component,
+    differences: Vec<String>,
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {

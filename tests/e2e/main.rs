@@ -5,6 +5,7 @@ mod architecture;
 mod clock;
 mod command_line;
 mod compiling;
+mod components;
 mod faults;
 mod injected;
 mod landing;

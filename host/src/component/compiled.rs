@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::fit::CONTRACT;
 use crate::clock;
 use crate::domain::Digest;
 
@@ -40,7 +41,7 @@ pub(super) struct Compiled<'a> {
     directory: &'a Path,
 }
 
-/// A component that was just compiled, where there is no store.
+/// A component that was just compiled.
 #[expect(unsafe_code, reason = "loading machine code is what this module is for")]
 pub(super) fn from_memory(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the code came through a pipe from this program itself, and nobody else has seen it.
@@ -59,9 +60,11 @@ impl Hasher for Sha {
     }
 }
 
-/// It says everything that the machine code depends on: the component and the engine's settings and version.
+/// It says everything that the machine code depends on: the component and the engine's settings and version; and the
+/// contract, since only what fits it is here.
 fn key(engine: &Engine, component: &Digest) -> Digest {
     let mut key = Sha(Sha256::new_with_prefix(component.0));
+    key.0.update(CONTRACT);
     engine.precompile_compatibility_hash().hash(&mut key);
     Digest(key.0.finalize().into())
 }
