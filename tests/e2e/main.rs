@@ -16,6 +16,7 @@ mod padelnomics;
 mod power;
 mod python;
 mod signals;
+mod smith;
 mod space;
 mod state;
 mod upkeep;

@@ -10,6 +10,7 @@ pub mod origin;
 pub mod python;
 pub mod reply;
 pub mod samples;
+pub mod smith;
 pub mod soak;
 
 pub use environment::{Environment, Ran, guest, under};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut command = harness::cargo();
-    command.args(["test", "--test", "e2e", "--", "injected", "names", "power"]).env("HOST_SOAK", "1");
+    command.args(["test", "--test", "e2e", "--", "injected", "names", "power", "smith"]).env("HOST_SOAK", "1");
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
