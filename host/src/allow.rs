@@ -66,11 +66,12 @@ impl Review {
     /// The whole of it, some lines.
     pub fn text(&self) -> String {
         let mut text = self.head.clone();
+        text.push_str(if self.new.is_empty() { "It asks for nothing that is not granted.\n" } else { "It asks to\n" });
         for line in &self.new {
             let _ = writeln!(text, "  + {line}");
         }
         for note in &self.notes {
-            let _ = writeln!(text, "    {note}");
+            let _ = writeln!(text, "  {note}");
         }
         text
     }
@@ -236,7 +237,7 @@ fn head(component: Component<'_>, name: &str) -> String {
     if !about.is_empty() {
         let _ = writeln!(head, "  {}", about.join(", "));
     }
-    let _ = writeln!(head, "  sha256 {digest}\nIt asks to");
+    let _ = writeln!(head, "  sha256 {digest}");
     head
 }
 

@@ -1,6 +1,7 @@
 //! The command line: parse, hand over, print, exit code. It must not decide anything else.
 
 mod allow;
+mod compile;
 mod inspect;
 mod pack;
 mod repair;
@@ -32,7 +33,7 @@ Exit codes:
   2    the command line or the configuration is wrong; nothing was started
   3    the sandbox stopped the extractor: a trap, or a limit
   75   another run of the extractor holds its lock, or a repair is going on
-  77   the run failed, and a grant is missing
+  77   a grant is missing
   130  interrupted by SIGINT
   143  ended by SIGTERM";
 
@@ -45,6 +46,9 @@ enum Command {
     Runs(runs::RunsArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
+    /// Compile a component from standard input to standard output, within limits
+    #[command(hide = true)]
+    Compile,
 }
 
 /// The whole program.
@@ -57,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
+        Command::Compile => compile::execute(),
     };
     match done {
         Ok(code) => code,

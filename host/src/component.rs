@@ -3,9 +3,11 @@
 //! wasmtime's types stay in here. It must not know how a request is sent or a file is landed: it asks [`Services`].
 
 mod bindings;
+mod compile;
 #[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
 mod compiled;
 mod draft;
+mod fit;
 mod imports;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
@@ -27,6 +29,8 @@ use wasmtime::{Config, Engine, OptLevel, Store, Trap, WasmBacktrace, WasmBacktra
 use wasmtime_wasi::{I32Exit, WasiCtx};
 use wasmtime_wasi_http::WasiHttpCtx;
 
+pub use compile::serve as serve_compiler;
+pub use fit::ImportedInterface;
 pub use manifest::{Manifest, ManifestError, Param, SecretAsk};
 pub use section::pack;
 pub use services::{Content, OpenSource, Services};
@@ -61,6 +65,12 @@ pub enum LoadError {
     /// The engine does not take it.
     #[error("it does not compile: {0}")]
     Invalid(String),
+    /// Compiling it passed a limit.
+    #[error("compiling it took more than the limit of {0}")]
+    Compiling(String),
+    /// It took the compiler down.
+    #[error("compiling it crashed the compiler: {0}")]
+    Crashed(String),
     /// It wants what the host does not offer, or does not offer what the host wants.
     #[error("it does not fit this host: {0}")]
     Misfit(String),
@@ -132,32 +142,56 @@ impl Package {
     /// what it imports, and it exports what the host calls.
     pub fn link(self, store: Option<&Path>) -> Result<Linked, LoadError> {
         let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
-        let component = self.component(&engine, store.map(Compiled::new))?;
-        let misfit = |error: wasmtime::Error| LoadError::Misfit(text::line(&flat(&error)));
+        let Unpacked { component, differences } = self.unpack(&engine, store.map(Compiled::new))?;
+        let failed = |error: wasmtime::Error| LoadError::Engine(flat(&error));
+        let types = component.component_type();
         let mut linker = Linker::new(&engine);
-        let wants_wasi = component.component_type().imports(&engine).any(|(name, _)| name.starts_with("wasi:"));
-        if wants_wasi {
-            wasi::add_to_linker(&mut linker).map_err(misfit)?;
+        if types.imports(&engine).any(|(name, _)| name.starts_with("wasi:")) {
+            wasi::add_to_linker(&mut linker).map_err(failed)?;
         }
-        Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(misfit)?;
-        let instance = linker.instantiate_pre(&component).map_err(misfit)?;
-        let extractor = ExtractorPre::new(instance).map_err(misfit)?;
-        let tables = component.resources_required().map_or(0, |required| required.num_tables);
-        Ok(Linked { engine, extractor, tables })
+        Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(failed)?;
+        let linked = linker.instantiate_pre(&component).and_then(ExtractorPre::new);
+        let reason = match linked {
+            Ok(extractor) if differences.is_empty() => {
+                let tables = component.resources_required().map_or(0, |required| required.num_tables);
+                return Ok(Linked { engine, extractor, tables });
+            }
+            Ok(_) => String::new(),
+            Err(error) => flat(&error),
+        };
+        // What is there already cannot be defined anew.
+        let mut reasons = fit::not_offered(&engine, &types, |name| linker.clone().instance(name).is_err());
+        reasons.extend(differences);
+        let reason = if reasons.is_empty() { reason } else { fit::sentence(reasons) };
+        Err(LoadError::Misfit(text::line(&reason)))
     }
 
-    fn component(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Component, LoadError> {
-        if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
-            return Ok(component);
-        }
-        let component = Component::from_binary(engine, &self.bytes)
-            .map_err(|error| LoadError::Invalid(text::line(&error.root_cause().to_string())))?;
-        if let Some(store) = &store {
-            // Without the store the next run compiles again, which is slower and not worse.
-            let _ = store.store(engine, &self.digest, &component);
-        }
-        Ok(component)
+    /// What it imports, whether the host offers it or not. It is compiled for that, as by [`Package::link`].
+    pub fn imports(&self, store: Option<&Path>) -> Result<Vec<ImportedInterface>, LoadError> {
+        let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
+        let Unpacked { component, .. } = self.unpack(&engine, store.map(Compiled::new))?;
+        Ok(fit::imports(&engine, &component.component_type()))
     }
+
+    fn unpack(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Unpacked, LoadError> {
+        if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
+            return Ok(Unpacked { component, differences: Vec::new() });
+        }
+        let code = compile::compile(&self.bytes)?;
+        let component = compiled::from_memory(engine, &code).map_err(|error| LoadError::Engine(flat(&error)))?;
+        let differences = fit::differences(engine, &component.component_type()).map_err(LoadError::Engine)?;
+        if let Some(store) = store.filter(|_| differences.is_empty()) {
+            // Without the store the next run compiles again, which is slower and not worse.
+            let _ = store.store(engine, &self.digest, &code);
+        }
+        Ok(Unpacked { component, differences })
+    }
+}
+
+/// A compiled component, and where it differs from the contract. Only what fits is kept, so that this is asked once.
+struct Unpacked {
+    component: Component,
+    differences: Vec<String>,
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {

@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "report",
             "run",
             "state",
+            "text",
             "verify",
         ],
     ),

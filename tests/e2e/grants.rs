@@ -54,7 +54,7 @@ fn what_nobody_granted_does_not_start_and_the_command_that_grants_it_does() {
     assert_eq!(config(&environment), format!("[extractor.prices]\nhttp = [\"{}\"]\n", origin.grant()));
     run(&environment, &component, &origin.url("/a.csv")).exits(0);
     let again = environment.host(["allow", &shown(&component)]).exits(0);
-    assert!(again.stdout.contains("prices asks for nothing that is not granted already"), "{}", again.stdout);
+    assert!(again.stdout.contains("It asks for nothing that is not granted.\n"), "{}", again.stdout);
 }
 
 #[test]
@@ -186,9 +186,23 @@ fn a_component_is_inspected_without_running_it() {
     );
     let grant = &told["grant"];
     assert_eq!((&grant["name"], &grant["http"][0]), (&"prices".into(), &"https://a.example".into()));
+    let http = told["imports"]
+        .as_array()
+        .and_then(|all| all.iter().find(|import| import["name"] == "landing:extractor/http@0.1.0"));
+    let functions = http.map(|import| import["functions"].to_string()).unwrap_or_default();
+    // Only what it really uses: it mirrors, so that it fetches nothing itself.
+    assert!(functions.contains("request.use-secret") && !functions.contains("\"fetch\""), "{functions}");
+    assert_eq!(told["misfit"], serde_json::Value::Null);
     assert_eq!(grant["missing"].to_string(), "[{\"origin\":\"https://b.example\"},{\"secret\":\"token\"}]");
     let text = environment.host(["inspect", &shown(&component)]).exits(0).stdout;
-    for part in ["prices 1.2.3\n", "Price lists\n", "by Jo, MIT, https://x.example\n", "(API token)", "sha256 "] {
+    for part in [
+        "prices 1.2.3\n",
+        "Price lists\n",
+        "by Jo, MIT, https://x.example\n",
+        "(API token)",
+        "sha256 ",
+        "landing:extractor/zone@0.1.0: source.mirror",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     assert!(!environment.landing().exists());

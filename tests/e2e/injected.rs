@@ -23,7 +23,7 @@ fn errors(turn: usize) -> impl Iterator<Item = &'static str> {
     ERRORS.into_iter().cycle().skip(turn % ERRORS.len()).take(times(1, ERRORS.len()))
 }
 
-fn strace() -> bool {
+pub(crate) fn strace() -> bool {
     let found = Command::new("strace").arg("-V").output().is_ok_and(|output| output.status.success());
     assert!(found || std::env::var_os("CI").is_none(), "CI has no strace");
     if !found {

@@ -211,3 +211,11 @@ fn what_was_used_is_kept_with_the_run() {
     let kept = environment.host(["runs", "--json"]).exits(0).json();
     assert!(kept[0]["budgets"]["max-cpu"]["used"].as_u64().is_some_and(|used| used >= 200), "{kept}");
 }
+
+#[test]
+fn no_call_takes_more_than_the_host_can_hold() {
+    for how in ["log", "url", "param", "source", "cursor", "bytes", "extension"] {
+        let how = format!("how={how}");
+        stopped("huge", &["--param", &how, "--max-memory", "1GiB"], "too much data is being copied");
+    }
+}

@@ -4,6 +4,8 @@
 mod architecture;
 mod clock;
 mod command_line;
+mod compiling;
+mod components;
 mod faults;
 mod grants;
 mod hostile;
@@ -17,6 +19,7 @@ mod power;
 mod python;
 mod secrets;
 mod signals;
+mod smith;
 mod space;
 mod state;
 mod systemd;

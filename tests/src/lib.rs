@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "a harness works on files and sockets, and is no part of the host")]
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 
+pub mod component;
 pub mod environment;
 pub mod hostile;
 pub mod origin;
@@ -11,6 +12,7 @@ pub mod packages;
 pub mod python;
 pub mod reply;
 pub mod samples;
+pub mod smith;
 pub mod soak;
 
 pub use environment::{Environment, Ran, guest, under, without_manifest};

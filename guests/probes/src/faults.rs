@@ -118,6 +118,22 @@ pub(crate) fn hoard_handles() -> Result<(), Error> {
     Ok(())
 }
 
+/// Passes one text of `size` bytes to the function that `how` names. The host must refuse to take that much at once.
+pub(crate) async fn huge() -> Result<(), Error> {
+    let text = "x".repeat(params::parsed("size")?.unwrap_or(300 << 20));
+    match params::required("how")?.as_str() {
+        "log" => landing::info!("{text}"),
+        "url" => drop(Request::get(&text)),
+        "param" => drop(run::param(&text)),
+        "source" => drop(Source::open(&text)?),
+        "cursor" => run::checkpoint(text).await,
+        "bytes" => drop(Source::own()?.land_bytes(text.into_bytes(), Slot::new("csv")).await?),
+        "extension" => drop(Source::own()?.land_bytes(Vec::new(), Slot::new(&text)).await?),
+        other => return Err(Error::new(format_args!("there is no function {other:?} that takes a text"))),
+    }
+    Ok(())
+}
+
 /// Fetches from `count` origins that nobody granted, and ends well. The host must refuse each and stay concise.
 pub(crate) async fn denied() -> Result<(), Error> {
     for number in 0..acts::count()? {

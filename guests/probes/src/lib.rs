@@ -25,6 +25,7 @@ impl Extractor for Probe {
             "hoard-fields" => faults::hoard_fields().await,
             "hoard-bodies" => faults::hoard_bodies(),
             "hoard-handles" => faults::hoard_handles(),
+            "huge" => faults::huge().await,
             "denied" => faults::denied().await,
             "cancel" => faults::cancel().await,
             "fetch" => acts::fetch().await,

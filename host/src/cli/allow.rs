@@ -74,10 +74,6 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
                 format!("`{} --secret {secret}=env:VARIABLE` does; also file:PATH and credential:NAME", standing.allow);
             Err(Error::new(Kind::NotGranted, message).hint(hint))
         }
-        None if review.addition.is_empty() => {
-            super::print(&format!("{} asks for nothing that is not granted already\n", standing.name))?;
-            Ok(ExitCode::SUCCESS)
-        }
         None => Ok(ExitCode::SUCCESS),
     }
 }

@@ -1,5 +1,6 @@
 //! `host inspect`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::allow::{Offer, Review};
 use crate::budget::Budget;
-use crate::component::{Manifest, Package, Param, SecretAsk};
-use crate::config::{Component, Flags, Standing};
+use crate::component::{ImportedInterface, Manifest, Package, Param, SecretAsk};
+use crate::config::{Component, Flags, Standing, compiled_store};
 use crate::error::Error;
+use crate::text;
 
 /// Show what a component is and asks for, and what its grant covers, without running it
 #[derive(Debug, clap::Args)]
@@ -31,22 +33,42 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
     let path = &arguments.component;
     let package = Package::read(path).map_err(|error| super::unusable("inspect", path, &error))?;
     let flags = Flags { name: arguments.name.clone(), config: arguments.config.clone(), ..Flags::default() };
-    let component = Component { path, digest: package.digest, manifest: &package.manifest };
+    let component_manifest = package.manifest.clone();
+    let component = Component { path, digest: package.digest, manifest: &component_manifest };
     let standing = Standing::resolve(&flags, component)?;
+    let store = compiled_store(|name| std::env::var_os(name));
+    let imports = package.imports(store.as_deref());
+    let size = package.size();
+    let misfit = package.link(store.as_deref()).err().map(|error| error.to_string());
     if arguments.json {
         let object = json!({
             "path": path.display().to_string(),
             "sha256": component.digest,
-            "size": package.size(),
-            "manifest": manifest(component.manifest),
+            "size": size,
+            "manifest": manifest(&component_manifest),
+            "imports": imports.as_ref().ok().map(|imports| imports.iter().map(imported).collect::<Vec<_>>()),
+            "misfit": misfit,
             "grant": grant(component, &standing),
         });
         super::print(&format!("{object}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let review = Review::new(component, &standing, &Offer::default())?;
-    super::print(&review.text())?;
+    let mut text = review.text();
+    text.push_str("It imports\n");
+    for ImportedInterface { name, functions } in imports.iter().flatten() {
+        let functions = if functions.is_empty() { "types only".to_owned() } else { functions.join(", ") };
+        let _ = writeln!(text, "    {}: {}", text::line(name), text::line(&functions));
+    }
+    if let Some(misfit) = misfit {
+        let _ = writeln!(text, "It cannot be run: {misfit}");
+    }
+    super::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn imported(import: &ImportedInterface) -> Value {
+    json!({ "name": import.name, "functions": import.functions })
 }
 
 /// What the manifest says; nothing where there is none.

@@ -1,0 +1,11 @@
+//! `host compile`, which `host run` starts for a component that it does not know.
+
+use std::process::ExitCode;
+
+use crate::component;
+use crate::error::Error;
+
+pub(super) fn execute() -> Result<ExitCode, Error> {
+    component::serve_compiler().map_err(Error::usage)?;
+    Ok(ExitCode::SUCCESS)
+}
