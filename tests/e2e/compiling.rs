@@ -120,9 +120,13 @@ fn the_compiler_dies_with_the_host() {
         }
         assert!(host.try_wait().expect("the program").is_none(), "it ended");
     };
-    // Until it has become the compiler, and waits for its end.
-    let state = |compiler: &str| fs::read_to_string(format!("/proc/{compiler}/cmdline")).unwrap_or_default();
-    while !state(&compiler).starts_with("host\0compile") {
+    // Until it has read all of the component: a half one would end it by itself.
+    let size = fs::metadata(&component).expect("a component").len();
+    let has_read = |compiler: &str| -> Option<u64> {
+        let counters = fs::read_to_string(format!("/proc/{compiler}/io")).ok()?;
+        counters.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
+    };
+    while has_read(&compiler).expect("a compiler") < size {
         std::thread::yield_now();
     }
     host.kill().expect("a kill");

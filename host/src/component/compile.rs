@@ -125,6 +125,9 @@ fn verdict(status: ExitStatus, reason: &[u8]) -> LoadError {
         return LoadError::Compiling(format!("{} MiB of memory", limits.memory >> 20));
     }
     match status.signal() {
+        Some(signal) if signal == Signal::KILL.as_raw() => {
+            LoadError::Crashed("it was killed, perhaps since the machine has no more memory".to_owned())
+        }
         Some(signal) => LoadError::Crashed(format!("signal {signal}")),
         None => LoadError::Crashed(reason),
     }
