@@ -1,6 +1,7 @@
 //! What holds for every manifest, whatever the bytes. For tests and fuzzing only.
 
-use super::manifest::{self, ManifestError};
+use super::manifest::{self, Manifest, ManifestError};
+use crate::text;
 
 /// Reading ends, says the same each time, and says nothing that a terminal acts upon: for the bytes as a component,
 /// and as the manifest of one.
@@ -13,13 +14,29 @@ fn check(bytes: &[u8]) {
     let read = manifest::read(bytes);
     assert_eq!(read, manifest::read(bytes));
     match read {
-        Ok(_) => assert!(bytes.starts_with(b"\0asm"), "this is no WebAssembly"),
+        Ok(manifest) => {
+            assert!(bytes.starts_with(b"\0asm"), "this is no WebAssembly");
+            shown(&manifest);
+        }
         Err(ManifestError::CoreModule | ManifestError::Precompiled) => {}
         Err(error) => {
             let text = error.to_string();
             assert!(!text.chars().any(|character| character.is_control() && character != '\t'), "{text:?}");
             assert!(text.len() < 16 * 1024, "{} bytes of an error", text.len());
         }
+    }
+}
+
+/// What `host allow` shows of it, where the operator decides, is what it says.
+fn shown(manifest: &Manifest) {
+    let Manifest { version, description, license, homepage, authors, http, sources, secrets, params, unknown, .. } =
+        manifest;
+    let asks = secrets.iter().flat_map(|(name, secret)| [name, &secret.help].into_iter().chain(&secret.origins));
+    let takes = params.iter().flat_map(|(name, param)| [name, &param.help]);
+    let texts = [version, description, license, homepage].into_iter().flatten();
+    let texts = texts.chain([authors, http, sources, unknown].into_iter().flatten()).chain(asks).chain(takes);
+    for text in texts {
+        assert!(!text::is_tricky(text), "{text:?}");
     }
 }
 
@@ -49,6 +66,9 @@ mod tests {
     fn any_bytes_are_read_or_refused() {
         let text =
             b"name = \"padel\"\nhttp = [\"https://example.org\"]\nsources = [\"x\"]\n[param.url]\nhelp = \"w\"\n";
-        bent(&[text, &component(text), b"\0asm\x01\0\0\0", b"\x7fELF"], 3_000, manifest);
+        let secret =
+            b"[secret.token]\nhelp = \"w\"\nas = { basic = \"m\\u0065\" }\norigins = [\"https://example.org\"]\n";
+        let tricky = b"description = \"\\u001b[2J\"\nauthors = [\"\\u202e\"]\n";
+        bent(&[text, secret, tricky, &component(text), b"\0asm\x01\0\0\0", b"\x7fELF"], 3_000, manifest);
     }
 }
