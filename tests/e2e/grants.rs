@@ -201,7 +201,7 @@ fn a_component_is_inspected_without_running_it() {
         "by Jo, MIT, https://x.example\n",
         "(API token)",
         "sha256 ",
-        "landing:extractor/zone@0.1.0: source.mirror",
+        "landing:extractor/zone@0.1.0: source.open, source.mirror",
     ] {
         assert!(text.contains(part), "{text}");
     }

@@ -216,6 +216,10 @@ fn what_was_used_is_kept_with_the_run() {
 fn no_call_takes_more_than_the_host_can_hold() {
     for how in ["log", "url", "param", "source", "cursor", "bytes", "extension"] {
         let how = format!("how={how}");
-        stopped("huge", &["--param", &how, "--max-memory", "1GiB"], "too much data is being copied");
+        stopped(
+            "huge",
+            &["--param", &how, "--param", "size=300000000", "--max-memory", "1GiB"],
+            "too much data is being copied",
+        );
     }
 }

@@ -35,8 +35,9 @@ fn shown(manifest: &Manifest) {
     let takes = params.iter().flat_map(|(name, param)| [name, &param.help]);
     let texts = [version, description, license, homepage].into_iter().flatten();
     let texts = texts.chain([authors, http, sources, unknown].into_iter().flatten()).chain(asks).chain(takes);
-    for text in texts {
-        assert!(!text::is_tricky(text), "{text:?}");
+    let places = secrets.values().filter_map(|secret| Some(secret.place.as_ref()?.to_string()));
+    for text in texts.cloned().chain(places) {
+        assert!(!text::is_tricky(&text), "{text:?}");
     }
 }
 
@@ -69,6 +70,7 @@ mod tests {
         let secret =
             b"[secret.token]\nhelp = \"w\"\nas = { basic = \"m\\u0065\" }\norigins = [\"https://example.org\"]\n";
         let tricky = b"description = \"\\u001b[2J\"\nauthors = [\"\\u202e\"]\n";
-        bent(&[text, secret, tricky, &component(text), b"\0asm\x01\0\0\0", b"\x7fELF"], 3_000, manifest);
+        let place = b"[secret.token]\nas = { header = \"\\u001b[2J\" }\n";
+        bent(&[text, secret, tricky, place, &component(text), b"\0asm\x01\0\0\0", b"\x7fELF"], 3_000, manifest);
     }
 }

@@ -187,6 +187,7 @@ fn check(manifest: &Manifest) -> Result<(), String> {
     for (name, secret) in secrets {
         check_key("secret", name)?;
         texts.push((format!("secret.{name}.help"), secret.help.clone()));
+        texts.extend(secret.place.iter().map(|place| (format!("secret.{name}.as"), place.to_string())));
         texts.extend(secret.origins.iter().map(|origin| (format!("secret.{name}.origins"), origin.clone())));
     }
     for (name, param) in params {
@@ -284,6 +285,7 @@ mod tests {
             (section(format!("description = \"{}\"", "x".repeat(5000)).as_bytes()), "the limit is 4096"),
             (section(format!("http = [{}]", "\"*\",".repeat(201)).as_bytes()), "`http` has 201 entries"),
             (section(b"[secret.x]\nas = \"cookie\""), "unknown variant `cookie`"),
+            (section(b"[secret.x]\nas = { basic = \"me\\u001b[2J\" }"), "`secret.x.as` holds characters"),
             (section(b"[budget]\ntimeout = \"soon\""), "`soon` is no duration"),
         ] {
             let error = read(&bytes).expect_err(expected).to_string();
