@@ -25,7 +25,9 @@ impl Redactor {
     pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> Self {
         let mut forms: Vec<(String, String)> = Vec::new();
         for (name, texts) in secrets {
-            let all = texts.iter().flat_map(|text| written(text)).filter(|form| !form.is_empty());
+            let written = texts.iter().flat_map(|text| written(text));
+            // Names of hosts and fields come back in lower case.
+            let all = written.flat_map(|form| [form.to_lowercase(), form]).filter(|form| !form.is_empty());
             forms.extend(all.map(|form| (form, format!("[secret {name}]"))));
         }
         // The longest first, so that no part of it is left.
@@ -103,6 +105,7 @@ mod tests {
         Redactor::new([
             ("token", vec!["s3cr&t/ value+".to_owned()]),
             ("other", vec!["s3cr&t".to_owned(), String::new()]),
+            ("name", vec!["K3Y".to_owned()]),
         ])
     }
 
@@ -117,6 +120,7 @@ mod tests {
             ("q=s3cr%26t%2F+value%2B", "q=[secret token]"),
             ("Basic czNjciZ0LyB2YWx1ZSs=", "Basic [secret token]="),
             ("s3cr&t", "[secret other]"),
+            ("x-key-k3y", "x-key-[secret name]"),
         ] {
             assert_eq!(redactor.text(text), clean);
             assert_eq!(redactor.finds(text), text != clean, "{text}");

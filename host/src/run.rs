@@ -101,11 +101,15 @@ async fn run(
         Some(caught) => Ended::Signal(caught),
         None => {
             let services: Arc<dyn Services> = session;
-            let run = within(&budgets, linked.run(services, &budgets));
+            let run = unless_spent(&budgets, linked.run(services, &budgets));
             signals.unless(run).await.map_or_else(Ended::Signal, Ended::Stopped)
         }
     };
     let quiet = settle_down(&store, &mut ended, &mut signals).await;
+    // An extractor may make light of a refusal and end well, or leave the landing that was refused behind.
+    if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
+        ended = Ended::Stopped(Err(spent.into()));
+    }
     let end = move || finish(&store, (extractor, &wishes), (&budgets, &redactor), ended, quiet, stopwatch);
     let ((mut report, recorded), caught) = signals.during(end).await;
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
@@ -116,14 +120,12 @@ async fn run(
 }
 
 /// The end of `run`, unless a budget that ends it is spent first.
-async fn within(budgets: &Budgets, run: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
-    let ended = tokio::select! {
+async fn unless_spent(budgets: &Budgets, run: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+    tokio::select! {
         biased;
-        spent = budgets.until_spent() => return Err(spent.into()),
+        spent = budgets.until_spent() => Err(spent.into()),
         ended = run => ended,
-    };
-    // An extractor may make light of the refusal, and end well.
-    budgets.spent().map_or(ended, |spent| Err(spent.into()))
+    }
 }
 
 /// A run that has its row.
@@ -229,6 +231,7 @@ fn finish(
     let mut failure = verdict::verdict(ended, notes.broken, &notes.missing, wishes);
     if let Some(failure) = &mut failure {
         failure.message = redactor.text(&failure.message).into_owned();
+        failure.hint = failure.hint.take().map(|hint| redactor.text(&hint).into_owned());
     }
     let message = failure.as_ref().map(|failure| failure.message.clone());
     budgets.note(Budget::Time, u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX));

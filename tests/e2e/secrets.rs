@@ -99,6 +99,7 @@ fn a_source_that_sends_it_back_does_not_make_it_seen() {
         let encoded: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let query: String = url_encoded(secret);
         let echo = Reply::new(format!("you sent {secret}, {encoded}, {query} and bWU6aHVzaC1odXNoLTQy"));
+        let echo = if secret == PLAIN { echo.header(&format!("X-{PLAIN}"), "name") } else { echo };
         let echo = echo.header("X-Echo", secret).header("X-Encoded", &encoded).header("Set-Cookie", &query);
         origin.route("/a.csv", Reply::redirect(302, format!("/b.csv?again={query}")));
         origin.route("/b.csv", echo.etag(&format!("\"{secret}\"")));
@@ -126,6 +127,17 @@ fn url_encoded(text: &str) -> String {
         byte => format!("%{byte:02X}"),
     };
     text.bytes().map(encode).collect()
+}
+
+#[test]
+fn a_redirect_to_a_host_that_is_called_so_tells_nobody() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::redirect(302, format!("http://{PLAIN}.invalid/{PLAIN}")));
+    granted(&environment, "\"bearer\"", &[&origin], &[&origin]);
+    for act in ["secret", "mirror"] {
+        let ran = run(&environment, act, &origin.url("/a.csv"), PLAIN, &[]).exits(77).says("[secret token].invalid");
+        nowhere(&environment, &ran, PLAIN);
+    }
 }
 
 #[test]
