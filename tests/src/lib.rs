@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 
 pub mod component;
+pub mod certificate;
 pub mod environment;
 pub mod hostile;
 pub mod origin;
@@ -14,7 +15,9 @@ pub mod reply;
 pub mod samples;
 pub mod smith;
 pub mod soak;
+mod wire;
 
+pub use certificate::{Authority, Identity};
 pub use environment::{Environment, Ran, guest, under, without_manifest};
 pub use origin::{Gate, Origin};
 pub use reply::{Part, Reply, gzip};

@@ -1,15 +1,21 @@
 //! An HTTP server on loopback that answers as it is told, and keeps a log of what it was asked.
 //!
-//! One thread a connection, every byte written by hand, so that it can break every rule of HTTP.
+//! One thread a connection, every byte written by hand, so that it can break every rule of HTTP. Asked for tunnels, it
+//! is a proxy.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustls::ServerConfig;
+
+use crate::certificate::Identity;
 use crate::reply::Reply;
+use crate::wire::Wire;
 
 /// How long a connection may stay silent before its thread gives up, so that no test leaves threads behind for ever.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -23,7 +29,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Asked {
     /// The method.
     pub method: String,
-    /// Path and query.
+    /// Path and query; a URL or `host:port` where it is asked as a proxy.
     pub target: String,
     /// Field names in lower case, and values.
     pub headers: Vec<(String, String)>,
@@ -64,7 +70,12 @@ impl Gate {
 struct Shared {
     routes: Mutex<HashMap<String, VecDeque<Reply>>>,
     queries: Mutex<Vec<(String, String, Reply)>>,
+    tunnels: Mutex<HashMap<String, SocketAddr>>,
     log: Mutex<Vec<Asked>>,
+    /// How many connections came in.
+    connections: AtomicUsize,
+    /// What clients sent through tunnels.
+    carried: Mutex<Vec<u8>>,
 }
 
 impl Shared {
@@ -94,6 +105,7 @@ fn decoded(query: &str) -> String {
 
 /// A server on a port of its own.
 pub struct Origin {
+    scheme: &'static str,
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -101,28 +113,77 @@ pub struct Origin {
 impl Origin {
     /// Start a server that answers every request with 404 until it is told better.
     pub fn start() -> Self {
+        Self::serving("http", None)
+    }
+
+    /// Start one that speaks TLS, and shows this certificate.
+    pub fn secure(identity: Identity) -> Self {
+        Self::serving("https", Some(identity.server()))
+    }
+
+    fn serving(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self::listening(scheme, move |stream, shared| serve(Wire::new(stream, tls.clone()), shared))
+    }
+
+    /// Start one that should speak TLS, and says this to whoever comes, whatever it is told.
+    pub fn babbling(bytes: &'static [u8]) -> Self {
+        Self::listening("https", move |mut stream, _| {
+            stream.set_read_timeout(Some(SILENCE))?;
+            // Closing with something unread would reset the connection, and what was said with it.
+            let _ = stream.read(&mut [0; 4096])?;
+            stream.write_all(bytes)?;
+            stream.shutdown(Shutdown::Write)?;
+            io::copy(&mut stream, &mut io::sink()).map(drop)
+        })
+    }
+
+    fn listening(
+        scheme: &'static str,
+        serve: impl Fn(TcpStream, &Shared) -> io::Result<()> + Clone + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let serving = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&serving);
+                serving.connections.fetch_add(1, Ordering::SeqCst);
+                let (shared, serve) = (Arc::clone(&serving), serve.clone());
                 // A client that goes away is part of the tests.
                 thread::spawn(move || serve(stream, &shared).ok());
             }
         });
-        Self { address, shared }
+        Self { scheme, address, shared }
     }
 
     /// What an operator grants to open this server: `http://127.0.0.1:PORT`.
     pub fn grant(&self) -> String {
-        format!("http://{}", self.address)
+        self.named(&self.address.ip().to_string())
+    }
+
+    /// The same under another name: `http://NAME:PORT`.
+    pub fn named(&self, name: &str) -> String {
+        format!("{}://{name}:{}", self.scheme, self.address.port())
     }
 
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.grant())
+    }
+
+    /// Lead whoever asks for a tunnel to `target` (`host:port`) to this server, whatever is said there.
+    pub fn tunnel(&self, target: &str, to: &Self) {
+        lock(&self.shared.tunnels).insert(target.to_owned(), to.address);
+    }
+
+    /// What clients sent through its tunnels so far.
+    pub fn carried(&self) -> Vec<u8> {
+        lock(&self.shared.carried).clone()
+    }
+
+    /// How many connections came in so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// Answer a path with this from now on, whatever its query.
@@ -151,22 +212,47 @@ impl Origin {
     }
 }
 
-fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(SILENCE))?;
-    stream.set_nodelay(true)?;
-    let mut writer = stream.try_clone()?;
+fn serve(stream: Wire, shared: &Shared) -> io::Result<()> {
+    stream.socket().set_read_timeout(Some(SILENCE))?;
+    stream.socket().set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
     while let Some(asked) = receive(&mut reader)? {
         lock(&shared.log).push(asked.clone());
-        let reply = shared.reply(&asked);
-        if !reply.unwrap_or_else(|| Reply::status(404)).send(&asked, &mut writer)? {
+        let tunnel = lock(&shared.tunnels).get(&asked.target).copied().filter(|_| asked.method == "CONNECT");
+        if let Some(to) = tunnel {
+            reader.get_mut().write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+            return carry(reader.get_ref().socket(), to, shared);
+        }
+        let reply = shared.reply(&asked).unwrap_or_else(|| Reply::status(404));
+        if !reply.send(&asked, reader.get_mut())? {
             return Ok(());
         }
     }
     Ok(())
 }
 
-fn receive(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Asked>> {
+/// Pass on all that comes, both ways, and keep what the client sent.
+fn carry(client: &TcpStream, to: SocketAddr, shared: &Shared) -> io::Result<()> {
+    let server = TcpStream::connect(to)?;
+    let (mut back, mut from) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut back);
+        back.shutdown(Shutdown::Write)
+    });
+    let (mut client, mut server) = (client, server);
+    let mut buffer = [0; 4096];
+    loop {
+        match client.read(&mut buffer)? {
+            0 => return server.shutdown(Shutdown::Write),
+            read => {
+                lock(&shared.carried).extend_from_slice(&buffer[..read]);
+                server.write_all(&buffer[..read])?;
+            }
+        }
+    }
+}
+
+fn receive(reader: &mut BufReader<Wire>) -> io::Result<Option<Asked>> {
     let mut first = String::new();
     if reader.read_line(&mut first)? == 0 {
         return Ok(None);

@@ -1,13 +1,13 @@
 //! Answers: what an origin says when it is asked, right or wrong. It must not know which path it answers.
 
 use std::io::Write as _;
-use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::origin::{Asked, Gate};
+use crate::wire::Wire;
 
 /// When every answer says that it was made.
 pub const DATE: &str = "Sun, 15 Jun 2025 08:00:00 GMT";
@@ -58,6 +58,7 @@ pub struct Reply {
     parts: Option<Vec<Part>>,
     kept: bool,
     reset: bool,
+    unannounced: bool,
     pause: Option<Duration>,
 }
 
@@ -77,6 +78,7 @@ impl Reply {
             parts: None,
             kept: false,
             reset: false,
+            unannounced: false,
             pause: None,
         }
     }
@@ -115,6 +117,12 @@ impl Reply {
     /// With the connection reset, and not closed, at its end.
     pub fn reset(mut self) -> Self {
         self.reset = true;
+        self
+    }
+
+    /// With no word of TLS that this is the end, where it ends the connection: as one that was cut off.
+    pub fn unannounced(mut self) -> Self {
+        self.unannounced = true;
         self
     }
 
@@ -191,7 +199,20 @@ impl Reply {
         matches("if-none-match", &self.etag) || matches("if-modified-since", &self.last_modified)
     }
 
-    pub(crate) fn send(&self, asked: &Asked, stream: &mut TcpStream) -> std::io::Result<bool> {
+    /// Send it; whether the connection stays open for what is asked next.
+    pub(crate) fn send(&self, asked: &Asked, stream: &mut Wire) -> std::io::Result<bool> {
+        let kept = self.send_all(asked, stream)? && !self.unannounced;
+        if !kept {
+            self.say_the_end(stream)?;
+        }
+        Ok(kept)
+    }
+
+    fn say_the_end(&self, stream: &mut Wire) -> std::io::Result<()> {
+        if self.reset || self.unannounced { Ok(()) } else { stream.say_the_end() }
+    }
+
+    fn send_all(&self, asked: &Asked, stream: &mut Wire) -> std::io::Result<bool> {
         if let Some(reached) = &self.reached {
             reached.open();
         }
@@ -224,18 +245,19 @@ impl Reply {
         Ok(self.cut.is_none() && self.framing != Framing::Close)
     }
 
-    fn send_parts(&self, parts: &[Part], stream: &mut TcpStream) -> std::io::Result<bool> {
+    fn send_parts(&self, parts: &[Part], stream: &mut Wire) -> std::io::Result<bool> {
         // The last bytes and the end go out together, so that no request can come in between and be lost.
         let at_once = !self.kept && !self.reset && matches!(parts, [Part::Bytes(_)]);
-        rustix::net::sockopt::set_tcp_cork(&*stream, at_once)?;
+        rustix::net::sockopt::set_tcp_cork(stream.socket(), at_once)?;
         for part in parts {
             part.send(stream)?;
         }
         if self.reset {
             // Closing a socket that does not linger resets its connection.
-            rustix::net::sockopt::set_socket_linger(&*stream, Some(Duration::ZERO))?;
+            rustix::net::sockopt::set_socket_linger(stream.socket(), Some(Duration::ZERO))?;
         } else if at_once {
-            stream.shutdown(Shutdown::Write)?;
+            self.say_the_end(stream)?;
+            stream.shut()?;
         }
         Ok(self.kept)
     }
@@ -247,7 +269,7 @@ impl Reply {
         }
     }
 
-    fn send_body(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn send_body(&self, stream: &mut Wire) -> std::io::Result<()> {
         let mut left = self.cut.unwrap_or(usize::MAX);
         let mut send = |bytes: &[u8]| {
             let bytes = &bytes[..bytes.len().min(left)];
@@ -292,7 +314,7 @@ impl Reply {
 }
 
 impl Part {
-    fn send(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn send(&self, stream: &mut Wire) -> std::io::Result<()> {
         match self {
             Self::Bytes(bytes) => stream.write_all(bytes),
             Self::Repeat(bytes, times) => {

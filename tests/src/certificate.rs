@@ -1,0 +1,115 @@
+//! Certificate authorities and certificates, right or wrong, made anew for each test.
+//!
+//! It must not know what comes of them.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// Years in which a certificate is good whenever a test runs.
+const ALWAYS: RangeInclusive<i32> = 2000..=2999;
+
+/// What signs certificates.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its own certificate, and those above it but the root's.
+    chain: Vec<CertificateDer<'static>>,
+    root: CertificateDer<'static>,
+}
+
+/// A certificate with its key: what a server shows.
+#[derive(Debug)]
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
+
+fn params(common_name: &str, names: &[&str], years: RangeInclusive<i32>) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names for a certificate");
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.not_before = date_time_ymd(*years.start(), 1, 1);
+    params.not_after = date_time_ymd(*years.end(), 12, 31);
+    params
+}
+
+fn authority(common_name: &str, signs: bool) -> CertificateParams {
+    let mut params = params(common_name, &[], ALWAYS);
+    params.is_ca = if signs { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::NoCa };
+    params
+}
+
+impl Authority {
+    /// A root of that name, which signs itself.
+    pub fn new(common_name: &str) -> Self {
+        let (key, params) = (key(), authority(common_name, true));
+        let root = params.self_signed(&key).expect("a certificate").der().clone();
+        Self { issuer: Issuer::new(params, key), chain: Vec::new(), root }
+    }
+
+    /// An authority that this one has signed, and to which it gave the right to sign in its turn, or not.
+    pub fn below(&self, common_name: &str, signs: bool) -> Self {
+        let (key, params) = (key(), authority(common_name, signs));
+        let own = params.signed_by(&key, &self.issuer).expect("a certificate").der().clone();
+        let chain = std::iter::once(own).chain(self.chain.iter().cloned()).collect();
+        Self { issuer: Issuer::new(params, key), chain, root: self.root.clone() }
+    }
+
+    /// The root's certificate as a PEM file has it.
+    pub fn pem(&self) -> String {
+        pem(&self.root)
+    }
+
+    /// A certificate for names and addresses.
+    pub fn identity(&self, names: &[&str]) -> Identity {
+        self.identity_in(names, ALWAYS)
+    }
+
+    /// A certificate for names and addresses that is good from the first of these years to the end of the last.
+    pub fn identity_in(&self, names: &[&str], years: RangeInclusive<i32>) -> Identity {
+        let key = key();
+        let own = params("server", names, years).signed_by(&key, &self.issuer).expect("a certificate").der().clone();
+        let chain = std::iter::once(own).chain(self.chain.iter().cloned()).collect();
+        Identity { chain, key: private(&key) }
+    }
+}
+
+impl Identity {
+    /// A certificate for names and addresses that nobody but itself has signed.
+    pub fn self_signed(names: &[&str]) -> Self {
+        let key = key();
+        let own = params("server", names, ALWAYS).self_signed(&key).expect("a certificate").der().clone();
+        Self { chain: vec![own], key: private(&key) }
+    }
+
+    /// What serves TLS with it.
+    pub(crate) fn server(self) -> Arc<rustls::ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(self.chain, self.key);
+        Arc::new(config.expect("a certificate and its key"))
+    }
+}
+
+fn private(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivatePkcs8KeyDer::from(key.serialize_der()).into()
+}
+
+/// Bytes as a PEM file has a certificate (RFC 7468).
+pub fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("Base64 is ASCII")).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
