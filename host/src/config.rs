@@ -121,7 +121,7 @@ impl Plan {
             egress: Egress {
                 policy: Policy::new(granted.http, asked),
                 secrets,
-                authorities: tls.ca,
+                authorities: tls.authorities,
                 proxy: network.proxy,
             },
             redactor: Arc::new(redactor),

@@ -14,12 +14,12 @@ mod proxy;
 mod request;
 mod retry;
 mod secret;
+mod tls;
 #[cfg(test)]
 mod vectors;
 
 use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ pub use policy::{OriginGrant, Policy};
 pub use proxy::Proxy;
 pub use request::Checked;
 pub use secret::Secret;
+pub use tls::Authorities;
 
 use crate::budget::{Budget, Budgets};
 use crate::clock;
@@ -81,8 +82,8 @@ pub struct Egress {
     pub policy: Policy,
     /// Secrets that it may have added to its requests.
     pub secrets: Vec<Arc<Secret>>,
-    /// PEM files of CAs to trust beside the system's.
-    pub authorities: Vec<PathBuf>,
+    /// CAs to trust beside the system's.
+    pub authorities: Authorities,
     /// The proxy, where there is one.
     pub proxy: Option<Proxy>,
 }

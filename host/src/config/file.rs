@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::secrets::SecretGrant;
 use crate::budget::Settings;
 use crate::error::Error;
-use crate::fetch::Proxy;
+use crate::fetch::{Authorities, Proxy};
 
 /// The file where none is named.
 const DEFAULT: &str = "host.toml";
@@ -36,6 +36,9 @@ pub(super) struct Network {
 pub(super) struct Tls {
     /// PEM files of CAs beside the system's, relative to the file that names them.
     pub(super) ca: Vec<PathBuf>,
+    /// What is in them.
+    #[serde(skip)]
+    pub(super) authorities: Authorities,
 }
 
 /// What one extractor may do.
@@ -75,14 +78,9 @@ pub(super) fn read(named: Option<&Path>) -> Result<ConfigFile, Error> {
         Error::usage(format!("{}: {reason}", path.display())).hint("README.md shows what host.toml may say")
     })?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    for ca in &mut config.tls.ca {
-        *ca = directory.join(&*ca);
-        #[expect(clippy::disallowed_methods, reason = "the certificates are the operator's files")]
-        std::fs::File::open(&*ca).map_err(|error| {
-            let message = format!("cannot read the certificates in {}: {error}", ca.display());
-            Error::usage(message).hint(format!("`ca` under [tls] in {} names them", path.display()))
-        })?;
-    }
+    config.tls.ca.iter_mut().for_each(|ca| *ca = directory.join(&*ca));
+    config.tls.authorities = Authorities::read(&config.tls.ca)
+        .map_err(|reason| Error::usage(reason).hint(format!("`ca` under [tls] in {} names them", path.display())))?;
     Ok(config)
 }
 

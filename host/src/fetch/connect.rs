@@ -4,7 +4,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -15,14 +14,13 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::policy::{Policy, Refusal};
 use super::proxy::{self, Proxy};
+use super::tls::{self, Authorities};
 use crate::domain::FetchError;
 
 /// Most addresses of one name that are tried.
@@ -76,7 +74,7 @@ struct Inner {
     policy: Policy,
     resolver: Box<dyn Resolve>,
     timeout: Duration,
-    authorities: Vec<PathBuf>,
+    authorities: Authorities,
     proxy: Option<Proxy>,
     tls: OnceLock<Result<tokio_rustls::TlsConnector, ConnectError>>,
 }
@@ -86,7 +84,7 @@ impl Connector {
         policy: Policy,
         resolver: impl Resolve,
         timeout: Duration,
-        (authorities, proxy): (Vec<PathBuf>, Option<Proxy>),
+        (authorities, proxy): (Authorities, Option<Proxy>),
     ) -> Self {
         let resolver = Box::new(resolver);
         Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, tls: OnceLock::new() }))
@@ -134,12 +132,20 @@ impl Inner {
             return Ok(Stream::Plain(TokioIo::new(stream), proxy.is_some()));
         }
         if proxy.is_some() {
-            let failed = |reason| ConnectError::passing(format!("no way to {}: {reason}", shown(uri)));
-            proxy::open_tunnel(&mut stream, &host, port).await.map_err(failed)?;
+            proxy::open_tunnel(&mut stream, &host, port).await.map_err(|reason| ConnectError {
+                error: FetchError::Unreachable(format!("no way to {}: {reason}", shown(uri))),
+                transient: reason.is_transient(),
+            })?;
         }
-        let name = server_name(&host)?;
-        let tls = self.tls.get_or_init(|| tls(&self.authorities)).clone()?;
-        let stream = tls.connect(name, stream).await.map_err(|error| tls_failed(uri, &error))?;
+        let name = tls::server_name(&host).map_err(|reason| ConnectError::lasting(FetchError::Invalid(reason)))?;
+        let unusable = |reason| ConnectError::lasting(FetchError::Unreachable(reason));
+        let client = || tls::client(&self.authorities).map(|config| Arc::new(config).into()).map_err(unusable);
+        let tls = self.tls.get_or_init(client).clone()?;
+        let stream = tls.connect(name, stream).await.map_err(|error| {
+            let (reason, transient) = tls::failure(&error);
+            let error = FetchError::Unreachable(format!("TLS with {} failed: {reason}", shown(uri)));
+            ConnectError { error, transient }
+        })?;
         Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
     }
 
@@ -181,48 +187,6 @@ impl Inner {
         let reason = last.map_or_else(|| "the name has no address".to_owned(), |error| error.to_string());
         Err(ConnectError::passing(format!("cannot connect to {shown}: {reason}")))
     }
-}
-
-fn server_name(host: &Host<String>) -> Result<ServerName<'static>, ConnectError> {
-    match host {
-        Host::Ipv4(address) => Ok(IpAddr::V4(*address).into()),
-        Host::Ipv6(address) => Ok(IpAddr::V6(*address).into()),
-        Host::Domain(name) => ServerName::try_from(name.clone())
-            .map_err(|_| ConnectError::lasting(FetchError::Invalid(format!("{name} is no name for a certificate")))),
-    }
-}
-
-fn tls_failed(uri: &Uri, error: &io::Error) -> ConnectError {
-    // A certificate does not get better by asking again; a connection that broke off may.
-    let about_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-    let error = FetchError::Unreachable(format!("TLS with {} failed: {error}", shown(uri)));
-    ConnectError { error, transient: !about_tls }
-}
-
-fn tls(authorities: &[PathBuf]) -> Result<tokio_rustls::TlsConnector, ConnectError> {
-    let failed = |reason: String| ConnectError::lasting(FetchError::Unreachable(reason));
-    let mut roots = rustls::RootCertStore::empty();
-    let system = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(system.certs);
-    for path in authorities {
-        let unusable = |error: String| failed(format!("cannot use the certificates in {}: {error}", path.display()));
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
-            let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-        }
-    }
-    if roots.is_empty() {
-        return Err(failed(
-            "this machine has no root certificates for https: install its `ca-certificates` package".into(),
-        ));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config).into())
 }
 
 /// A connection, encrypted or not.
