@@ -16,6 +16,7 @@ mod names;
 mod network;
 mod padelnomics;
 mod power;
+mod proxy;
 mod python;
 mod secrets;
 mod signals;
@@ -23,6 +24,7 @@ mod smith;
 mod space;
 mod state;
 mod systemd;
+mod tls;
 mod upkeep;
 
 use harness::{Environment, Origin};
