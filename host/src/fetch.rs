@@ -312,7 +312,8 @@ impl Fetcher {
             head.headers.remove(header::CONTENT_LENGTH);
         }
         // A source may send a secret back, and the extractor is not to see it.
-        let names: Vec<HeaderName> = head.headers.keys().filter(|name| self.redactor.finds(name.as_str())).cloned().collect();
+        let names: Vec<HeaderName> =
+            head.headers.keys().filter(|name| self.redactor.finds(name.as_str())).cloned().collect();
         names.iter().for_each(|name| drop(head.headers.remove(name)));
         for value in head.headers.values_mut() {
             if let Some(clean) = self.redactor.field(value.as_bytes()) {

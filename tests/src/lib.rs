@@ -4,8 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "a harness works on files and sockets, and is no part of the host")]
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 
-pub mod component;
 pub mod certificate;
+pub mod component;
 pub mod environment;
 pub mod hostile;
 pub mod origin;
