@@ -83,26 +83,28 @@ impl Review {
             let origin: OriginGrant = text.parse().map_err(Error::usage)?;
             if !asks.takes_origin(&origin) {
                 let message = format!("{} does not ask for {origin}, so granting it would open nothing", standing.name);
-                return Err(Error::usage(message).hint("`host inspect` shows what its manifest asks for"));
+                return Err(Error::usage(message).hint("`host inspect` shows what it asks for"));
             }
             wanted.push(origin);
         }
-        let mut already = Vec::new();
         for origin in wanted {
             let text = origin.to_string();
             if granted.http.iter().any(|granted| granted.includes(&origin)) {
-                already.push(text);
-            } else if !self.addition.http.contains(&text) {
+                continue;
+            }
+            if !self.addition.http.contains(&text) {
                 let special = origin.special().map(|what| format!(", which is a {what} address")).unwrap_or_default();
                 self.new.push(format!("send requests to {text}{special}"));
                 self.addition.http.push(text);
             }
         }
+        let useful = granted.http.iter().filter(|origin| asks.overlaps_origin(origin));
+        let already: Vec<String> = useful.map(ToString::to_string).collect();
         if !already.is_empty() {
             self.notes.push(format!("already granted: requests to {}", already.join(", ")));
         }
         if asks.any_http {
-            self.notes.push("it may use any other origin that you grant by name with `--http ORIGIN`".into());
+            self.notes.push("it may use any other origin that you grant by name, with `--http ORIGIN`".into());
         }
         Ok(())
     }
@@ -114,7 +116,7 @@ impl Review {
             if !asks.takes_source(source) && source != name {
                 let message =
                     format!("{name} does not ask for the source `{source}`, so granting it would open nothing");
-                return Err(Error::usage(message).hint("`host inspect` shows what its manifest asks for"));
+                return Err(Error::usage(message).hint("`host inspect` shows what it asks for"));
             }
         }
         let wanted = asks.sources.iter().chain(&offer.sources).filter(|source| *source != name);
@@ -130,52 +132,85 @@ impl Review {
             self.notes.push(format!("already granted: appending files to {}", already.join(", ")));
         }
         if asks.any_source {
-            self.notes.push("it may use any other source that you grant by name with `--source SOURCE`".into());
+            self.notes.push("it may use any other source that you grant by name, with `--source SOURCE`".into());
         }
         self.notes.push(format!("always granted: appending files to `{name}`, its own source"));
         Ok(())
     }
 
     fn secrets(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
-        let (asks, granted, name) = (&standing.asks, &standing.granted, &standing.name);
-        if let Some((secret, _)) = offer.secrets.iter().find(|(secret, _)| !asks.secrets.contains_key(secret)) {
-            let message = format!("the manifest of {name} does not ask for a secret `{secret}`");
-            let hint = format!("a table [extractor.{name}.secret.{secret}] in {} grants any", standing.file.display());
-            return Err(Error::usage(message).hint(hint));
-        }
-        for (secret, asked) in &asks.secrets {
-            let offered = offer.secrets.iter().find(|(name, _)| name == secret).map(|(_, from)| from);
-            let before = granted.secrets.get(secret);
-            let Some(from) = offered.or(before.map(|grant| &grant.from)) else {
-                if asked.optional {
-                    self.notes
-                        .push(format!("it may use the secret `{secret}`, where `--secret {secret}=WHERE` grants it"));
-                } else {
-                    self.notes.push(format!("left out: {}", told(secret, asked, &origins(asked, &asks.http))));
-                    self.open_secrets.push(secret.clone());
-                }
-                continue;
-            };
-            // Where the manifest names no origin, the operator's own are meant.
-            let mut http = asks.http.clone();
-            http.extend(offer.http.iter().filter_map(|text| text.parse::<OriginGrant>().ok()));
-            http.extend(granted.http.iter().filter(|_| asks.any_http).cloned());
-            let origins = match before {
-                Some(before) if asked.origins.is_empty() => before.origins.clone(),
-                _ => origins(asked, &http),
-            };
-            let grant = SecretGrant { from: from.clone(), place: asked.place.clone(), origins };
-            if grant.origins.is_empty() {
-                let message = format!("the manifest of {name} does not say where the secret `{secret}` goes");
-                return Err(Error::usage(message).hint("`--http ORIGIN` says where it may go"));
+        let mut asked = standing.asks.secrets.clone();
+        for (secret, _) in &offer.secrets {
+            if !standing.asks.takes_secret(secret) {
+                let message = format!("the manifest of {} does not ask for a secret `{secret}`", standing.name);
+                return Err(Error::usage(message).hint("`host inspect` shows what it asks for"));
             }
-            if before.is_some_and(|before| is_within(&grant, before)) {
+            // A component without a manifest does not say how it is sent.
+            asked.entry(secret.clone()).or_default();
+        }
+        for (secret, asked) in &asked {
+            self.secret(standing, offer, (secret, asked))?;
+        }
+        for secret in standing.granted.secrets.keys().filter(|secret| !asked.contains_key(*secret)) {
+            if standing.asks.any_secret {
                 self.notes.push(format!("already granted: the secret `{secret}`"));
-                continue;
             }
-            self.new.push(told(secret, asked, &grant.origins));
-            self.addition.secrets.push((secret.clone(), grant));
         }
+        Ok(())
+    }
+
+    fn secret(
+        &mut self,
+        standing: &Standing,
+        offer: &Offer,
+        (secret, asked): (&String, &SecretAsked),
+    ) -> Result<(), Error> {
+        let before = standing.granted.secrets.get(secret);
+        let offered = offer.secrets.iter().find(|(name, _)| name == secret).map(|(_, from)| from);
+        let Some(from) = offered.or(before.map(|grant| &grant.from)) else {
+            let told = told(secret, asked, &origins(asked, &standing.asks.http));
+            if asked.optional {
+                self.notes.push(format!("it may use {told}, where `--secret {secret}=WHERE` grants it"));
+            } else {
+                self.notes.push(format!("not granted yet, since nobody says where it is: {told}"));
+                self.open_secrets.push(secret.clone());
+            }
+            return Ok(());
+        };
+        let origins = match before {
+            _ if !asked.origins.is_empty() => origins(asked, &[]),
+            Some(before) if offered.is_none() => before.origins.clone(),
+            // Where the manifest names no origin, the operator's own are meant.
+            before => {
+                let mut all = before.map(|before| before.origins.clone()).unwrap_or_default();
+                let offered = offer.http.iter().filter_map(|text| text.parse::<OriginGrant>().ok());
+                let own = standing.granted.http.iter().filter(|_| before.is_none() && offer.http.is_empty()).cloned();
+                for origin in standing.asks.http.iter().cloned().chain(offered).chain(own) {
+                    if !all.contains(&origin.to_string()) {
+                        all.push(origin.to_string());
+                    }
+                }
+                all
+            }
+        };
+        let grant = SecretGrant { from: from.clone(), place: asked.place.clone(), origins };
+        if grant.origins.is_empty() {
+            let message = format!("nobody says where the secret `{secret}` of {} may go", standing.name);
+            return Err(Error::usage(message).hint("`--http ORIGIN` says where"));
+        }
+        grant.check(secret).map_err(|reason| {
+            let message = format!("the secret `{secret}` that {} asks for cannot be granted: {reason}", standing.name);
+            Error::usage(message).hint("its author has to mend the manifest")
+        })?;
+        if before.is_some_and(|before| is_within(&grant, before)) {
+            self.notes.push(format!("already granted: the secret `{secret}`"));
+            return Ok(());
+        }
+        let instead = before.filter(|before| before.from != grant.from);
+        let instead = instead.map(|before| format!(" instead of {}", before.from)).unwrap_or_default();
+        let told = told(secret, asked, &grant.origins);
+        self.new.push(format!("have {told}; it is read from {}{instead}", grant.from));
+        self.addition.secrets.push((secret.clone(), grant));
         Ok(())
     }
 
@@ -212,11 +247,12 @@ impl Review {
     /// What is granted and not asked for any more.
     fn withdrawn(&mut self, standing: &Standing) {
         let (asks, granted) = (&standing.asks, &standing.granted);
-        let overlaps =
-            |origin: &OriginGrant| asks.takes_origin(origin) || asks.http.iter().any(|asked| origin.includes(asked));
-        let http = granted.http.iter().filter(|origin| !overlaps(origin)).map(ToString::to_string);
-        let sources = granted.sources.iter().filter(|source| !asks.takes_source(source)).cloned();
-        let secrets = granted.secrets.keys().filter(|secret| !asks.takes_secret(secret)).cloned();
+        let http = granted.http.iter().filter(|origin| !asks.overlaps_origin(origin));
+        let http = http.map(|origin| format!("requests to {origin}"));
+        let sources = granted.sources.iter().filter(|source| !asks.takes_source(source) && **source != standing.name);
+        let sources = sources.map(|source| format!("appending files to {source}"));
+        let secrets = granted.secrets.keys().filter(|secret| !asks.takes_secret(secret));
+        let secrets = secrets.map(|secret| format!("the secret `{secret}`"));
         for what in http.chain(sources).chain(secrets) {
             self.notes.push(format!("granted, and not asked for: {what}"));
         }
@@ -227,7 +263,8 @@ impl Review {
 fn head(component: Component<'_>, name: &str) -> String {
     let Component { path, digest, manifest } = component;
     let mut head = text::line(&path.display().to_string());
-    let _ = writeln!(head, ": {name} {}", manifest.version.as_deref().unwrap_or("without a version"));
+    let version = manifest.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let _ = writeln!(head, ": {name}{version}");
     if let Some(description) = &manifest.description {
         let _ = writeln!(head, "  {description}");
     }
@@ -249,7 +286,8 @@ fn origins(asked: &SecretAsked, http: &[OriginGrant]) -> Vec<String> {
 
 fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
     let help = if asked.help.is_empty() { String::new() } else { format!(" ({})", asked.help) };
-    format!("have the secret `{secret}`{help} sent to {} {}", origins.join(", "), asked.place)
+    let origins = if origins.is_empty() { "the origins that you grant".to_owned() } else { origins.join(", ") };
+    format!("the secret `{secret}`{help} sent to {origins} {}", asked.place)
 }
 
 /// Whether a grant opens nothing that another one does not.

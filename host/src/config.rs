@@ -42,8 +42,8 @@ pub struct Plan {
     pub params: BTreeMap<String, String>,
     /// Which sources may be appended to.
     pub sources: BTreeSet<String>,
-    /// Sources that are granted and that the manifest does not ask for.
-    pub unasked: BTreeSet<String>,
+    /// Sources that the manifest asks for; `None` is whatever is granted.
+    pub asked_sources: Option<BTreeSet<String>>,
     /// What the manifest asks for and the operator did not grant.
     pub asked: BTreeSet<Grant>,
     /// How long to wait for a run of the same extractor; `None` is without end.
@@ -100,16 +100,15 @@ impl Plan {
         let secrets = standing.secrets()?;
         let Standing { name, asks, granted, allow, config, tls, network, .. } = standing;
         let redactor = Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts())));
-        let (taken, unasked): (BTreeSet<String>, BTreeSet<String>) =
-            granted.sources.iter().cloned().partition(|source| asks.takes_source(source));
+        let taken = granted.sources.iter().filter(|source| asks.takes_source(source)).cloned();
         let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
         let settings = &granted.settings;
         Ok(Self {
             landing: landing_directory(flags.landing.as_deref()),
             params: params(flags, &config, component.manifest, &name)?,
             asked: granted.missing(&asks),
-            sources: taken.into_iter().chain([name.clone()]).collect(),
-            unasked,
+            sources: taken.chain([name.clone()]).collect(),
+            asked_sources: (!asks.any_source).then(|| asks.sources.clone()),
             wait: match flags.wait {
                 Some(limit) => limit.map(|time| time.0),
                 None => Some(NO_WAIT),
@@ -121,6 +120,7 @@ impl Plan {
             egress: Egress {
                 policy: Policy::new(granted.http, asked),
                 secrets,
+                asked_secrets: (!asks.any_secret).then(|| asks.secrets.keys().cloned().collect()),
                 authorities: tls.authorities,
                 proxy: network.proxy,
             },

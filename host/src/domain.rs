@@ -99,10 +99,11 @@ pub enum Grant {
 }
 
 /// Where in a request a secret goes.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretPlace {
     /// `Authorization: Bearer SECRET` (RFC 6750, 2.1).
+    #[default]
     Bearer,
     /// `Authorization: Basic …`, the secret being the password of this user (RFC 7617).
     Basic(String),

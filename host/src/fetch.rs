@@ -18,6 +18,7 @@ mod tls;
 #[cfg(test)]
 mod vectors;
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -82,6 +83,8 @@ pub struct Egress {
     pub policy: Policy,
     /// Secrets that it may have added to its requests.
     pub secrets: Vec<Arc<Secret>>,
+    /// Secrets that its manifest asks for; `None` is whatever is granted.
+    pub asked_secrets: Option<BTreeSet<String>>,
     /// CAs to trust beside the system's.
     pub authorities: Authorities,
     /// The proxy, where there is one.
@@ -113,6 +116,7 @@ pub enum Until {
 pub struct Fetcher {
     policy: Policy,
     secrets: Vec<Arc<Secret>>,
+    asked_secrets: Option<BTreeSet<String>>,
     redactor: Arc<Redactor>,
     client: Client<Connector, Full<Bytes>>,
     limits: FetchLimits,
@@ -137,7 +141,7 @@ impl Fetcher {
         extractor: &str,
         seed: u64,
     ) -> Self {
-        let Egress { policy, secrets, authorities, proxy } = egress;
+        let Egress { policy, secrets, asked_secrets, authorities, proxy } = egress;
         let connector = Connector::new(policy.clone(), connect::System, limits.connect, (authorities, proxy));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -148,7 +152,7 @@ impl Fetcher {
         let pace = Pace::new(limits.concurrency, limits.interval);
         let user_agent = HeaderValue::from_str(&format!("host/{} ({extractor})", env!("CARGO_PKG_VERSION")))
             .unwrap_or(HeaderValue::from_static("host"));
-        Self { policy, secrets, redactor, client, limits, pace, budgets, user_agent, seed }
+        Self { policy, secrets, asked_secrets, redactor, client, limits, pace, budgets, user_agent, seed }
     }
 
     /// Check a request without sending anything.
@@ -159,6 +163,9 @@ impl Fetcher {
             let secret = self.secret(name, &url)?;
             if let Some(field) = secret.field().filter(|field| fields.headers.contains_key(*field)) {
                 return Err(FetchError::Invalid(format!("the field `{field}` is the secret's own")));
+            }
+            if let Some(parameter) = secret.parameter().filter(|name| url.query_pairs().any(|(key, _)| key == *name)) {
+                return Err(FetchError::Invalid(format!("the query parameter `{parameter}` is the secret's own")));
             }
             if !fields.secrets.iter().any(|added| added.name() == secret.name()) {
                 fields.secrets.push(secret);
@@ -173,6 +180,10 @@ impl Fetcher {
         let granted = self.secrets.iter().find(|secret| secret.name() == name);
         let Some(secret) = granted else {
             let name = text::quoted(name);
+            if self.asked_secrets.as_ref().is_some_and(|asked| !asked.contains(&name)) {
+                let reason = format!("the extractor's manifest does not ask for a secret `{name}`, so that no grant opens it");
+                return Err(FetchError::Denied { reason, grant: None });
+            }
             let reason = format!("the secret `{name}` is not granted");
             return Err(FetchError::Denied { reason, grant: Some(Grant::Secret(name)) });
         };
@@ -180,7 +191,7 @@ impl Fetcher {
             Some(origin) if secret.may_go_to(&origin) => Ok(Arc::clone(secret)),
             _ => {
                 let reason = format!("the secret `{name}` may not go to {}", shown_origin(url));
-                Err(FetchError::Denied { reason, grant: None })
+                Err(FetchError::Denied { reason, grant: Some(Grant::Secret(name.to_owned())) })
             }
         }
     }

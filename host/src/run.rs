@@ -93,7 +93,7 @@ async fn run(
     let budgets = Arc::clone(&plan.budgets);
     let limits = (plan.content, Arc::clone(&budgets));
     let store = Arc::new(Store::new(zone, limits, Arc::clone(console), ledger, notes));
-    let wishes = Wishes { asked: plan.asked.clone(), allow: plan.allow.clone() };
+    let wishes = Wishes { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
     let session = session(plan, started, console, &store);
     let extractor = session.name.clone();
@@ -202,7 +202,7 @@ fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Stor
         name: plan.name,
         params: plan.params,
         sources: plan.sources,
-        unasked: plan.unasked,
+        asked_sources: plan.asked_sources,
         backfill: plan.backfill,
         started,
         fetcher,

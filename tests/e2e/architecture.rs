@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "console",
             "error",
             "files",
+            "landing",
             "repair",
             "report",
             "run",

@@ -126,7 +126,8 @@ fn mirrored(contents: &[Reply], more: &[&str]) -> (Environment, Origin, harness:
 fn requests_are_limited_and_repetitions_count() {
     let three = [Reply::new("a\n"), Reply::new("b\n"), Reply::new("c\n")];
     let (environment, origin, ran) = mirrored(&three, &["--max-requests", "2"]);
-    ran.exits(3).says("the run spent its budget `max-requests` of 2 requests");
+    let ran = ran.exits(3).says("the run spent its budget `max-requests` of 2 requests");
+    ran.says("hint: `--max-requests`, or `max-requests` under [extractor.mirror.budget] in host.toml, allows more");
     assert_eq!((origin.asked().len(), environment.paths().len()), (2, 2));
     let busy = [Reply::status(503).header("Retry-After", "0"), Reply::new("a\n")];
     let (_, origin, ran) = mirrored(&busy, &["--max-requests", "2", "--retries", "9"]);

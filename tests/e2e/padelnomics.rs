@@ -101,7 +101,7 @@ fn without_grants_nothing_is_asked_and_the_missing_ones_are_named() {
     assert!(!environment.landing().exists());
     // Where something is granted it starts, and all that is missing is named at once.
     let ran = environment.run("padelnomics", &["--allow-source", "feeds"]).exits(77);
-    ran.says(" --source overpass").says(" --http https://overpass-api.de");
+    ran.says("padelnomics.wasm`; for one run, add `--allow-").says("--allow-source overpass");
     assert_eq!(environment.everything(), [""; 0]);
 }
 

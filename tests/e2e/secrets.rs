@@ -142,15 +142,24 @@ fn a_redirect_to_a_host_that_is_called_so_tells_nobody() {
 
 #[test]
 fn an_extractor_that_learned_it_cannot_have_it_recorded() {
-    for (name, code) in [("error", 1), ("cursor", 1), ("extension", 1), ("url", 0), ("land", 0)] {
+    for (name, code) in [("error", 1), ("cursor", 1), ("url", 0), ("land", 0)] {
         let (environment, origin) = (environment(), Origin::start());
-        origin.route("/a.csv", Reply::new(PLAIN));
+        origin.route("/a.csv", Reply::new(PLAIN).etag("\"one\""));
         granted(&environment, "\"bearer\"", &[&origin], &[&origin]);
         let what = format!("name={name}");
         let ran = run(&environment, "echo", &origin.url("/a.csv"), PLAIN, &["--param", &what]).exits(code);
         nowhere(&environment, &ran, PLAIN);
         assert!(origin.asked()[0].header("authorization").is_some(), "{name}");
     }
+}
+
+#[test]
+fn no_file_is_called_after_a_secret() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("hushhush"));
+    granted(&environment, "\"bearer\"", &[&origin], &[&origin]);
+    let ran = run(&environment, "echo", &origin.url("/a.csv"), "hushhush", &["--param", "name=extension"]).exits(1);
+    nowhere(&environment, &ran.says("the extension holds a secret"), "hushhush");
 }
 
 #[test]
@@ -183,8 +192,12 @@ fn a_secret_goes_to_its_origins_only() {
     // One that it may not go to is not asked at all.
     other.forget();
     granted(&environment, "\"bearer\"", &[&origin, &other], &[&origin]);
-    let ran = run(&environment, "secret", &other.url("/end"), PLAIN, &[]).exits(1);
-    ran.says(&format!("the secret `token` may not go to {}", other.grant()));
+    let ran = run(&environment, "secret", &other.url("/end"), PLAIN, &[]).exits(77);
+    ran.says(&format!("the secret `token` may not go to {}", other.grant())).says("`origins` under [extractor.probe");
+    // One in the query would be there twice.
+    granted(&environment, "{ query = \"key\" }", &[&origin, &other], &[&other]);
+    let ran = run(&environment, "secret", &other.url("/end?key=mine"), PLAIN, &[]).exits(1);
+    ran.says("the query parameter `key` is the secret's own");
     assert_eq!(other.asked(), []);
 }
 
@@ -249,14 +262,15 @@ fn a_secret_is_granted_by_name_and_place() {
     let url = format!("url={}", origin.url("/a.csv"));
     let mirror = ["--param", &url, "--param", "secret=token"];
     let missing = environment.run("mirror", &[&mirror[..], &["--allow-http", &origin.grant()]].concat()).exits(77);
-    missing.says("the secret `token` is not granted").says("--secret token=env:VARIABLE`");
+    missing.says("the secret `token` is not granted").says("--secret token=WHERE`; `origins` under [extractor.mirror.secret.token]");
     assert_eq!(origin.asked(), []);
     let component = harness::guest("mirror").display().to_string();
     let wrong = ["allow", &component, "--http", &origin.grant(), "--secret", "token=vault:x", "--yes"];
     environment.host(wrong).exits(2).says("none of env:VARIABLE, file:PATH and credential:NAME");
     let asked = ["allow", &component, "--http", &origin.grant(), "--secret", "token=env:TOKEN", "--yes"];
     let asked = environment.host(asked).exits(0).stdout;
-    let line = format!("have the secret `token` (what the URLs ask for) sent to {} as a bearer token", origin.grant());
+    let sent = format!("the secret `token` (what the URLs ask for) sent to {} as a bearer token", origin.grant());
+    let line = format!("  + have {sent}; it is read from the variable TOKEN\n");
     assert!(asked.contains(&line), "{asked}");
     let mut command = environment.run_command("mirror", &mirror);
     Ran::new(command.env("TOKEN", PLAIN).output().expect("the program")).exits(0);

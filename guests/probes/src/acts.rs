@@ -38,6 +38,7 @@ pub(crate) async fn secret() -> Result<(), Error> {
     let mut seen = response.url();
     for (name, value) in response.headers() {
         landing::info!("{name}: {value}");
+        seen.push_str(&name);
         seen.push_str(&value);
     }
     let secret = params::get("text").unwrap_or_default();

@@ -111,9 +111,9 @@ pub(crate) fn hoard_bodies() -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens its own source 100 000 times and closes none. The host must refuse at its cap of handles.
+/// Opens its own source 50 000 times and closes none. The host must refuse at its cap of handles.
 pub(crate) fn hoard_handles() -> Result<(), Error> {
-    let sources = (0..100_000).map(|_| Source::own()).collect::<Result<Vec<_>, _>>()?;
+    let sources = (0..50_000).map(|_| Source::own()).collect::<Result<Vec<_>, _>>()?;
     landing::info!("{} sources are open", sources.len());
     Ok(())
 }

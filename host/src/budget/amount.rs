@@ -73,11 +73,28 @@ impl FromStr for Rate {
     }
 }
 
+/// An amount in a file: a text, or a bare number, which is one of bytes.
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "an amount such as \"15m\", \"64KiB\" or \"10/s\"")]
+enum Written {
+    Text(String),
+    Number(u64),
+}
+
+impl Written {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
 macro_rules! written_as_text {
     ($($amount:ty),*) => {$(
         impl<'de> serde::Deserialize<'de> for $amount {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                Written::deserialize(deserializer)?.text().parse().map_err(serde::de::Error::custom)
             }
         }
     )*};

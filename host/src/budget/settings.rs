@@ -17,43 +17,42 @@ const GIB: u64 = 1024 * MIB;
 /// Budgets of a run, and limits of each of its requests. Their doc comments are their help.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[command(next_help_heading = "Budgets of the run")]
 pub struct Settings {
     /// The longest that the run may take [default: 1h]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", help_heading = "Budgets of the run")]
     pub timeout: Option<Time>,
     /// The longest that the extractor may compute, the network work for it included [default: 10m]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", help_heading = "Budgets of the run")]
     pub max_cpu: Option<Time>,
     /// The most memory that the extractor may hold [default: 256MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Budgets of the run")]
     pub max_memory: Option<Size>,
     /// The most core instances of the extractor [default: 100]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", help_heading = "Budgets of the run")]
     pub max_instances: Option<u32>,
     /// The most tables of the extractor [default: 100]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", help_heading = "Budgets of the run")]
     pub max_tables: Option<u32>,
     /// The most handles that the extractor may hold at once [default: 10000]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", help_heading = "Budgets of the run")]
     pub max_handles: Option<u32>,
     /// The most requests, every redirect and repetition counted [default: 100000]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", help_heading = "Budgets of the run")]
     pub max_requests: Option<u32>,
     /// The most bytes of all bodies, as they come over the wire [default: 16GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Budgets of the run")]
     pub max_received: Option<Size>,
     /// The most bytes of new files, before compression [default: 16GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Budgets of the run")]
     pub max_landed: Option<Size>,
     /// The most new files [default: 100000]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", help_heading = "Budgets of the run")]
     pub max_files: Option<u32>,
     /// The most bytes of the extractor's log [default: 1MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Budgets of the run")]
     pub max_log: Option<Size>,
     /// The most lines of the extractor's log [default: 10000]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", help_heading = "Budgets of the run")]
     pub max_log_lines: Option<u32>,
     /// The largest body, on the wire and decoded [default: 4GiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits of each request")]
@@ -61,8 +60,8 @@ pub struct Settings {
     /// The longest wait for a server's next bytes [default: 5m]
     #[arg(long, value_name = "DURATION", help_heading = "Limits of each request")]
     pub idle_timeout: Option<Time>,
-    /// The least bytes per second that a body has to arrive with, on average, once a minute was waited for it
-    /// [default: 64]
+    /// The least bytes per second that a body has to arrive with, on average, once it was waited for as long as the idle
+    /// timeout [default: 64]
     #[arg(long, value_name = "SIZE", help_heading = "Limits of each request")]
     pub min_speed: Option<Size>,
     /// How often a request that failed temporarily is sent again [default: 3]
@@ -139,6 +138,20 @@ impl Settings {
         Budget::ALL.map(|budget| self.said(budget).unwrap_or(default(budget)))
     }
 
+    /// The name of a limit of requests that is said here, if one is.
+    pub fn request_limit(&self) -> Option<&'static str> {
+        let said = [
+            (self.max_body.is_some(), "max-body"),
+            (self.idle_timeout.is_some(), "idle-timeout"),
+            (self.min_speed.is_some(), "min-speed"),
+            (self.retries.is_some(), "retries"),
+            (self.max_redirects.is_some(), "max-redirects"),
+            (self.max_concurrency.is_some(), "max-concurrency"),
+            (self.max_rate.is_some(), "max-rate"),
+        ];
+        said.into_iter().find_map(|(said, name)| said.then_some(name))
+    }
+
     /// The largest body, in bytes.
     pub fn body(&self) -> u64 {
         self.max_body.map_or(4 * GIB, |size| size.0)
@@ -179,7 +192,8 @@ mod tests {
         assert_eq!(amounts[Budget::Time as usize], 1000);
         assert_eq!(amounts[Budget::Files as usize], 3);
         assert_eq!(amounts[Budget::Memory as usize], 256 << 20);
-        for wrong in ["max-fils = 3", "max-redirects = 6", "max-concurrency = 0", "max-rate = \"often\""] {
+        assert_eq!(said("max-memory = 65536"), said("max-memory = \"64KiB\""));
+        for wrong in ["max-fils = 3", "timeout = 3", "max-memory = []", "max-redirects = 6", "max-concurrency = 0", "max-rate = \"often\""] {
             assert!(toml::from_str::<Settings>(wrong).is_err(), "{wrong}");
         }
     }

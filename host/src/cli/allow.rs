@@ -8,6 +8,7 @@ use crate::allow::{Offer, Review};
 use crate::component::Package;
 use crate::config::{self, Component, Flags, SecretFrom, Standing};
 use crate::error::{Error, Kind};
+use crate::text;
 
 /// Show what an extractor asks for, and grant it
 ///
@@ -52,26 +53,34 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let flags = Flags { name: arguments.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     let standing = Standing::resolve(&flags, component)?;
+    let secrets = arguments.secret.iter().map(|(secret, from)| (secret.clone(), from.beside(&standing.file)));
     let offer = Offer {
         http: arguments.http.clone(),
         sources: arguments.source.clone(),
-        secrets: arguments.secret.clone(),
+        secrets: secrets.collect(),
         pin: arguments.pin,
     };
     let review = Review::new(component, &standing, &offer)?;
-    super::print(&review.text())?;
-    if !review.addition.is_empty() {
-        if !arguments.yes && !agreed(&standing)? {
-            return Err(Error::new(Kind::NotGranted, "nothing was granted"));
+    if review.addition.is_empty() || arguments.yes {
+        super::print(&review.text())?;
+    } else if !agreed(&review, &standing)? {
+        if !somebody_is_there() {
+            let hint = format!("`{} --yes` grants it without asking", whole(&standing.allow, arguments));
+            return Err(Error::usage("there is no terminal to ask at, and nothing was granted").hint(hint));
         }
+        return Err(Error::new(Kind::NotGranted, "nothing was granted"));
+    }
+    if !review.addition.is_empty() {
         config::record(&standing.file, &standing.name, &review.addition)?;
         super::print(&format!("granted to {} in {}\n", standing.name, standing.file.display()))?;
     }
     match review.open_secrets.first() {
         Some(secret) => {
-            let message = format!("nobody says where the secret `{secret}` of {} is", standing.name);
-            let hint =
-                format!("`{} --secret {secret}=env:VARIABLE` does; also file:PATH and credential:NAME", standing.allow);
+            let message = format!("the secret `{secret}` of {} is not granted yet", standing.name);
+            let hint = format!(
+                "`{} --secret {secret}=WHERE` grants it, WHERE being env:VARIABLE, file:PATH or credential:NAME",
+                standing.allow
+            );
             Err(Error::new(Kind::NotGranted, message).hint(hint))
         }
         None => Ok(ExitCode::SUCCESS),
@@ -83,16 +92,34 @@ pub(super) fn somebody_is_there() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Ask on the terminal; anything but a yes is a no.
-pub(super) fn agreed(standing: &Standing) -> Result<bool, Error> {
+/// Show what would be granted, and ask on the terminal; anything but a yes is a no, and so is nobody there. All of it
+/// goes to where the answer comes from.
+pub(super) fn agreed(review: &Review, standing: &Standing) -> Result<bool, Error> {
     if !somebody_is_there() {
-        let hint = format!("`{} --yes` grants it without asking", standing.allow);
-        return Err(Error::usage("there is no terminal to ask at, and nothing was granted").hint(hint));
+        super::print(&review.text())?;
+        return Ok(false);
     }
-    let mut line = String::new();
-    let asked = write!(std::io::stderr(), "Grant this to {} in {}? [y/N] ", standing.name, standing.file.display())
-        .and_then(|()| std::io::stderr().flush())
-        .and_then(|()| std::io::stdin().lock().read_line(&mut line));
-    asked.map_err(|error| Error::new(Kind::Failed, format!("cannot ask at the terminal: {error}")))?;
+    let question = format!("{}Grant this to {} in {}? [y/N] ", review.text(), standing.name, standing.file.display());
+    let (mut output, mut line) = (std::io::stderr(), String::new());
+    let asked = output.write_all(question.as_bytes()).and_then(|()| output.flush());
+    asked
+        .and_then(|()| std::io::stdin().lock().read_line(&mut line))
+        .map_err(|error| Error::new(Kind::Failed, format!("cannot ask at the terminal: {error}")))?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+/// The command as it was given, without a yes.
+fn whole(allow: &str, arguments: &AllowArgs) -> String {
+    let mut command = allow.to_owned();
+    let flags = [("--http", &arguments.http), ("--source", &arguments.source)];
+    for (flag, values) in flags {
+        values.iter().for_each(|value| command.push_str(&format!(" {flag} {}", text::shell(value))));
+    }
+    for (secret, from) in &arguments.secret {
+        command.push_str(&format!(" --secret {}", text::shell(&format!("{secret}={}", from.written()))));
+    }
+    if arguments.pin {
+        command.push_str(" --pin");
+    }
+    command
 }

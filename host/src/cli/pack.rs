@@ -7,6 +7,7 @@ use crate::component;
 use crate::config::Asks;
 use crate::error::{Error, Kind};
 use crate::files;
+use crate::landing::check_name;
 
 /// Put a manifest into a component that another tool made
 ///
@@ -25,7 +26,8 @@ pub(super) struct PackArgs {
 
 pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     let PackArgs { component: path, manifest: source, output } = arguments;
-    let (bytes, text) = (read(path)?, read(source)?);
+    let bytes = read(path, "check the path")?;
+    let text = read(source, "`--manifest FILE` names another")?;
     let refused = |reason: String| {
         Error::usage(format!("cannot pack {} into {}: {reason}", source.display(), path.display()))
             .hint("README.md shows what extractor.toml may say")
@@ -33,6 +35,9 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     let text = String::from_utf8(text).map_err(|error| refused(error.to_string()))?;
     let (packed, manifest) = component::pack(&bytes, &text).map_err(|error| refused(error.to_string()))?;
     let name = manifest.name.clone().unwrap_or_default();
+    if manifest.name.is_some() {
+        check_name(&name).map_err(|error| refused(error.to_string()))?;
+    }
     Asks::of(&manifest, &name).map_err(refused)?;
     let output = output.as_ref().unwrap_or(path);
     files::replace(output, &packed)
@@ -41,8 +46,8 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Error> {
     #[expect(clippy::disallowed_methods, reason = "the author's files, not the landing zone's")]
     std::fs::read(path)
-        .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())).hint("check the path"))
+        .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())).hint(hint))
 }

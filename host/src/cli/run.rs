@@ -66,10 +66,14 @@ fn ask_first(arguments: &RunArgs, component: Component<'_>) -> Result<(), Error>
         return Ok(());
     }
     let review = Review::new(component, &standing, &Offer::default())?;
-    // Not the run's result, so not for standard output.
-    let _ = std::io::stderr().write_all(review.text().as_bytes());
-    if !review.addition.is_empty() && agreed(&standing)? {
-        config::record(&standing.file, &standing.name, &review.addition)?;
+    if review.addition.is_empty() {
+        return Ok(());
     }
+    if !agreed(&review, &standing)? {
+        return Err(Error::new(Kind::NotGranted, "nothing was granted"));
+    }
+    config::record(&standing.file, &standing.name, &review.addition)?;
+    // Not the run's result, so not for standard output.
+    let _ = writeln!(std::io::stderr(), "granted to {} in {}", standing.name, standing.file.display());
     Ok(())
 }

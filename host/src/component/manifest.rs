@@ -155,7 +155,11 @@ fn parse(section: &[u8]) -> Result<Manifest, ManifestError> {
         return Err(ManifestError::Manifest(reason));
     }
     let text = std::str::from_utf8(section).map_err(|error| ManifestError::Manifest(error.to_string()))?;
-    let unusable = |error: toml::de::Error| ManifestError::Manifest(text::line(error.message()));
+    let unusable = |error: toml::de::Error| {
+        let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+        let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        ManifestError::Manifest(line + &text::line(error.message()))
+    };
     let document = toml::Deserializer::parse(text).map_err(unusable)?;
     let mut unknown = Vec::new();
     let note = |path: serde_ignored::Path<'_>| unknown.push(text::quoted(&path.to_string()));
@@ -195,6 +199,9 @@ fn check(manifest: &Manifest) -> Result<(), String> {
         texts.push((format!("param.{name}.help"), param.help.clone()));
         let default = param.default.as_deref().unwrap_or_default();
         texts.push((format!("param.{name}.default"), default.replace('\n', " ")));
+    }
+    if let Some(limit) = manifest.budget.request_limit() {
+        return Err(format!("`budget.{limit}` is a limit of each request; a manifest asks for budgets of the run only"));
     }
     for (key, count) in [("authors", authors.len()), ("http", http.len()), ("sources", sources.len())] {
         check_count(key, count)?;
@@ -286,6 +293,8 @@ mod tests {
             (section(format!("http = [{}]", "\"*\",".repeat(201)).as_bytes()), "`http` has 201 entries"),
             (section(b"[secret.x]\nas = \"cookie\""), "unknown variant `cookie`"),
             (section(b"[secret.x]\nas = { basic = \"me\\u001b[2J\" }"), "`secret.x.as` holds characters"),
+            (section(b"[budget]\nretries = 0"), "`budget.retries` is a limit of each request"),
+            (section(b"\nname = 1"), "line 2: invalid type"),
             (section(b"[budget]\ntimeout = \"soon\""), "`soon` is no duration"),
         ] {
             let error = read(&bytes).expect_err(expected).to_string();

@@ -30,7 +30,7 @@ pub struct Asks {
 }
 
 /// A secret that is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SecretAsked {
     /// What it is for.
     pub help: String,
@@ -75,6 +75,11 @@ impl Asks {
     /// Whether it asks for all that a grant of this origin opens.
     pub fn takes_origin(&self, granted: &OriginGrant) -> bool {
         self.any_http || self.http.iter().any(|asked| asked.includes(granted))
+    }
+
+    /// Whether a grant of this origin opens anything that it asks for.
+    pub fn overlaps_origin(&self, granted: &OriginGrant) -> bool {
+        self.takes_origin(granted) || self.http.iter().any(|asked| granted.includes(asked))
     }
 
     /// Whether it asks for this source.

@@ -3,6 +3,7 @@
 //! It reads them once, before the run. It must not show them: errors say where a value was looked for.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::SecretPlace;
@@ -34,6 +35,51 @@ pub enum SecretFrom {
     File(PathBuf),
     /// In the credential of that name that systemd passes (`LoadCredential=`, systemd.exec(5)).
     Credential(String),
+}
+
+impl fmt::Display for SecretFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the variable {name}"),
+            Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Credential(name) => write!(f, "the credential {name}"),
+        }
+    }
+}
+
+impl SecretFrom {
+    /// As it is written on a command line.
+    pub fn written(&self) -> String {
+        match self {
+            Self::Env(name) => format!("env:{name}"),
+            Self::File(path) => format!("file:{}", path.display()),
+            Self::Credential(name) => format!("credential:{name}"),
+        }
+    }
+
+    /// The same for a configuration file that may be in another directory than the one that a path was given in.
+    pub fn beside(&self, configuration: &Path) -> Self {
+        let elsewhere = configuration.parent().is_some_and(|parent| !parent.as_os_str().is_empty());
+        match self {
+            Self::File(path) if elsewhere => Self::File(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            from => from.clone(),
+        }
+    }
+}
+
+impl SecretGrant {
+    /// Check that any value could be sent as this grant says.
+    pub fn check(&self, name: &str) -> Result<(), String> {
+        self.secret(name, "value").map(drop)
+    }
+
+    fn secret(&self, name: &str, value: &str) -> Result<Secret, String> {
+        if self.origins.is_empty() {
+            return Err("`origins` has to say where it may go".into());
+        }
+        let origins = self.origins.iter().map(|text| text.parse::<OriginGrant>()).collect::<Result<_, _>>()?;
+        Secret::new(name, value, self.place.clone(), origins)
+    }
 }
 
 impl std::str::FromStr for SecretFrom {
@@ -69,11 +115,7 @@ pub(super) fn load(
         }
         SecretFrom::Credential(name) => return Err(format!("`{name}` is no name of a credential")),
     };
-    if grant.origins.is_empty() {
-        return Err("`origins` has to say where it may go".into());
-    }
-    let origins = grant.origins.iter().map(|text| text.parse::<OriginGrant>()).collect::<Result<_, _>>()?;
-    Secret::new(name, &value, grant.place.clone(), origins)
+    grant.secret(name, &value)
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -36,18 +36,22 @@ pub struct Granted {
 
 impl Granted {
     /// What the flags and the extractor's table grant together.
-    fn new(flags: &Flags, config: &ExtractorConfig) -> Result<Self, Error> {
-        let origin = |text: &String| {
-            text.parse().map_err(|reason: String| {
-                Error::usage(reason).hint("an origin is a scheme, a host and perhaps a port, without a path")
-            })
+    fn new(flags: &Flags, config: &ExtractorConfig, place: &str) -> Result<Self, Error> {
+        let hint = "an origin is a scheme, a host and perhaps a port, without a path";
+        let by_flag = |text: &String| text.parse().map_err(|reason: String| Error::usage(reason).hint(hint));
+        let in_file = |text: &String| {
+            text.parse().map_err(|reason: String| Error::usage(format!("{place}: `http`: {reason}")).hint(hint))
         };
+        if let Some(digest) = config.sha256.as_ref().filter(|digest| !is_digest(digest)) {
+            let message = format!("{place}: `sha256` is `{}`, and not 64 hexadecimal digits", text::quoted(digest));
+            return Err(Error::usage(message).hint("`host inspect` shows the digest of a component"));
+        }
         let sources: BTreeSet<String> = flags.allow_source.iter().chain(&config.sources).cloned().collect();
         if let Some(error) = sources.iter().find_map(|source| check_name(source).err()) {
             return Err(Error::usage(error).hint("a source is one directory of the landing zone"));
         }
-        let http: Vec<OriginGrant> =
-            flags.allow_http.iter().chain(&config.http).map(origin).collect::<Result<_, _>>()?;
+        let http = flags.allow_http.iter().map(by_flag).chain(config.http.iter().map(in_file));
+        let http: Vec<OriginGrant> = http.collect::<Result<_, _>>()?;
         Ok(Self {
             at_all: !http.is_empty() || !sources.is_empty() || !config.secret.is_empty() || config.sha256.is_some(),
             sha256: config.sha256.as_ref().map(|digest| digest.to_ascii_lowercase()),
@@ -106,8 +110,8 @@ impl Standing {
         if let Some(config) = flags.config.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             allow.push_str(&format!(" --config {}", text::shell(&config.display().to_string())));
         }
-        let granted = Granted::new(flags, &config)?;
         let file = file::path(flags.config.as_deref()).to_owned();
+        let granted = Granted::new(flags, &config, &format!("{}: [extractor.{name}]", file.display()))?;
         Ok(Self { name, asks, granted, file, allow, config, tls, network })
     }
 
@@ -161,6 +165,10 @@ impl Standing {
         };
         wanted.map(load).collect()
     }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn name(flags: &Flags, path: &Path, manifest: &Manifest) -> Result<String, Error> {

@@ -179,13 +179,13 @@ impl Policy {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Refusal::Denied(format!("a URL for {origin} carries a user name or password"), None));
         }
+        if self.asked.as_ref().is_some_and(|asked| !asked.iter().any(|asked| asked.covers(&origin))) {
+            let reason = format!("the extractor's manifest does not ask for {origin}, so that no grant opens it");
+            return Err(Refusal::Denied(reason, None));
+        }
         if !self.grants.iter().any(|grant| grant.covers(&origin)) {
             let grant = Grant::Origin(origin.to_string());
             return Err(Refusal::Denied(format!("{origin} is not granted"), Some(grant)));
-        }
-        if self.asked.as_ref().is_some_and(|asked| !asked.iter().any(|asked| asked.covers(&origin))) {
-            let reason = format!("{origin} is granted, but the extractor's manifest does not ask for it");
-            return Err(Refusal::Denied(reason, None));
         }
         url.set_fragment(None);
         Ok(url)
@@ -333,8 +333,8 @@ mod tests {
         let parse = |text: &str| text.parse::<OriginGrant>().expect(text);
         let policy = Policy::new(vec![parse("https://*.example.org")], Some(vec![parse("https://a.example.org")]));
         assert!(policy.first_hop("https://a.example.org/").is_ok());
-        assert!(denied(policy.first_hop("https://b.example.org/")).contains("manifest does not ask for it"));
-        assert!(denied(policy.first_hop("https://example.net/")).contains("is not granted"));
+        assert!(denied(policy.first_hop("https://b.example.org/")).contains("manifest does not ask for https://b"));
+        assert!(denied(policy.first_hop("https://example.net/")).contains("manifest does not ask for"));
     }
 
     #[test]

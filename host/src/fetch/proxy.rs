@@ -28,6 +28,10 @@ impl FromStr for Proxy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains('@') {
+            // Not shown, since there may be a password in it.
+            return Err("a proxy takes no user and no password, only a host and a port".into());
+        }
         let shape = || format!("`{text}` is not a proxy such as http://proxy.example:3128");
         let url = Url::parse(text).map_err(|error| format!("{}: {error}", shape()))?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();

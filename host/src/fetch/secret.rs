@@ -86,12 +86,21 @@ impl Secret {
         self.field.as_ref().map(|(name, _)| name)
     }
 
+    /// The parameter of the query that it sets.
+    pub(super) fn parameter(&self) -> Option<&str> {
+        match &self.place {
+            SecretPlace::Query(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Add it to a request that is about to be sent.
     pub(super) fn add_to(&self, url: &mut Url, headers: &mut HeaderMap) {
         if let Some((name, value)) = &self.field {
             headers.insert(name.clone(), value.clone());
         }
-        if let SecretPlace::Query(name) = &self.place {
+        // A redirect may have it already.
+        if let Some(name) = self.parameter().filter(|name| !url.query_pairs().any(|(key, _)| key == *name)) {
             url.query_pairs_mut().append_pair(name, &self.value);
         }
     }

@@ -26,7 +26,8 @@ pub(super) struct Session {
     pub(super) name: String,
     pub(super) params: BTreeMap<String, String>,
     pub(super) sources: BTreeSet<String>,
-    pub(super) unasked: BTreeSet<String>,
+    /// Sources that the manifest asks for; `None` is whatever is granted.
+    pub(super) asked_sources: Option<BTreeSet<String>>,
     pub(super) backfill: Option<Window>,
     pub(super) started: Moment,
     pub(super) fetcher: Fetcher,
@@ -227,8 +228,8 @@ impl Services for Session {
 
     fn open(&self, source: &str) -> Result<OpenSource, LandError> {
         check_name(source).map_err(|error| LandError::Invalid(error.to_string()))?;
-        if self.unasked.contains(source) {
-            let reason = format!("source `{source}` is granted, but the extractor's manifest does not ask for it");
+        if !self.sources.contains(source) && self.asked_sources.as_ref().is_some_and(|asked| !asked.contains(source)) {
+            let reason = format!("the extractor's manifest does not ask for source `{source}`, so that no grant opens it");
             return Err(LandError::Denied(reason));
         }
         if !self.sources.contains(source) {

@@ -6,6 +6,7 @@ use super::Ended;
 use crate::component::Stop;
 use crate::domain::Grant;
 use crate::error::Kind;
+use crate::fetch::OriginGrant;
 use crate::report::Failure;
 use crate::text;
 
@@ -19,6 +20,21 @@ pub(super) struct Wishes {
     pub(super) asked: BTreeSet<Grant>,
     /// The command that grants it.
     pub(super) allow: String,
+    /// Its name.
+    pub(super) extractor: String,
+}
+
+impl Wishes {
+    /// Whether the manifest lists this, so that the command grants it by itself.
+    fn lists(&self, grant: &Grant) -> bool {
+        let Grant::Origin(origin) = grant else { return self.asked.contains(grant) };
+        let Ok(origin) = origin.parse::<OriginGrant>() else { return false };
+        let asked = self.asked.iter().filter_map(|asked| match asked {
+            Grant::Origin(asked) => asked.parse::<OriginGrant>().ok(),
+            _ => None,
+        });
+        asked.into_iter().any(|asked| asked.includes(&origin))
+    }
 }
 
 /// What to say of a run; nothing where it succeeded. `broken` is the first failure of the zone or the state, `missing`
@@ -37,6 +53,10 @@ pub(super) fn verdict(
         Err(Stop::Trapped { .. } | Stop::Spent(_)) => Kind::Stopped,
         _ => Kind::Failed,
     };
+    let stopped_by = match &stopped {
+        Err(Stop::Spent(spent)) => Some(*spent),
+        _ => None,
+    };
     let message = match (broken, stopped) {
         (Some(broken), _) => return Some(Failure::new(Kind::Failed, broken)),
         (None, Ok(())) => return None,
@@ -45,39 +65,53 @@ pub(super) fn verdict(
         }
         (None, Err(stop)) => stop.to_string(),
     };
-    // Where one grant is missing, those that the manifest asks for are named as well: one round instead of several.
-    let more = if missing.is_empty() { &BTreeSet::new() } else { &wishes.asked };
-    let missing: BTreeSet<&Grant> = missing.iter().chain(more).take(MAX_NAMED).collect();
-    let hint = grant_hint(&missing, &wishes.allow);
+    let spent = match &stopped_by {
+        Some(spent) => Some(format!(
+            "`--{0}`, or `{0}` under [extractor.{1}.budget] in host.toml, allows more",
+            spent.budget.name(),
+            wishes.extractor
+        )),
+        None => None,
+    };
+    let hint = grant_hint(missing, wishes);
     // A limit or a trap is what it is, whatever was refused before.
     let kind = if kind == Kind::Failed && hint.is_some() { Kind::NotGranted } else { kind };
-    Some(Failure { kind, message, hint })
+    Some(Failure { kind, message, hint: hint.or(spent) })
 }
 
-/// What the operator would say to grant what is missing.
-fn grant_hint(missing: &BTreeSet<&Grant>, allow: &str) -> Option<String> {
+/// What the operator would say to grant what is missing. What the manifest lists needs no word of its own.
+fn grant_hint(missing: &BTreeSet<Grant>, wishes: &Wishes) -> Option<String> {
     if missing.is_empty() {
         return None;
     }
-    let (mut command, mut flags) = (allow.to_owned(), Vec::new());
-    for grant in missing {
+    let (mut command, mut flags, mut secret) = (wishes.allow.clone(), Vec::new(), None);
+    for grant in missing.iter().take(MAX_NAMED) {
+        let listed = wishes.lists(grant);
         match grant {
             Grant::Origin(origin) => {
                 let origin = text::shell(origin);
-                command.push_str(&format!(" --http {origin}"));
+                if !listed {
+                    command.push_str(&format!(" --http {origin}"));
+                }
                 flags.push(format!("--allow-http {origin}"));
             }
             Grant::Source(source) => {
-                command.push_str(&format!(" --source {source}"));
+                if !listed {
+                    command.push_str(&format!(" --source {source}"));
+                }
                 flags.push(format!("--allow-source {source}"));
             }
-            Grant::Secret(secret) => {
-                command.push_str(&format!(" --secret {}", text::shell(&format!("{secret}=env:VARIABLE"))))
+            Grant::Secret(name) => {
+                command.push_str(&format!(" --secret {}=WHERE", text::shell(name)));
+                secret.get_or_insert(name);
             }
         }
     }
-    match flags.is_empty() {
-        true => Some(format!("to allow it, run `{command}`")),
-        false => Some(format!("to allow it, run `{command}`; for one run, add `{}`", flags.join(" "))),
-    }
+    Some(match secret {
+        Some(name) => format!(
+            "to allow it, run `{command}`; `origins` under [extractor.{}.secret.{name}] in host.toml says where it may go",
+            wishes.extractor
+        ),
+        None => format!("to allow it, run `{command}`; for one run, add `{}`", flags.join(" ")),
+    })
 }
