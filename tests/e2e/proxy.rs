@@ -2,7 +2,7 @@
 //!
 //! The origins here are names that no resolver knows: what comes back can only have come by the proxy.
 
-use harness::{Authority, Environment, Origin, Ran, Reply};
+use harness::{Authority, Environment, Gate, Origin, Ran, Reply};
 
 use crate::environment;
 
@@ -137,6 +137,19 @@ fn what_the_proxy_refuses_is_said_and_does_not_land() {
     mirror(&environment, "http://data.example/a.csv", &[]).exits(1).says("status 407");
     assert_eq!(asked(&proxy), ["GET http://data.example/a.csv"]);
     assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn a_proxy_that_says_nothing_is_not_waited_for() {
+    let (environment, proxy, never) = (environment(), Origin::start(), Gate::default());
+    behind(&environment, &proxy.grant(), &Authority::new("A"), &["https://data.example", "http://data.example"], "");
+    for (scheme, target) in [("http", "http://data.example/a.csv"), ("https", "data.example:443")] {
+        proxy.route(target, Reply::new(CSV).gated(&Gate::default(), &never));
+        let url = format!("{scheme}://data.example/a.csv");
+        mirror(&environment, &url, &["--retries", "0", "--idle-timeout", "200ms"]).exits(1).says("within 200ms");
+    }
+    assert_eq!((proxy.asked().len(), environment.everything()), (2, Vec::new()));
+    never.open();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Https: what is trusted, and what is not. A test of a refusal also shows that no request arrived.
 
-use harness::{Authority, Environment, Identity, Origin, Ran, Reply, certificate};
+use harness::{Authority, Environment, Identity, Origin, Ran, Reply, certificate, reply::LINE};
 
 use crate::environment;
 
@@ -30,7 +30,7 @@ fn serving(identity: Identity) -> Origin {
 fn it_lands_over_https_where_the_ca_is_trusted() {
     let authority = Authority::new("The tests' own");
     let below = authority.below("A department's", true);
-    for identity in [authority.identity(HERE), below.identity(HERE)] {
+    for identity in [authority.identity(HERE), authority.identity(HERE).old(), below.identity(HERE)] {
         let origin = serving(identity);
         for name in HERE {
             let environment = environment();
@@ -48,6 +48,19 @@ fn it_lands_over_https_where_the_ca_is_trusted() {
 }
 
 #[test]
+fn a_certificate_that_the_operator_lists_needs_no_ca() {
+    let identity = Identity::self_signed(HERE);
+    let (environment, pem) = (environment(), identity.pem());
+    let origin = serving(identity);
+    origin.route("/a.csv", Reply::lines(50_000));
+    trusting(&environment, &Authority::new("The tests' own"), &[&origin.grant()], "");
+    mirror(&environment, &origin.url("/a.csv"), &[]).exits(1).says("no CA that is trusted here");
+    environment.write("ca.pem", pem);
+    mirror(&environment, &origin.url("/a.csv"), &[]).exits(0);
+    assert_eq!(environment.landed().into_values().map(|content| content.len()).collect::<Vec<_>>(), [50_000 * LINE]);
+}
+
+#[test]
 fn a_certificate_that_does_not_hold_is_refused() {
     let authority = Authority::new("The tests' own");
     let unsigned = "no CA that is trusted here has signed its certificate";
@@ -56,7 +69,8 @@ fn a_certificate_that_does_not_hold_is_refused() {
         ("an unknown CA", Authority::new("Somebody's").identity(HERE), "127.0.0.1", unsigned),
         ("another CA of that name", Authority::new("The tests' own").identity(HERE), "127.0.0.1", "signature"),
         ("no CA", Identity::self_signed(HERE), "127.0.0.1", unsigned),
-        ("a CA that may not sign", authority.below("No CA", false).identity(HERE), "127.0.0.1", "is refused"),
+        ("a CA that may not sign", authority.below("No CA", false).identity(HERE), "127.0.0.1", "is not a CA"),
+        ("a CA itself", Identity::self_signed_as_ca(HERE), "127.0.0.1", "a CA's own"),
         ("the past", authority.identity_in(HERE, 2000..=2001), "127.0.0.1", "its certificate has expired"),
         ("the future", authority.identity_in(HERE, 2900..=2999), "127.0.0.1", "its certificate is not valid yet"),
         ("another name", authority.identity(&["data.example"]), "localhost", elsewhere),

@@ -26,6 +26,7 @@ pub struct Authority {
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    old: bool,
 }
 
 fn key() -> KeyPair {
@@ -78,23 +79,47 @@ impl Authority {
         let key = key();
         let own = params("server", names, years).signed_by(&key, &self.issuer).expect("a certificate").der().clone();
         let chain = std::iter::once(own).chain(self.chain.iter().cloned()).collect();
-        Identity { chain, key: private(&key) }
+        Identity { chain, key: private(&key), old: false }
     }
 }
 
 impl Identity {
     /// A certificate for names and addresses that nobody but itself has signed.
     pub fn self_signed(names: &[&str]) -> Self {
+        Self::signed_by_itself(params("server", names, ALWAYS))
+    }
+
+    /// One that also says that it is a CA's, as `openssl req -x509` makes them.
+    pub fn self_signed_as_ca(names: &[&str]) -> Self {
+        let mut params = params("server", names, ALWAYS);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self::signed_by_itself(params)
+    }
+
+    fn signed_by_itself(params: CertificateParams) -> Self {
         let key = key();
-        let own = params("server", names, ALWAYS).self_signed(&key).expect("a certificate").der().clone();
-        Self { chain: vec![own], key: private(&key) }
+        let own = params.self_signed(&key).expect("a certificate").der().clone();
+        Self { chain: vec![own], key: private(&key), old: false }
+    }
+
+    /// For a server that knows nothing newer than TLS 1.2.
+    pub fn old(mut self) -> Self {
+        self.old = true;
+        self
+    }
+
+    /// The server's own certificate as a PEM file has it.
+    pub fn pem(&self) -> String {
+        pem(&self.chain[0])
     }
 
     /// What serves TLS with it.
     pub(crate) fn server(self) -> Arc<rustls::ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions: &[_] =
+            if self.old { &[&rustls::version::TLS12] } else { &[&rustls::version::TLS12, &rustls::version::TLS13] };
         let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("versions of TLS")
             .with_no_client_auth()
             .with_single_cert(self.chain, self.key);

@@ -11,6 +11,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use url::Host;
 
+use crate::text;
+
 /// The operator's CAs, read and found usable.
 #[derive(Debug, Clone, Default)]
 pub struct Authorities(Vec<CertificateDer<'static>>);
@@ -100,7 +102,13 @@ fn about_certificate(error: &CertificateError) -> String {
             "its certificate is for another name"
         }
         CertificateError::BadSignature => "the signature of its certificate is wrong",
-        other => return format!("its certificate is refused: {other:?}"),
+        // Of its verifier's errors rustls passes on the names, and no types.
+        CertificateError::Other(error) => match error.to_string().as_str() {
+            "CaUsedAsEndEntity" => "its certificate is a CA's own, and not one for a server",
+            "EndEntityUsedAsCa" => "what signed its certificate is not a CA",
+            other => return format!("its certificate is refused: {}", text::quoted(other)),
+        },
+        other => return format!("its certificate is refused: {}", text::quoted(&other.to_string())),
     };
     known.into()
 }
