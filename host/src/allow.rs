@@ -13,6 +13,11 @@ use crate::fetch::OriginGrant;
 use crate::landing::check_name;
 use crate::text;
 
+/// Longest quotation of a manifest, in characters.
+const MAX_QUOTED: usize = 200;
+/// Most unknown keys that are named.
+const MAX_UNKNOWN: usize = 5;
+
 /// What the operator adds of his own accord.
 #[derive(Debug, Clone, Default)]
 pub struct Offer {
@@ -57,8 +62,12 @@ impl Review {
         if !component.manifest.declared {
             review.notes.push("it has no manifest, so it does not say what it needs".into());
         }
-        for key in &component.manifest.unknown {
+        let unknown = &component.manifest.unknown;
+        for key in unknown.iter().take(MAX_UNKNOWN) {
             review.notes.push(format!("its manifest has a key that this host does not know: `{key}`"));
+        }
+        if unknown.len() > MAX_UNKNOWN {
+            review.notes.push(format!("and {} more such keys", unknown.len() - MAX_UNKNOWN));
         }
         Ok(review)
     }
@@ -66,12 +75,12 @@ impl Review {
     /// The whole of it, some lines.
     pub fn text(&self) -> String {
         let mut text = self.head.clone();
+        for note in &self.notes {
+            let _ = writeln!(text, "  {note}");
+        }
         text.push_str(if self.new.is_empty() { "It asks for nothing that is not granted.\n" } else { "It asks to\n" });
         for line in &self.new {
             let _ = writeln!(text, "  + {line}");
-        }
-        for note in &self.notes {
-            let _ = writeln!(text, "  {note}");
         }
         text
     }
@@ -209,7 +218,7 @@ impl Review {
         let instead = before.filter(|before| before.from != grant.from);
         let instead = instead.map(|before| format!(" instead of {}", before.from)).unwrap_or_default();
         let told = told(secret, asked, &grant.origins);
-        self.new.push(format!("have {told}; it is read from {}{instead}", grant.from));
+        self.new.push(format!("have, read from {}{instead}, {told}", grant.from));
         self.addition.secrets.push((secret.clone(), grant));
         Ok(())
     }
@@ -265,17 +274,26 @@ fn head(component: Component<'_>, name: &str) -> String {
     let mut head = text::line(&path.display().to_string());
     let version = manifest.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let _ = writeln!(head, ": {name}{version}");
-    if let Some(description) = &manifest.description {
-        let _ = writeln!(head, "  {description}");
-    }
-    let authors = (!manifest.authors.is_empty()).then(|| format!("by {}", manifest.authors.join(", ")));
-    let about: Vec<String> =
-        [authors, manifest.license.clone(), manifest.homepage.clone()].into_iter().flatten().collect();
-    if !about.is_empty() {
-        let _ = writeln!(head, "  {}", about.join(", "));
-    }
     let _ = writeln!(head, "  sha256 {digest}");
+    let authors = (!manifest.authors.is_empty()).then(|| manifest.authors.join(", "));
+    let said = [
+        ("description", &manifest.description),
+        ("authors", &authors),
+        ("license", &manifest.license),
+        ("homepage", &manifest.homepage),
+    ];
+    for (key, said) in said {
+        if let Some(said) = said {
+            let _ = writeln!(head, "  {key}: {}", quotation(said));
+        }
+    }
     head
+}
+
+/// What somebody else says, so that it is not taken for what the host says.
+fn quotation(text: &str) -> String {
+    let end = text.char_indices().nth(MAX_QUOTED).map(|(at, _)| at);
+    format!("\"{}{}\"", text[..end.unwrap_or(text.len())].replace('"', "'"), if end.is_some() { "…" } else { "" })
 }
 
 /// The origins that a secret goes to: those that the manifest names for it, else all that it asks for.
@@ -285,9 +303,9 @@ fn origins(asked: &SecretAsked, http: &[OriginGrant]) -> Vec<String> {
 }
 
 fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
-    let help = if asked.help.is_empty() { String::new() } else { format!(" ({})", asked.help) };
+    let help = if asked.help.is_empty() { String::new() } else { format!("; it says: {}", quotation(&asked.help)) };
     let origins = if origins.is_empty() { "the origins that you grant".to_owned() } else { origins.join(", ") };
-    format!("the secret `{secret}`{help} sent to {origins} {}", asked.place)
+    format!("the secret `{secret}` sent to {origins} {}{help}", asked.place)
 }
 
 /// Whether a grant opens nothing that another one does not.

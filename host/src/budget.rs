@@ -204,25 +204,36 @@ impl Budgets {
         Spent { budget, allowed: self.allowed(budget) }
     }
 
+    /// Add so much to what is used, if there is as much left; the sum.
+    fn try_add(&self, budget: Budget, amount: u64) -> Result<u64, Spent> {
+        let (now, allowed) = (&self.used[budget as usize].now, self.allowed(budget));
+        let fits = |now: u64| now.checked_add(amount).filter(|sum| *sum <= allowed);
+        let added = now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        added.map(|before| before + amount).map_err(|_| self.passed(budget))
+    }
+
     /// Take so much, if there is as much left.
     pub fn take(&self, budget: Budget, amount: u64) -> Result<(), Spent> {
-        let (used, allowed) = (&self.used[budget as usize], self.allowed(budget));
-        let fits = |now: u64| now.checked_add(amount).filter(|sum| *sum <= allowed);
-        match used.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
-            Ok(before) => {
-                used.most.fetch_max(before + amount, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(_) => Err(self.passed(budget)),
-        }
+        let sum = self.try_add(budget, amount)?;
+        self.used[budget as usize].most.fetch_max(sum, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Take so much; where there is not as much left, the run ends.
     pub fn spend(&self, budget: Budget, amount: u64) -> Result<(), Spent> {
-        self.take(budget, amount).inspect_err(|spent| {
-            self.spent.get_or_init(|| *spent);
-            self.news.notify_one();
-        })
+        self.take(budget, amount).map_err(|spent| self.end_with(spent))
+    }
+
+    /// End the run, since this is spent; the first counts.
+    fn end_with(&self, spent: Spent) -> Spent {
+        self.spent.get_or_init(|| spent);
+        self.news.notify_one();
+        spent
+    }
+
+    /// Reserve bytes to land, none at first.
+    pub fn reserve(self: &Arc<Self>) -> Reserved {
+        Reserved { budgets: Arc::clone(self), bytes: 0 }
     }
 
     /// Take bytes of memory until they are dropped.
@@ -268,6 +279,35 @@ impl Budgets {
             )
         };
         Budget::ALL.into_iter().map(entry).collect::<serde_json::Map<_, _>>().into()
+    }
+}
+
+/// Bytes of content that may land, counted until it is known whether they do.
+#[derive(Debug)]
+pub struct Reserved {
+    budgets: Arc<Budgets>,
+    bytes: u64,
+}
+
+impl Reserved {
+    /// Reserve so many bytes more; where there is not as much left, the run ends.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Spent> {
+        let bytes = bytes as u64;
+        self.budgets.try_add(Budget::Landed, bytes).map_err(|spent| self.budgets.end_with(spent))?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// They land.
+    pub fn keep(mut self) {
+        self.budgets.used[Budget::Landed as usize].most.fetch_add(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.budgets.used[Budget::Landed as usize].now.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -338,6 +378,20 @@ mod tests {
         assert!(budgets.spend(Budget::Files, u64::MAX).is_err());
         assert_eq!(budgets.spent(), Some(spent), "the first counts");
         assert_eq!(budgets.until_spent().now_or_never(), Some(spent));
+    }
+
+    #[test]
+    fn what_is_reserved_comes_back_unless_it_lands() {
+        let budgets = budgets(100);
+        let mut one = budgets.reserve();
+        assert_eq!(one.grow(60), Ok(()));
+        drop(one);
+        let (mut two, mut three) = (budgets.reserve(), budgets.reserve());
+        assert_eq!((two.grow(70), budgets.spent()), (Ok(()), None));
+        two.keep();
+        assert_eq!(budgets.usage()["max-landed"]["used"], 70);
+        assert_eq!(three.grow(31), Err(budgets.passed(Budget::Landed)));
+        assert_eq!(budgets.spent(), Some(budgets.passed(Budget::Landed)));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use clap::Parser as _;
 
 use crate::component::{LoadError, ManifestError};
 use crate::error::{Error, Kind};
+use crate::text;
 
 /// Runs sandboxed data extractors into an append-only landing zone.
 #[derive(Debug, clap::Parser)]
@@ -87,8 +88,11 @@ fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
 }
 
 fn complain(error: &Error) {
-    // Nobody is left to tell that standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{error}");
+    let said = error.to_string();
+    for line in said.lines() {
+        // Nobody is left to tell that standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{}", text::line(line));
+    }
 }
 
 /// Write a command's result to standard output. A reader that went away is no failure of the command.

@@ -154,7 +154,8 @@ impl Package {
         let reason = match linked {
             Ok(extractor) if differences.is_empty() => {
                 let tables = component.resources_required().map_or(0, |required| required.num_tables);
-                return Ok(Linked { engine, extractor, tables });
+                let wants_http = types.imports(&engine).any(|(name, _)| name.starts_with("wasi:http/"));
+                return Ok(Linked { engine, extractor, tables, wants_http });
             }
             Ok(_) => String::new(),
             Err(error) => flat(&error),
@@ -214,6 +215,8 @@ pub struct Linked {
     extractor: ExtractorPre<Guest>,
     /// How many tables its modules have.
     tables: u32,
+    /// Whether it imports `wasi:http`.
+    wants_http: bool,
 }
 
 /// What belongs to one instance.
@@ -231,6 +234,7 @@ pub(crate) struct Guest {
 impl Linked {
     /// Run the extractor once, to its end or to that of a budget.
     pub async fn run(self, services: Arc<dyn Services>, budgets: &Arc<Budgets>) -> Result<(), Stop> {
+        let cleaner = Arc::clone(&services);
         let log = Log::new(Arc::clone(&services), Arc::clone(budgets));
         let output = [Level::Info, Level::Warn].map(|level| LogLines::new(log.clone(), level));
         let guest = Guest {
@@ -243,6 +247,10 @@ impl Linked {
             wasi_http: wasi::http_context(),
             wasi_hooks: Hooks { services, budgets: Arc::clone(budgets) },
         };
+        let mut guest = guest;
+        if self.wants_http {
+            guest.table.set_max_capacity(wasi::MAX_HTTP_ENTRIES);
+        }
         let mut store = Store::new(&self.engine, guest);
         let started = clock::thread_cpu();
         budgets.note(Budget::Tables, u64::from(self.tables).min(budgets.allowed(Budget::Tables)));
@@ -261,7 +269,8 @@ impl Linked {
         match ended {
             Err(_) => Err(budgets.passed(Budget::Time).into()),
             Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(reason))) => Err(Stop::Failed(text::line(&reason))),
+            // Cut short only once no part of a secret can be left.
+            Ok(Ok(Err(reason))) => Err(Stop::Failed(text::line(&cleaner.clean(&reason)))),
             Ok(Err(error)) => stopped(&error, budgets),
         }
     }

@@ -1,13 +1,18 @@
 //! Standard error while a run goes on: log lines and, on a terminal, a progress bar. It must not know what they are about.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::{Level, Outcome, Receipt};
 use crate::redact::Redactor;
 use crate::text;
+
+/// How long the end of a command waits for whoever reads standard error.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much of the log is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +40,37 @@ pub struct Console {
     verbosity: Verbosity,
     redactor: Arc<Redactor>,
     bar: Option<ProgressBar>,
-    /// Lines are written one at a time.
-    turn: Mutex<()>,
+    /// Started with the first line.
+    writer: Mutex<Option<Writer>>,
+}
+
+/// Writes lines on a thread of its own. Whoever reads them may be slow, or may have stopped reading, and neither the
+/// clock nor a signal waits for that. How much can be waiting is bounded by the budget of the log.
+struct Writer {
+    lines: Sender<String>,
+    /// Hears nothing, and ends with the thread.
+    written: Receiver<()>,
+}
+
+impl Writer {
+    fn start() -> std::io::Result<Self> {
+        let (lines, waiting) = mpsc::channel::<String>();
+        let (done, written) = mpsc::channel();
+        std::thread::Builder::new().name("console".into()).spawn(move || {
+            for line in waiting {
+                // Nobody is left to tell that standard error is closed.
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+            drop::<Sender<()>>(done);
+        })?;
+        Ok(Self { lines, written })
+    }
+
+    /// Write what is waiting, for a while.
+    fn finish(self) {
+        drop(self.lines);
+        let _ = self.written.recv_timeout(PATIENCE);
+    }
 }
 
 impl Console {
@@ -48,7 +82,7 @@ impl Console {
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
         });
-        Self { verbosity, redactor: Arc::default(), bar, turn: Mutex::new(()) }
+        Self { verbosity, redactor: Arc::default(), bar, writer: Mutex::default() }
     }
 
     /// The same, with secrets taken out of every line.
@@ -102,8 +136,11 @@ impl Console {
         bar.set_position(done);
     }
 
-    /// Take the progress bar away.
+    /// Take the progress bar away, and write what was not written yet.
     pub fn finish(&self) {
+        if let Some(writer) = self.writer().take() {
+            writer.finish();
+        }
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -113,11 +150,20 @@ impl Console {
         match &self.bar {
             Some(bar) => bar.println(line),
             None => {
-                let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-                // Nobody is left to tell that standard error is closed.
-                let _ = writeln!(std::io::stderr(), "{line}");
+                let mut writer = self.writer();
+                if writer.is_none() {
+                    // Without a thread there are no lines, and there is no thread where the machine has nothing left.
+                    *writer = Writer::start().ok();
+                }
+                if let Some(writer) = &*writer {
+                    let _ = writer.lines.send(line.to_owned());
+                }
             }
         }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

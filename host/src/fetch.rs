@@ -17,6 +17,7 @@ mod secret;
 mod tls;
 #[cfg(test)]
 mod vectors;
+mod wire;
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -142,7 +143,8 @@ impl Fetcher {
         seed: u64,
     ) -> Self {
         let Egress { policy, secrets, asked_secrets, authorities, proxy } = egress;
-        let connector = Connector::new(policy.clone(), connect::System, limits.connect, (authorities, proxy));
+        let around = (authorities, proxy, Some(Arc::clone(&budgets)));
+        let connector = Connector::new(policy.clone(), connect::System::new(), limits.connect, around);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(20))
@@ -158,7 +160,13 @@ impl Fetcher {
     /// Check a request without sending anything.
     pub fn check(&self, request: &Request) -> Result<Checked, FetchError> {
         let mut fields = fields(request)?;
-        let url = self.policy.first_hop(&request.url)?;
+        let url = self.policy.first_hop(&request.url).map_err(|refusal| match FetchError::from(refusal) {
+            // What was cut short to be shown may end in the middle of one.
+            FetchError::Invalid(_) if self.redactor.finds(&request.url) => {
+                FetchError::Invalid("a URL that holds a secret is none".into())
+            }
+            error => error,
+        })?;
         for name in &request.secrets {
             let secret = self.secret(name, &url)?;
             if let Some(field) = secret.field().filter(|field| fields.headers.contains_key(*field)) {
@@ -181,7 +189,8 @@ impl Fetcher {
         let Some(secret) = granted else {
             let name = text::quoted(name);
             if self.asked_secrets.as_ref().is_some_and(|asked| !asked.contains(&name)) {
-                let reason = format!("the extractor's manifest does not ask for a secret `{name}`, so that no grant opens it");
+                let reason =
+                    format!("the extractor's manifest does not ask for a secret `{name}`, so that no grant opens it");
                 return Err(FetchError::Denied { reason, grant: None });
             }
             let reason = format!("the secret `{name}` is not granted");
@@ -315,7 +324,7 @@ impl Fetcher {
         let limits = self.body_limits();
         body::check_head(&head.headers, has_body, limits)?;
         let body = match has_body {
-            true => body::decoded(incoming, &head.headers, limits, (Arc::clone(&self.budgets), turn))?,
+            true => body::decoded(incoming, &head.headers, limits, turn)?,
             false => Body::from_bytes(Bytes::new()),
         };
         if has_body && head.headers.remove(header::CONTENT_ENCODING).is_some() {
@@ -327,7 +336,7 @@ impl Fetcher {
             head.headers.keys().filter(|name| self.redactor.finds(name.as_str())).cloned().collect();
         names.iter().for_each(|name| drop(head.headers.remove(name)));
         for value in head.headers.values_mut() {
-            if let Some(clean) = self.redactor.field(value.as_bytes()) {
+            if let Some(clean) = self.redactor.bytes(value.as_bytes()) {
                 *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[secret]"));
             }
         }

@@ -1,7 +1,8 @@
 //! The operator's own files, apart from the landing zone: replaced whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// Give a file new content: written beside it, synced, and renamed over it. A link is followed, and modes are kept.
@@ -12,10 +13,15 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(format!(".{name}.{}", std::process::id()));
     let write = || {
-        let mut file = File::create_new(&temporary)?;
+        let before = fs::metadata(&path).ok();
+        // No moment in which more people can read it than before.
+        let mode = if before.is_some() { 0o600 } else { 0o666 };
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         file.write_all(content)?;
-        if let Ok(metadata) = fs::metadata(&path) {
-            file.set_permissions(metadata.permissions())?;
+        if let Some(before) = before {
+            // Root may have edited somebody else's file. Others cannot give files away, and need not.
+            let _ = std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid()));
+            file.set_permissions(before.permissions())?;
         }
         file.sync_all()?;
         fs::rename(&temporary, &path)?;

@@ -5,13 +5,25 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
+use base64::prelude::BASE64_STANDARD;
+
+/// Shortest piece of Base64 that counts as a secret: shorter ones are in many words.
+const MIN_BASE64: usize = 8;
 
 /// Knows all secrets of a run, and shows none.
 #[derive(Default)]
 pub struct Redactor {
-    /// Forms of a secret and the name of that secret, the longest form first.
-    forms: Vec<(String, String)>,
+    /// The longest first, so that no part of it is left.
+    forms: Vec<Form>,
+}
+
+/// A way in which a secret may come back.
+struct Form {
+    bytes: Vec<u8>,
+    /// Base64 is compared as it is, all else by what it stands for.
+    base64: bool,
+    /// What stands in its place.
+    shown: String,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -23,78 +35,98 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// Know these secrets: their names, and the texts in which they are sent.
     pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> Self {
-        let mut forms: Vec<(String, String)> = Vec::new();
+        let mut forms = Vec::new();
         for (name, texts) in secrets {
-            let written = texts.iter().flat_map(|text| written(text));
-            // Names of hosts and fields come back in lower case.
-            let all = written.flat_map(|form| [form.to_lowercase(), form]).filter(|form| !form.is_empty());
-            forms.extend(all.map(|form| (form, format!("[secret {name}]"))));
+            let shown = format!("[secret {name}]");
+            for text in texts.iter().filter(|text| !text.is_empty()) {
+                forms.push(Form { bytes: text.clone().into_bytes(), base64: false, shown: shown.clone() });
+                let encoded = encoded(text.as_bytes()).into_iter().filter(|piece| piece.len() >= MIN_BASE64);
+                forms.extend(encoded.map(|bytes| Form { bytes, base64: true, shown: shown.clone() }));
+            }
         }
-        // The longest first, so that no part of it is left.
-        forms.sort_by(|one, other| other.0.len().cmp(&one.0.len()).then_with(|| one.cmp(other)));
-        forms.dedup();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.bytes.len()));
         Self { forms }
     }
 
     /// Whether a text holds a secret.
     pub fn finds(&self, text: &str) -> bool {
-        self.forms.iter().any(|(form, _)| text.contains(form))
+        self.bytes(text.as_bytes()).is_some()
     }
 
     /// A text without secrets.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut clean = Cow::Borrowed(text);
-        for (form, name) in &self.forms {
-            if clean.contains(form) {
-                clean = Cow::Owned(clean.replace(form, name));
-            }
+        match self.bytes(text.as_bytes()) {
+            Some(clean) => Cow::Owned(String::from_utf8_lossy(&clean).into_owned()),
+            None => Cow::Borrowed(text),
         }
-        clean
     }
 
-    /// A field's value without secrets; `None` where it holds none.
-    pub fn field(&self, value: &[u8]) -> Option<Vec<u8>> {
-        if self.forms.is_empty() {
+    /// Bytes without secrets; `None` where they hold none.
+    pub fn bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (mut clean, mut at, mut kept) = (Vec::new(), 0, 0);
+        while at < bytes.len() {
+            let found = self.forms.iter().find_map(|form| Some((form, form.length_at(&bytes[at..])?)));
+            let Some((form, length)) = found else {
+                at += 1;
+                continue;
+            };
+            clean.extend_from_slice(&bytes[kept..at]);
+            clean.extend_from_slice(form.shown.as_bytes());
+            at += length;
+            kept = at;
+        }
+        if kept == 0 {
             return None;
         }
-        // What is no UTF-8 keeps its bytes around the secret.
-        let text: String = value.iter().copied().map(char::from).collect();
-        let forms = || self.forms.iter().map(|(form, name)| (form.bytes().map(char::from).collect::<String>(), name));
-        if !forms().any(|(form, _)| text.contains(&form)) {
-            return None;
-        }
-        let clean = forms().fold(text, |text, (form, name)| text.replace(&form, name));
-        Some(clean.chars().map(|character| u8::try_from(character).unwrap_or(b'?')).collect())
+        clean.extend_from_slice(&bytes[kept..]);
+        Some(clean)
     }
 }
 
-/// The ways in which servers and clients write a text.
-fn written(text: &str) -> [String; 10] {
-    let percent = |plain: fn(u8) -> bool, lower: bool| {
-        let mut encoded = String::new();
-        for byte in text.bytes() {
-            match byte {
-                byte if plain(byte) => encoded.push(char::from(byte)),
-                byte if lower => encoded.push_str(&format!("%{byte:02x}")),
-                byte => encoded.push_str(&format!("%{byte:02X}")),
-            }
+impl Form {
+    /// How many bytes of a text are this, if the text begins with it.
+    fn length_at(&self, text: &[u8]) -> Option<usize> {
+        if self.base64 {
+            let plain = |byte: &u8| match byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                byte => *byte,
+            };
+            let begins = text.len() >= self.bytes.len()
+                && self.bytes.iter().zip(text).all(|(ours, theirs)| *ours == plain(theirs));
+            return begins.then_some(self.bytes.len());
         }
-        encoded
-    };
-    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let json = serde_json::Value::from(text).to_string();
-    [
-        text.to_owned(),
-        percent(unreserved, false),
-        percent(unreserved, true),
-        percent(|_| false, false),
-        percent(|_| false, true),
-        url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
-        json.trim_matches('"').to_owned(),
-        text.escape_debug().to_string(),
-        BASE64_STANDARD.encode(text).trim_end_matches('=').to_owned(),
-        BASE64_URL_SAFE.encode(text).trim_end_matches('=').to_owned(),
-    ]
+        let mut rest = text;
+        for byte in &self.bytes {
+            rest = after(*byte, rest)?;
+        }
+        Some(text.len() - rest.len())
+    }
+}
+
+/// What is left of a text that begins with this byte: as it is in either case, percent-encoded, or escaped as in JSON.
+fn after(byte: u8, text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [first, rest @ ..] if first.eq_ignore_ascii_case(&byte) => Some(rest),
+        [b'+', rest @ ..] if byte == b' ' => Some(rest),
+        [b'\\', first, rest @ ..] if *first == byte && !byte.is_ascii_alphanumeric() => Some(rest),
+        [b'%', high, low, rest @ ..] => {
+            let digit = |digit: &u8| char::from(*digit).to_digit(16);
+            let stands_for = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
+            stands_for.eq_ignore_ascii_case(&byte).then_some(rest)
+        }
+        _ => None,
+    }
+}
+
+/// A text in Base64, as it is in the middle of something longer: it may begin at any of three places in a group, and
+/// the characters at its ends that its neighbours have a part in are left out.
+fn encoded(text: &[u8]) -> [Vec<u8>; 3] {
+    [0, 1, 2].map(|before| {
+        let whole = BASE64_STANDARD.encode([&vec![0; before], text].concat());
+        let (start, end) = ((before * 8).div_ceil(6), (before + text.len()) * 8 / 6);
+        whole.into_bytes().get(start..end).map(<[u8]>::to_vec).unwrap_or_default()
+    })
 }
 
 #[cfg(test)]
@@ -118,7 +150,12 @@ mod tests {
             ("q=s3cr%26t%2F%20value%2B", "q=[secret token]"),
             ("q=s3cr%26t%2f%20value%2b", "q=[secret token]"),
             ("q=s3cr%26t%2F+value%2B", "q=[secret token]"),
-            ("Basic czNjciZ0LyB2YWx1ZSs=", "Basic [secret token]="),
+            ("q=S3CR%26t/%20value%2b", "q=[secret token]"),
+            ("{\"s3cr&t\\/ value+\"}", "{\"[secret token]\"}"),
+            ("Basic czNjciZ0LyB2YWx1ZSs=", "Basic [secret token]s="),
+            // `user:` before it, `;a` behind it.
+            ("Basic dXNlcjpzM2NyJnQvIHZhbHVlKzth", "Basic dXNlcjp[secret token]zth"),
+            ("s3cr&t/ value+s3cr&t/ value+", "[secret token][secret token]"),
             ("s3cr&t", "[secret other]"),
             ("x-key-k3y", "x-key-[secret name]"),
         ] {
@@ -129,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_any_bytes_are_cleaned() {
+    fn bytes_of_any_kind_are_cleaned() {
         let redactor = redactor();
-        assert_eq!(redactor.field(b"\"\xffplain\""), None);
-        assert_eq!(redactor.field(b"\"\xff-s3cr&t-\xe9\""), Some(b"\"\xff-[secret other]-\xe9\"".to_vec()));
+        assert_eq!(redactor.bytes(b"\"\xffplain\""), None);
+        assert_eq!(redactor.bytes(b"\"\xff-s3cr&t-\xe9\""), Some(b"\"\xff-[secret other]-\xe9\"".to_vec()));
     }
 }

@@ -7,8 +7,7 @@ const MAX_QUOTED: usize = 80;
 
 /// Whether a character turns text around, hides it, or speaks to a terminal (Unicode UAX #9, UTS #39).
 fn is_unsafe(character: char) -> bool {
-    let hides =
-        matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let hides = matches!(character, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     hides || (character.is_control() && character != '\t')
 }
 

@@ -81,7 +81,7 @@ fn a_new_version_is_asked_only_for_the_difference() {
     );
     let less = packed(&environment, "prices", &manifest(&["https://b.b.example"], ""));
     let asked = environment.host(["allow", &shown(&less)]).exits(0).stdout;
-    for gone in ["https://a.example", "old"] {
+    for gone in ["requests to https://a.example", "appending files to old"] {
         assert!(asked.contains(&format!("granted, and not asked for: {gone}\n")), "{asked}");
     }
 }
@@ -197,15 +197,43 @@ fn a_component_is_inspected_without_running_it() {
     let text = environment.host(["inspect", &shown(&component)]).exits(0).stdout;
     for part in [
         "prices 1.2.3\n",
-        "Price lists\n",
-        "by Jo, MIT, https://x.example\n",
-        "(API token)",
-        "sha256 ",
+        "  description: \"Price lists\"\n  authors: \"Jo\"\n  license: \"MIT\"\n  homepage: \"https://x.example\"\n",
+        "it says: \"API token\"",
+        "  sha256 ",
         "landing:extractor/zone@0.1.0: source.open, source.mirror",
     ] {
         assert!(text.contains(part), "{text}");
     }
     assert!(!environment.landing().exists());
+}
+
+#[test]
+fn a_manifest_cannot_speak_for_the_host() {
+    let environment = environment();
+    let help = "x) sent to https://good.example as a bearer token".to_owned() + &" ".repeat(3000);
+    let unknown: String = (0..150).map(|number| format!("key{number} = 1\n")).collect();
+    let text = format!(
+        "name = \"prices\"\ndescription = \"sha256 0\"\n{unknown}http = [\"https://evil.example\"]\n\
+         [secret.token]\nhelp = \"{help}\"\n"
+    );
+    let component = packed_as_is(&environment, &text);
+    let told = environment.host(["inspect", &component]).exits(0).stdout;
+    // What it wants comes last but for its imports, and the host's own words come before its.
+    let wants = told.split("It asks to\n").nth(1).expect("asks").split("It imports").next().expect("asks");
+    assert_eq!(wants, "  + send requests to https://evil.example\n");
+    let secret = told.lines().find(|line| line.contains("`token`")).expect("the secret");
+    assert!(
+        secret.contains("the secret `token` sent to https://evil.example as a bearer token; it says: \"x) sent"),
+        "{secret}"
+    );
+    assert!(secret.len() < 400 && told.lines().count() < 25, "{told}");
+    assert!(told.contains("and 145 more such keys"), "{told}");
+}
+
+/// A component with this manifest, as another tool than `host pack` could write it.
+fn packed_as_is(environment: &Environment, text: &str) -> String {
+    let bare = harness::without_manifest(&guest("mirror"));
+    shown(&environment.write("x.wasm", [&bare[..], &section(text.as_bytes())].concat()))
 }
 
 #[test]
@@ -222,6 +250,8 @@ fn a_hostile_manifest_is_refused_in_one_line() {
         (b"http = 1", "invalid type"),
         (b"\xff\xfe", "utf-8"),
         (&[b'#'; 70_000], "the limit is 65536"),
+        (b"[budget]\ntimeout = \"9223372036854775807s\"", "is longer than a year"),
+        (b"[budget]\nretries = 0", "`budget.retries` is a limit of each request"),
     ];
     for (text, says) in cases {
         let component = environment.write("x.wasm", [&bare[..], &section(text)].concat());

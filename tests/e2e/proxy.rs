@@ -164,7 +164,12 @@ fn a_proxy_that_is_not_there_is_said() {
     }
     for wrong in ["https://proxy.example", "socks5://127.0.0.1:1", "http://me:pass@127.0.0.1:1", "127.0.0.1:1"] {
         behind(&environment, wrong, &authority, &["http://data.example"], "");
-        mirror(&environment, "http://data.example/a.csv", &[]).exits(2).says("is not a proxy such as");
+        let ran = mirror(&environment, "http://data.example/a.csv", &[]).exits(2).says("line 2: ");
+        assert!(
+            ran.stderr.contains(if wrong.contains('@') { "no password" } else { "is not a proxy such as" }),
+            "{ran:?}"
+        );
+        assert!(!ran.stderr.contains("me:pass"), "{ran:?}");
     }
 }
 

@@ -141,6 +141,31 @@ fn a_redirect_to_a_host_that_is_called_so_tells_nobody() {
 }
 
 #[test]
+fn a_secret_is_known_in_other_spellings() {
+    let (environment, origin) = (environment(), Origin::start());
+    let secret = "a/b\"c^D-eF";
+    origin.route("/a.csv", Reply::redirect(302, format!("/final?k={}", secret.replace('"', "%22"))));
+    origin.route("/final", Reply::new("a,b\n").etag("\"one\"").header("X-Echo", "A/B%22C%5ed-ef"));
+    granted(&environment, "\"bearer\"", &[&origin], &[&origin]);
+    for act in ["secret", "mirror"] {
+        let ran = run(&environment, act, &origin.url("/a.csv"), secret, &[]).exits(0);
+        for form in ["a/b%22c^D-eF", "A/B%22C%5ed-ef", "a/b%22c%5ED-eF"] {
+            nowhere(&environment, &ran, form);
+        }
+    }
+    assert_eq!(environment.query("SELECT url FROM validators"), [origin.url("/final?k=[secret token]")]);
+}
+
+#[test]
+fn a_text_that_is_cut_short_does_not_end_in_half_a_secret() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("x".repeat(8186) + PLAIN));
+    granted(&environment, "\"bearer\"", &[&origin], &[&origin]);
+    let ran = run(&environment, "echo", &origin.url("/a.csv"), PLAIN, &["--param", "name=error"]).exits(1);
+    nowhere(&environment, &ran, "xhush-");
+}
+
+#[test]
 fn an_extractor_that_learned_it_cannot_have_it_recorded() {
     for (name, code) in [("error", 1), ("cursor", 1), ("url", 0), ("land", 0)] {
         let (environment, origin) = (environment(), Origin::start());
@@ -262,15 +287,18 @@ fn a_secret_is_granted_by_name_and_place() {
     let url = format!("url={}", origin.url("/a.csv"));
     let mirror = ["--param", &url, "--param", "secret=token"];
     let missing = environment.run("mirror", &[&mirror[..], &["--allow-http", &origin.grant()]].concat()).exits(77);
-    missing.says("the secret `token` is not granted").says("--secret token=WHERE`; `origins` under [extractor.mirror.secret.token]");
+    missing
+        .says("the secret `token` is not granted")
+        .says("--secret token=WHERE`; `origins` under [extractor.mirror.secret.token]");
     assert_eq!(origin.asked(), []);
     let component = harness::guest("mirror").display().to_string();
     let wrong = ["allow", &component, "--http", &origin.grant(), "--secret", "token=vault:x", "--yes"];
     environment.host(wrong).exits(2).says("none of env:VARIABLE, file:PATH and credential:NAME");
     let asked = ["allow", &component, "--http", &origin.grant(), "--secret", "token=env:TOKEN", "--yes"];
     let asked = environment.host(asked).exits(0).stdout;
-    let sent = format!("the secret `token` (what the URLs ask for) sent to {} as a bearer token", origin.grant());
-    let line = format!("  + have {sent}; it is read from the variable TOKEN\n");
+    let sent =
+        format!("the secret `token` sent to {} as a bearer token; it says: \"what the URLs ask for\"", origin.grant());
+    let line = format!("  + have, read from the variable TOKEN, {sent}\n");
     assert!(asked.contains(&line), "{asked}");
     let mut command = environment.run_command("mirror", &mirror);
     Ran::new(command.env("TOKEN", PLAIN).output().expect("the program")).exits(0);

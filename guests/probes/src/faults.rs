@@ -118,6 +118,24 @@ pub(crate) fn hoard_handles() -> Result<(), Error> {
     Ok(())
 }
 
+/// Fetches `url` `count` times and keeps each body open, unread. The host must count what each takes.
+pub(crate) async fn hoard_streams() -> Result<(), Error> {
+    let (url, mut open) = (params::required("url")?, Vec::new());
+    for _ in 0..acts::count()? {
+        open.push(Request::get(&url).send().await?.into_body());
+    }
+    landing::info!("{} bodies are open", open.len());
+    Ok(())
+}
+
+/// Lands one and the same byte without end. The host must count what it keeps of each landing.
+pub(crate) async fn twice_without_end() -> Result<(), Error> {
+    let source = Source::own()?;
+    loop {
+        source.land_bytes(b"x".to_vec(), Slot::new("csv")).await?;
+    }
+}
+
 /// Passes one text of `size` bytes to the function that `how` names. The host must refuse to take that much at once.
 pub(crate) async fn huge() -> Result<(), Error> {
     let text = "x".repeat(params::parsed("size")?.unwrap_or(300 << 20));

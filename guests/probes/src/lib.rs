@@ -25,6 +25,8 @@ impl Extractor for Probe {
             "hoard-fields" => faults::hoard_fields().await,
             "hoard-bodies" => faults::hoard_bodies(),
             "hoard-handles" => faults::hoard_handles(),
+            "hoard-streams" => faults::hoard_streams().await,
+            "twice-without-end" => faults::twice_without_end().await,
             "huge" => faults::huge().await,
             "denied" => faults::denied().await,
             "cancel" => faults::cancel().await,

@@ -8,6 +8,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jiff::SignedDuration;
 
+/// Longer ones are mistakes, or no limits.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Larger ones are mistakes, or no limits.
+const LARGEST: ByteSize = ByteSize::pib(1);
+
 /// A positive length of time, written `90s`, `15m`, `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time(pub Duration);
@@ -19,6 +24,7 @@ impl FromStr for Time {
         let shape = || format!("`{text}` is no duration such as 90s, 15m or 1h");
         let duration: SignedDuration = text.parse().map_err(|_| shape())?;
         match Duration::try_from(duration) {
+            Ok(duration) if duration > LONGEST => Err(format!("`{text}` is longer than a year")),
             Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
             _ => Err(shape()),
         }
@@ -34,6 +40,7 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse::<ByteSize>() {
+            Ok(size) if size > LARGEST => Err(format!("`{text}` is more than {LARGEST}")),
             Ok(size) if size.as_u64() > 0 => Ok(Self(size.as_u64())),
             _ => Err(format!("`{text}` is no size such as 64KiB, 1GB or 1000")),
         }
@@ -111,7 +118,7 @@ mod tests {
         for (text, seconds) in [("90s", 90), ("15m", 900), ("1h", 3600), ("1h 30m", 5400), ("1h30m", 5400)] {
             assert_eq!(text.parse(), Ok(Time(Duration::from_secs(seconds))), "{text}");
         }
-        for text in ["", "5", "0s", "-5s", "soon", "1h ago"] {
+        for text in ["", "5", "0s", "-5s", "soon", "1h ago", "10000h", "9223372036854775807s"] {
             assert!(text.parse::<Time>().is_err(), "{text}");
         }
     }

@@ -193,7 +193,14 @@ mod tests {
         assert_eq!(amounts[Budget::Files as usize], 3);
         assert_eq!(amounts[Budget::Memory as usize], 256 << 20);
         assert_eq!(said("max-memory = 65536"), said("max-memory = \"64KiB\""));
-        for wrong in ["max-fils = 3", "timeout = 3", "max-memory = []", "max-redirects = 6", "max-concurrency = 0", "max-rate = \"often\""] {
+        for wrong in [
+            "max-fils = 3",
+            "timeout = 3",
+            "max-memory = []",
+            "max-redirects = 6",
+            "max-concurrency = 0",
+            "max-rate = \"often\"",
+        ] {
             assert!(toml::from_str::<Settings>(wrong).is_err(), "{wrong}");
         }
     }

@@ -50,7 +50,8 @@ fn secret(text: &str) -> Result<(String, SecretFrom), String> {
 pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let path = &arguments.component;
     let package = Package::read(path).map_err(|error| super::unusable("grant anything to", path, &error))?;
-    let flags = Flags { name: arguments.name.clone(), config: arguments.config.clone(), ..Flags::default() };
+    let flags =
+        Flags { name: arguments.name.clone(), config: arguments.config.clone(), new_config: true, ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     let standing = Standing::resolve(&flags, component)?;
     let secrets = arguments.secret.iter().map(|(secret, from)| (secret.clone(), from.beside(&standing.file)));

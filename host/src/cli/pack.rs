@@ -48,6 +48,5 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
 
 fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Error> {
     #[expect(clippy::disallowed_methods, reason = "the author's files, not the landing zone's")]
-    std::fs::read(path)
-        .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())).hint(hint))
+    std::fs::read(path).map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())).hint(hint))
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::budget::{Budgets, Held, Spent};
 use crate::domain::{Request, Response};
 
-/// What an open body may take, in bytes: a buffer of the connection.
-const OPEN_BODY: usize = 64 * 1024;
+/// What an open body may take, in bytes: a buffer of the connection, a window of gzip, and what one slice of gzip becomes.
+const OPEN_BODY: usize = 256 * 1024;
 
 /// A request, and the memory that it takes until it is sent or dropped.
 pub struct Draft {
@@ -21,8 +21,8 @@ pub struct Draft {
 /// A response, and the memory that it takes until it is read or dropped.
 pub struct Answer {
     pub(super) response: Response,
-    /// Held for its drop.
-    pub(super) _held: Held,
+    /// Counts that memory.
+    pub(super) held: Held,
 }
 
 impl Answer {
@@ -30,6 +30,6 @@ impl Answer {
     pub(super) fn new(response: Response, budgets: &Arc<Budgets>) -> Result<Self, Spent> {
         let fields: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         let held = budgets.hold(response.url.len() + fields + OPEN_BODY)?;
-        Ok(Self { response, _held: held })
+        Ok(Self { response, held })
     }
 }

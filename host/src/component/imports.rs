@@ -174,7 +174,7 @@ impl<T: 'static> http::HostResponseWithStore<T> for HasSelf<Guest> {
         response: Resource<http::Response>,
     ) -> wasmtime::Result<(StreamReader<u8>, FutureReader<Result<(), http::Error>>)> {
         let answer = access.get().table.delete(response)?;
-        let (producer, verdict) = BodyProducer::new(answer.response.body);
+        let (producer, verdict) = BodyProducer::new(answer.response.body, answer.held);
         let stream = StreamReader::new(access.as_context_mut(), producer)?;
         let future = FutureReader::new(access.as_context_mut(), async move {
             let unread = || FetchError::GivenUp("the body was not read to its end".into());
@@ -270,8 +270,9 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         response: Resource<http::Response>,
         slot: zone::Slot,
     ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
-        let answer = accessor.with(|mut access| access.get().table.delete(response))?;
-        land(accessor, source, Content::Response(answer.response), slot).await
+        // What it holds stays counted until it has landed.
+        let Answer { response, held: _held } = accessor.with(|mut access| access.get().table.delete(response))?;
+        land(accessor, source, Content::Response(response), slot).await
     }
 
     async fn land_bytes(

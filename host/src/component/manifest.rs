@@ -10,6 +10,8 @@ use crate::text;
 
 /// The custom section that holds the manifest, as TOML.
 pub(super) const SECTION: &str = "landing:manifest";
+/// How deep components and modules may be nested: each level takes memory to read.
+const MAX_DEPTH: usize = 100;
 /// Largest manifest, in bytes.
 const MAX_MANIFEST: usize = 64 * 1024;
 /// Longest text in it, in bytes.
@@ -99,21 +101,17 @@ pub struct Param {
 
 /// Read what a component says of itself.
 pub(super) fn read(component: &[u8]) -> Result<Manifest, ManifestError> {
-    kind(component)?;
     let mut manifest: Option<Manifest> = None;
     let mut name = None;
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(|error| ManifestError::NotWasm(text::line(error.message())))? {
-            Payload::Version { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::CustomSection(section) if section.name() == SECTION => {
+    for part in parts(component)? {
+        match part? {
+            (_, Payload::CustomSection(section)) if section.name() == SECTION => {
                 if manifest.is_some() {
                     return Err(ManifestError::Manifest("there are two of them".into()));
                 }
                 manifest = Some(parse(section.data())?);
             }
-            Payload::CustomSection(section) if depth == 1 => {
+            (1, Payload::CustomSection(section)) => {
                 if let KnownCustom::ComponentName(names) = section.as_known() {
                     name = own_name(names);
                 }
@@ -126,8 +124,29 @@ pub(super) fn read(component: &[u8]) -> Result<Manifest, ManifestError> {
     Ok(manifest)
 }
 
+/// The parts of a component in their order, each with how deep it is nested; 1 is the component's own.
+pub(super) fn parts(
+    component: &[u8],
+) -> Result<impl Iterator<Item = Result<(usize, Payload<'_>), ManifestError>>, ManifestError> {
+    kind(component)?;
+    let mut depth = 0_usize;
+    Ok(Parser::new(0).parse_all(component).map(move |part| {
+        let part = part.map_err(|error| ManifestError::NotWasm(text::line(error.message())))?;
+        let at = depth.max(1);
+        match part {
+            Payload::Version { .. } if depth >= MAX_DEPTH => {
+                return Err(ManifestError::NotWasm(format!("components are nested more than {MAX_DEPTH} deep in it")));
+            }
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Ok((at, part))
+    }))
+}
+
 /// Check that these are a component's bytes, going by their beginning.
-pub(super) fn kind(component: &[u8]) -> Result<(), ManifestError> {
+fn kind(component: &[u8]) -> Result<(), ManifestError> {
     if wasmtime::Engine::detect_precompiled(component).is_some() {
         return Err(ManifestError::Precompiled);
     }
@@ -201,7 +220,9 @@ fn check(manifest: &Manifest) -> Result<(), String> {
         texts.push((format!("param.{name}.default"), default.replace('\n', " ")));
     }
     if let Some(limit) = manifest.budget.request_limit() {
-        return Err(format!("`budget.{limit}` is a limit of each request; a manifest asks for budgets of the run only"));
+        return Err(format!(
+            "`budget.{limit}` is a limit of each request; a manifest asks for budgets of the run only"
+        ));
     }
     for (key, count) in [("authors", authors.len()), ("http", http.len()), ("sources", sources.len())] {
         check_count(key, count)?;
@@ -244,6 +265,14 @@ mod tests {
 
     fn with_section(name: &str, data: &[u8]) -> Vec<u8> {
         section::custom(name, data)
+    }
+
+    /// A component in a component in a component …, as sections (the component model's binary format, 4).
+    fn nested(depth: usize) -> Vec<u8> {
+        (0..depth).fold(Vec::new(), |inner, _| {
+            let body = [EMPTY_COMPONENT, &inner].concat();
+            [&[4][..], &section::leb(body.len()), &body].concat()
+        })
     }
 
     #[test]
@@ -294,6 +323,7 @@ mod tests {
             (section(b"[secret.x]\nas = \"cookie\""), "unknown variant `cookie`"),
             (section(b"[secret.x]\nas = { basic = \"me\\u001b[2J\" }"), "`secret.x.as` holds characters"),
             (section(b"[budget]\nretries = 0"), "`budget.retries` is a limit of each request"),
+            ([EMPTY_COMPONENT, &nested(150)].concat(), "nested more than 100 deep"),
             (section(b"\nname = 1"), "line 2: invalid type"),
             (section(b"[budget]\ntimeout = \"soon\""), "`soon` is no duration"),
         ] {

@@ -2,7 +2,7 @@
 //!
 //! Pure over bytes.
 
-use wasmparser::{Parser, Payload};
+use wasmparser::Payload;
 
 use super::manifest::{self, Manifest, ManifestError, SECTION};
 
@@ -20,14 +20,10 @@ pub fn pack(component: &[u8], text: &str) -> Result<(Vec<u8>, Manifest), Manifes
 
 /// A component without its outermost section of that name. One inside a core module stays, and is refused as a second.
 fn without_manifest(component: &[u8]) -> Result<Vec<u8>, ManifestError> {
-    // What is no component is told so.
-    manifest::kind(component)?;
-    let (mut kept, mut from, mut depth) = (Vec::with_capacity(component.len()), 0, 0);
-    for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(|error| ManifestError::NotWasm(crate::text::line(error.message())))? {
-            Payload::Version { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
+    let (mut kept, mut from) = (Vec::with_capacity(component.len()), 0);
+    for part in manifest::parts(component)? {
+        match part? {
+            (1, Payload::CustomSection(section)) if section.name() == SECTION => {
                 let start = header(component, section.range().start);
                 kept.extend_from_slice(component.get(from..start).unwrap_or_default());
                 from = section.range().end;
@@ -56,7 +52,7 @@ pub(super) fn custom(name: &str, data: &[u8]) -> Vec<u8> {
 }
 
 /// A number in LEB128.
-fn leb(mut value: usize) -> Vec<u8> {
+pub(super) fn leb(mut value: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value >= 0x80 {
         bytes.push((value & 0x7f) as u8 | 0x80);

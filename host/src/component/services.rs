@@ -55,6 +55,8 @@ pub trait Services: Send + Sync + 'static {
     fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), String>>;
     /// How far the run has come.
     fn progress(&self, done: u64, total: Option<u64>);
+    /// A text without secrets.
+    fn clean(&self, text: &str) -> String;
     /// A line for the log.
     fn log(&self, level: Level, line: &str);
 }

@@ -15,6 +15,7 @@ use wasmtime::component::{
 };
 
 use super::bindings::landing::extractor::http;
+use crate::budget::Held;
 use crate::domain::{Body, FetchError};
 use crate::text;
 
@@ -26,12 +27,14 @@ pub(super) struct BodyProducer {
     body: Body,
     left: Bytes,
     done: Option<oneshot::Sender<Result<(), FetchError>>>,
+    /// What the body takes, for as long as it is open.
+    _held: Held,
 }
 
 impl BodyProducer {
-    pub(super) fn new(body: Body) -> (Self, oneshot::Receiver<Result<(), FetchError>>) {
+    pub(super) fn new(body: Body, held: Held) -> (Self, oneshot::Receiver<Result<(), FetchError>>) {
         let (done, verdict) = oneshot::channel();
-        (Self { body, left: Bytes::new(), done: Some(done) }, verdict)
+        (Self { body, left: Bytes::new(), done: Some(done), _held: held }, verdict)
     }
 
     fn end(&mut self, verdict: Result<(), FetchError>) {

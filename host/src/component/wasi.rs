@@ -25,7 +25,12 @@ use crate::domain::{FetchError, Level, Request};
 /// Bytes that a guest may write at once.
 const CHUNK: usize = 64 * 1024;
 /// Most bytes of all fields of a request or response.
-const MAX_FIELDS: usize = 64 * 1024;
+const MAX_FIELDS: usize = 16 * 1024;
+/// Bytes of a request's body that are taken from a guest at once.
+const HTTP_CHUNK: usize = 8 * 1024;
+/// Most things of `wasi:http` that are open at once. wasmtime keeps their memory, at most some tens of kilobytes each, and
+/// no account of it.
+pub(super) const MAX_HTTP_ENTRIES: usize = 1000;
 /// Most bytes of a line before it is logged without its end.
 const MAX_PARTIAL: usize = 16 * 1024;
 
@@ -105,6 +110,14 @@ impl WasiHttpHooks for Hooks {
 
     fn set_host_header(&mut self) -> bool {
         false
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        HTTP_CHUNK
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        HTTP_CHUNK
     }
 }
 

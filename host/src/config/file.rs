@@ -61,14 +61,16 @@ pub(super) fn path(named: Option<&Path>) -> &Path {
     named.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(DEFAULT))
 }
 
-/// Read the file that was named, or the default one where it exists.
-pub(super) fn read(named: Option<&Path>) -> Result<ConfigFile, Error> {
+/// Read the file that was named, or the default one where it exists. `or_new` says that the former may be made later.
+pub(super) fn read(named: Option<&Path>, or_new: bool) -> Result<ConfigFile, Error> {
     let path = path(named);
     let named = named.filter(|path| !path.as_os_str().is_empty());
     #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => return Ok(ConfigFile::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound && (named.is_none() || or_new) => {
+            return Ok(ConfigFile::default());
+        }
         Err(error) => {
             let message = format!("cannot read the configuration {}: {error}", path.display());
             return Err(Error::usage(message).hint("name another with `--config FILE`"));
@@ -84,7 +86,7 @@ pub(super) fn read(named: Option<&Path>) -> Result<ConfigFile, Error> {
     Ok(config)
 }
 
-fn parse(text: &str) -> Result<ConfigFile, String> {
+pub(super) fn parse(text: &str) -> Result<ConfigFile, String> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
         let message = error.message().replace('\n', " ");

@@ -18,6 +18,9 @@ pub struct Flags {
     /// The configuration file [default: host.toml, where there is one]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
+    /// Whether the configuration file may be one that is yet to be made.
+    #[arg(skip)]
+    pub new_config: bool,
     /// Set a parameter of the extractor
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub params: Vec<(String, String)>,

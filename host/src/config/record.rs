@@ -5,6 +5,7 @@ use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
+use super::file;
 use super::secrets::{SecretFrom, SecretGrant};
 use crate::budget::Budget;
 use crate::domain::SecretPlace;
@@ -46,6 +47,8 @@ pub fn record(path: &Path, name: &str, addition: &Addition) -> Result<(), Error>
         Err(error) => return Err(failed(error.to_string())),
     };
     let changed = changed(&text, name, addition).map_err(failed)?;
+    // Whatever was added, the file can be read afterwards.
+    file::parse(&changed).map_err(failed)?;
     files::replace(path, changed.as_bytes()).map_err(|error| failed(error.to_string()))
 }
 

@@ -96,7 +96,7 @@ impl Standing {
     pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
         let Component { path, manifest, .. } = component;
         let name = name(flags, path, manifest)?;
-        let ConfigFile { tls, network, mut extractor } = file::read(flags.config.as_deref())?;
+        let ConfigFile { tls, network, mut extractor } = file::read(flags.config.as_deref(), flags.new_config)?;
         let config = extractor.remove(&name).unwrap_or_default();
         let asks = Asks::of(manifest, &name).map_err(|reason| {
             let message =
@@ -155,7 +155,9 @@ impl Standing {
         let directory = self.file.parent().unwrap_or(Path::new(""));
         let wanted = self.granted.secrets.iter().filter(|(secret, _)| self.asks.takes_secret(secret));
         let load = |(secret, grant): (&String, &SecretGrant)| {
-            secrets::load(secret, grant, directory, |name| std::env::var_os(name)).map(Arc::new).map_err(|reason| {
+            let asked = self.asks.secrets.get(secret).map_or(&[][..], |asked| &asked.origins);
+            let loaded = secrets::load(secret, grant, directory, |name| std::env::var_os(name));
+            loaded.map(|loaded| Arc::new(loaded.only_for(asked))).map_err(|reason| {
                 Error::usage(format!("the secret `{secret}` of {}: {reason}", self.name)).hint(format!(
                     "[extractor.{}.secret.{secret}] in {} says where it is",
                     self.name,

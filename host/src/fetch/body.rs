@@ -3,7 +3,6 @@
 //! It must not know about requests, redirects or retries: a body that breaks off is an error, and nothing is repeated.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,14 +12,13 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::pace::Turn;
-use crate::budget::{Budget, Budgets};
 use crate::clock::Stopwatch;
 use crate::domain::{Body, FetchError};
 use crate::gunzip::{self, Gunzip, Stop};
 use crate::text;
 
 /// Compressed bytes decoded at a time: gzip makes at most about a thousand times as many, which must fit in memory.
-const SLICE: usize = 4 * 1024;
+const SLICE: usize = 128;
 
 /// What a body may cost.
 #[derive(Debug, Clone, Copy)]
@@ -65,12 +63,12 @@ pub(super) fn check_head(headers: &HeaderMap, has_body: bool, limits: BodyLimits
     }
 }
 
-/// The decoded body of a response with these headers. What it receives is counted; the turn is given back at its end.
+/// The decoded body of a response with these headers. The turn is given back at its end.
 pub(super) fn decoded(
     incoming: Incoming,
     headers: &HeaderMap,
     limits: BodyLimits,
-    (budgets, turn): (Arc<Budgets>, Option<Turn>),
+    turn: Option<Turn>,
 ) -> Result<Body, FetchError> {
     let mut decoder = None;
     for field in headers.get_all(header::CONTENT_ENCODING) {
@@ -89,7 +87,6 @@ pub(super) fn decoded(
         incoming,
         decoder,
         limits,
-        budgets,
         _turn: turn,
         received: 0,
         waited: Duration::ZERO,
@@ -111,7 +108,6 @@ struct Reader {
     incoming: Incoming,
     decoder: Option<Box<Gunzip>>,
     limits: BodyLimits,
-    budgets: Arc<Budgets>,
     /// Held for its drop.
     _turn: Option<Turn>,
     received: u64,
@@ -162,7 +158,6 @@ impl Reader {
             // Trailers carry nothing that lands.
             let Ok(chunk) = frame.into_data() else { continue };
             self.received += chunk.len() as u64;
-            self.budgets.spend(Budget::Received, chunk.len() as u64)?;
             if self.received > self.limits.size {
                 return Err(FetchError::TooLarge(self.limits.size));
             }

@@ -3,7 +3,7 @@
 //! It must not know about requests; the pool above calls it whenever it needs a connection, on every hop.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -15,28 +15,54 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::policy::{Policy, Refusal};
 use super::proxy::{self, Proxy};
 use super::tls::{self, Authorities};
+use super::wire::Counted;
+use crate::budget::Budgets;
 use crate::domain::FetchError;
 
 /// Most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
+/// Most names that are looked up at once.
+const MAX_LOOKUPS: usize = 8;
 
 /// Names to addresses.
 pub(super) trait Resolve: Send + Sync + 'static {
     fn resolve(&self, name: String, port: u16) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// The system's resolver.
-pub(super) struct System;
+/// The system's resolver. It blocks, and cannot be stopped, so it has threads of its own: what it waits for holds up
+/// neither the disk nor the end of the run.
+pub(super) struct System {
+    turns: Arc<Semaphore>,
+}
+
+impl System {
+    pub(super) fn new() -> Self {
+        Self { turns: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+    }
+}
 
 impl Resolve for System {
     fn resolve(&self, name: String, port: u16) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((name, port)).await?.map(|address| address.ip()).collect()) })
+        let turns = Arc::clone(&self.turns);
+        Box::pin(async move {
+            let turn = turns.acquire_owned().await.map_err(io::Error::other)?;
+            let (answer, answered) = tokio::sync::oneshot::channel();
+            let look_up = move || {
+                // Held to the end of the lookup, also where nobody waits for it any more.
+                let _turn = turn;
+                let found = (name.as_str(), port).to_socket_addrs();
+                let _ = answer.send(found.map(|found| found.map(|address| address.ip()).collect()));
+            };
+            std::thread::Builder::new().name("resolver".into()).spawn(look_up)?;
+            answered.await.map_err(io::Error::other)?
+        })
     }
 }
 
@@ -76,6 +102,8 @@ struct Inner {
     timeout: Duration,
     authorities: Authorities,
     proxy: Option<Proxy>,
+    /// What is spent by receiving.
+    budgets: Option<Arc<Budgets>>,
     tls: OnceLock<Result<tokio_rustls::TlsConnector, ConnectError>>,
 }
 
@@ -84,10 +112,10 @@ impl Connector {
         policy: Policy,
         resolver: impl Resolve,
         timeout: Duration,
-        (authorities, proxy): (Authorities, Option<Proxy>),
+        (authorities, proxy, budgets): (Authorities, Option<Proxy>, Option<Arc<Budgets>>),
     ) -> Self {
         let resolver = Box::new(resolver);
-        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, tls: OnceLock::new() }))
+        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, budgets, tls: OnceLock::new() }))
     }
 }
 
@@ -172,14 +200,14 @@ impl Inner {
         Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
-    async fn dial(&self, addresses: &[SocketAddr], shown: &str) -> Result<TcpStream, ConnectError> {
+    async fn dial(&self, addresses: &[SocketAddr], shown: &str) -> Result<Wire, ConnectError> {
         let mut last = None;
         for address in addresses.iter().take(MAX_ADDRESSES) {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
                     // Requests are written whole; waiting to fill a segment would only add delay.
                     let _ = stream.set_nodelay(true);
-                    return Ok(stream);
+                    return Ok(Counted::new(stream, self.budgets.clone()));
                 }
                 Err(error) => last = Some(error),
             }
@@ -189,11 +217,13 @@ impl Inner {
     }
 }
 
+type Wire = Counted<TcpStream>;
+
 /// A connection, encrypted or not.
 pub(super) enum Stream {
     /// And whether it leads to a proxy, which has to be told the whole URL.
-    Plain(TokioIo<TcpStream>, bool),
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Plain(TokioIo<Wire>, bool),
+    Tls(Box<TokioIo<TlsStream<Wire>>>),
 }
 
 macro_rules! either {

@@ -109,7 +109,7 @@ impl FromStr for OriginGrant {
         let origin = Origin::of(&url).ok_or_else(shape)?;
         match &origin.host {
             Host::Domain(name) if name.contains('*') => Err(format!("{}: `*.` stands at the start only", shape())),
-            Host::Domain(name) if below && !name.contains('.') => {
+            Host::Domain(name) if below && !name.trim_end_matches('.').contains('.') => {
                 Err(format!("`{text}` would open a whole top-level domain"))
             }
             Host::Ipv4(_) | Host::Ipv6(_) if below => Err(shape()),
@@ -274,6 +274,7 @@ mod tests {
             "https://example.org?x",
             "https://u@example.org",
             "https://*.org",
+            "https://*.org.",
             "https://*",
             "https://a.*.org",
             "https://*.1.2.3.4",

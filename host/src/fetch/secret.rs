@@ -20,6 +20,8 @@ pub struct Secret {
     value: String,
     place: SecretPlace,
     origins: Vec<OriginGrant>,
+    /// The origins that the manifest names for it, where it does.
+    asked: Option<Vec<OriginGrant>>,
     /// The field that carries it, where one does.
     field: Option<(HeaderName, HeaderValue)>,
 }
@@ -60,7 +62,13 @@ impl Secret {
             text.set_sensitive(true);
             Ok::<_, String>((field, text))
         });
-        Ok(Self { name: name.to_owned(), value, place, origins, field: field.transpose()? })
+        Ok(Self { name: name.to_owned(), value, place, origins, asked: None, field: field.transpose()? })
+    }
+
+    /// The same, for origins that the manifest names for it as well.
+    pub fn only_for(mut self, asked: &[OriginGrant]) -> Self {
+        self.asked = (!asked.is_empty()).then(|| asked.to_vec());
+        self
     }
 
     /// Its name.
@@ -78,7 +86,8 @@ impl Secret {
 
     /// Whether it may go to this origin.
     pub(super) fn may_go_to(&self, origin: &Origin) -> bool {
-        self.origins.iter().any(|granted| granted.covers(origin))
+        let asked = self.asked.as_ref().is_none_or(|asked| asked.iter().any(|asked| asked.covers(origin)));
+        asked && self.origins.iter().any(|granted| granted.covers(origin))
     }
 
     /// The field that it sets.

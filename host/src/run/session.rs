@@ -45,12 +45,12 @@ impl Session {
     }
 
     /// An error without secrets that a source sent back, for instance in the place that a redirect leads to.
-    fn clean(&self, error: FetchError) -> FetchError {
+    fn cleaned(&self, error: FetchError) -> FetchError {
         error.map_text(|text| self.redactor.text(&text).into_owned())
     }
 
     fn check(&self, request: &Request) -> Result<Checked, FetchError> {
-        self.fetcher.check(request).inspect_err(|error| self.note_missing(error)).map_err(|error| self.clean(error))
+        self.fetcher.check(request).inspect_err(|error| self.note_missing(error)).map_err(|error| self.cleaned(error))
     }
 
     async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
@@ -60,7 +60,7 @@ impl Session {
             Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
             Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
         }
-        sent.inspect_err(|error| self.note_missing(error)).map_err(|error| self.clean(error))
+        sent.inspect_err(|error| self.note_missing(error)).map_err(|error| self.cleaned(error))
     }
 
     fn place(&self, source: &OpenSource, slot: &Slot) -> Result<Place, LandError> {
@@ -229,7 +229,8 @@ impl Services for Session {
     fn open(&self, source: &str) -> Result<OpenSource, LandError> {
         check_name(source).map_err(|error| LandError::Invalid(error.to_string()))?;
         if !self.sources.contains(source) && self.asked_sources.as_ref().is_some_and(|asked| !asked.contains(source)) {
-            let reason = format!("the extractor's manifest does not ask for source `{source}`, so that no grant opens it");
+            let reason =
+                format!("the extractor's manifest does not ask for source `{source}`, so that no grant opens it");
             return Err(LandError::Denied(reason));
         }
         if !self.sources.contains(source) {
@@ -285,6 +286,10 @@ impl Services for Session {
             Ok(())
         };
         async move { self.store.job(write).await.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn clean(&self, text: &str) -> String {
+        self.redactor.text(text).into_owned()
     }
 
     fn progress(&self, done: u64, total: Option<u64>) {

@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use super::ledger::{Ledger, Seen};
-use crate::budget::{Budget, Budgets};
+use crate::budget::{Budget, Budgets, Reserved};
 use crate::console::Console;
 use crate::domain::{Body, Digest, FetchError, Grant, LandError, Level, Outcome, Receipt};
 use crate::landing::{EntityTag, Found, IntakeError, LandingError, Limits, Place, Staging, Zone, fingerprint};
@@ -24,6 +24,8 @@ const JOBS: u32 = 8;
 const BATCH: usize = 128 * 1024;
 /// Most responses that are landed at once. What an extractor makes itself counts as its memory instead.
 const LANDINGS: usize = 64;
+/// What a receipt and the facts of a landing take beside their texts, in bytes.
+const RECEIPT: usize = 512;
 /// Most missing grants that are kept.
 const MAX_MISSING: usize = 32;
 /// How long a run that failed waits for jobs that are still going on.
@@ -150,13 +152,16 @@ impl Store {
     /// Take a body to its end and store it. Dropping the future before the body's end leaves nothing behind.
     pub(super) async fn store(self: &Arc<Self>, mut body: Body, errand: Errand) -> Result<Receipt, LandError> {
         let mut taken = futures::future::Either::Left(std::future::ready(Ok(Staging::new(self.limits))));
+        let mut reserved = self.budgets.reserve();
         loop {
             // The next batch arrives while the one before is hashed; whichever fails first ends it.
             let ((batch, over), mut staging) = futures::try_join!(gather(&mut body), taken)?;
+            // It takes room on the disk from now on, whether it turns out new or not.
+            reserved.grow(batch.len()).map_err(FetchError::from)?;
             if over {
                 let settle = move |store: &Self| {
                     staging.push(&store.zone, &batch).map_err(failed)?;
-                    store.settle(staging, &errand)
+                    store.settle(staging, reserved, &errand)
                 };
                 return self.job(settle).await;
             }
@@ -169,14 +174,14 @@ impl Store {
     }
 
     /// Decide whether a staged content is new, and record what became of it.
-    fn settle(&self, staging: Staging, errand: &Errand) -> Result<Receipt, LandError> {
+    fn settle(&self, staging: Staging, reserved: Reserved, errand: &Errand) -> Result<Receipt, LandError> {
         let staged = staging.finish().map_err(|error| failed(error.into()))?;
         let digest = staged.digest();
         let key = (errand.place.source().to_owned(), digest);
         let turn = Arc::clone(lock(&self.deciding).entry(key.clone()).or_default());
         let decided = {
             let _turn = lock(&turn);
-            self.decide(staged, errand)
+            self.decide(staged, reserved, errand)
         };
         {
             let mut deciding = lock(&self.deciding);
@@ -189,17 +194,21 @@ impl Store {
         Ok(self.record(errand, &file, digest, outcome))
     }
 
-    fn decide(&self, staged: crate::landing::Staged, errand: &Errand) -> Result<(FileRow, Outcome), LandError> {
+    fn decide(
+        &self,
+        staged: crate::landing::Staged,
+        reserved: Reserved,
+        errand: &Errand,
+    ) -> Result<(FileRow, Outcome), LandError> {
         let (place, tag) = (&errand.place, errand.seen.etag.as_ref());
         let (source, digest, size) = (place.source(), staged.digest(), staged.size());
         if let Some(file) = self.held(place, tag, &digest)? {
             return Ok((file, Outcome::Unchanged));
         }
         // Before the file gets its name: what goes beyond the budget must not be there.
-        let spend = |budget, amount| self.budgets.spend(budget, amount).map_err(FetchError::from);
-        spend(Budget::Files, 1)?;
-        spend(Budget::Landed, size)?;
+        self.budgets.spend(Budget::Files, 1).map_err(FetchError::from)?;
         let landed = self.zone.commit(staged, place, tag).map_err(failed)?;
+        reserved.keep();
         for taken in &landed.taken {
             let message = format!("{taken} holds other content, so the new one is beside it at {}", landed.path);
             self.console.log(Level::Warn, &message);
@@ -259,6 +268,10 @@ impl Store {
             outcome,
             url: errand.url.clone(),
         };
+        // Kept to the end of the run: the receipt and the facts, with their texts.
+        let kept = 2 * (receipt.path.len() + errand.url.as_ref().map_or(0, String::len)) + RECEIPT;
+        // Who is refused here has landed all the same; it is the run that ends.
+        let _ = self.budgets.spend(Budget::Memory, kept as u64);
         let mut ledger = self.ledger();
         ledger.seen(errand.place.source(), errand.seen.clone(), file);
         ledger.count(&receipt);

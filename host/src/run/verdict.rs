@@ -65,14 +65,10 @@ pub(super) fn verdict(
         }
         (None, Err(stop)) => stop.to_string(),
     };
-    let spent = match &stopped_by {
-        Some(spent) => Some(format!(
-            "`--{0}`, or `{0}` under [extractor.{1}.budget] in host.toml, allows more",
-            spent.budget.name(),
-            wishes.extractor
-        )),
-        None => None,
-    };
+    let spent = stopped_by.map(|spent| {
+        let name = spent.budget.name();
+        format!("`--{name}`, or `{name}` under [extractor.{}.budget] in host.toml, allows more", wishes.extractor)
+    });
     let hint = grant_hint(missing, wishes);
     // A limit or a trap is what it is, whatever was refused before.
     let kind = if kind == Kind::Failed && hint.is_some() { Kind::NotGranted } else { kind };
