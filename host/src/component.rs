@@ -283,11 +283,14 @@ fn stopped(error: &wasmtime::Error, budgets: &Budgets) -> Result<(), Stop> {
     if let Some(HostFailed(reason)) = error.downcast_ref() {
         return Err(Stop::Host(reason.clone()));
     }
+    let full = error.root_cause().to_string().contains("resource table has no free keys");
     let reason = if let Some(I32Exit(code)) = error.downcast_ref() {
         if *code == 0 {
             return Ok(());
         }
         format!("exited with status {code}")
+    } else if full {
+        format!("was stopped: it held more than {} things of wasi:http at once", wasi::MAX_HTTP_ENTRIES)
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         match trap {
             Trap::UnreachableCodeReached => "trapped: it gave up by itself (a panic, or an abort)".to_owned(),

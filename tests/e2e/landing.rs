@@ -156,6 +156,15 @@ fn the_same_content_twice_at_once_is_one_file() {
 }
 
 #[test]
+fn one_url_twice_at_once_is_one_file() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("probe", &with(&arguments, &["--param", "do=twice"])).exits(0);
+    assert_eq!(environment.paths().len(), 1);
+}
+
+#[test]
 fn a_file_that_is_gone_is_fetched_again_without_conditions() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/courts.csv", Reply::new(CSV).etag("\"one\""));

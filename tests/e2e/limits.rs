@@ -271,3 +271,19 @@ fn stopped_after(act: &str, arguments: &[&str], says: &str) {
     environment.run("probe", &[&["--param", &act][..], arguments].concat()).exits(3).says(says);
     assert_eq!(environment.everything().len(), 1);
 }
+
+#[test]
+fn a_reader_of_the_log_that_stopped_holds_nobody_up() {
+    let environment = environment();
+    // Far more than a pipe holds, into one that nobody reads until the program has ended.
+    let arguments = ["--param", "do=flood", "--param", "size=10000", "-v", "--max-log", "100MiB"];
+    let mut running = environment.spawn("probe", &arguments);
+    let unread = running.stderr.take();
+    let (ended, end) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || ended.send(running.wait()));
+    let status = end.recv_timeout(Duration::from_secs(60)).expect("it ends").expect("a status");
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(environment.query("SELECT status FROM extraction_runs"), ["success"]);
+    drop(unread);
+    waiting.join().expect("a thread").expect("it was heard");
+}

@@ -81,6 +81,10 @@ fn wasi_http_goes_through_the_same_policy() {
     run(&["--param", &url]).exits(77).says("HttpRequestDenied").says(&format!("--allow-http {}", origin.grant()));
     assert_eq!(origin.asked(), []);
 
+    // What it holds in the host has an end.
+    run(&["--param", "hoard=900"]).exits(0);
+    run(&["--param", "hoard=5000"]).exits(3).says("it held more than 1000 things of wasi:http at once");
+
     run(&["--param", &url, "--allow-http", &origin.grant()]).exits(0);
     // The body reaches the guest decoded, and its own fields reach the origin.
     assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()]);

@@ -93,7 +93,7 @@ pub(super) fn spent(error: &wasmtime::Error, budgets: &Budgets) -> Option<Spent>
         Budget::Instances
     } else if said.contains("table count too high") {
         Budget::Tables
-    } else if said.contains("store handle limit exceeded") || said.contains("resource table has no free keys") {
+    } else if said.contains("store handle limit exceeded") {
         Budget::Handles
     } else {
         return None;
