@@ -157,3 +157,22 @@ fn pure_rules_touch_nothing() {
         }
     }
 }
+
+#[test]
+fn every_probe_has_a_test() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let probes = fs::read_to_string(here.join("../guests/probes/src/lib.rs")).expect("the probes");
+    let names: Vec<&str> = probes
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" =>"))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(names.len() > 30, "{names:?}");
+    let entries = fs::read_dir(here.join("../tests/e2e")).expect("a directory");
+    let tests: String =
+        entries.map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("a test")).collect();
+    for name in names {
+        let named = tests.contains(&format!("do={name}\"")) || tests.contains(&format!("\"{name}\""));
+        assert!(named, "the probe `{name}` has no test");
+    }
+}

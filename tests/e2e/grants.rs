@@ -200,6 +200,8 @@ fn a_component_is_inspected_without_running_it() {
         "  description: \"Price lists\"\n  authors: \"Jo\"\n  license: \"MIT\"\n  homepage: \"https://x.example\"\n",
         "it says: \"API token\"",
         "  sha256 ",
+        "  takes the parameter `url`",
+        " bytes, and imports\n",
         "landing:extractor/zone@0.1.0: source.open, source.mirror",
     ] {
         assert!(text.contains(part), "{text}");
@@ -219,7 +221,7 @@ fn a_manifest_cannot_speak_for_the_host() {
     let component = packed_as_is(&environment, &text);
     let told = environment.host(["inspect", &component]).exits(0).stdout;
     // What it wants comes last but for its imports, and the host's own words come before its.
-    let wants = told.split("It asks to\n").nth(1).expect("asks").split("It imports").next().expect("asks");
+    let wants = told.split("It asks to\n").nth(1).expect("asks").split("It has ").next().expect("asks");
     assert_eq!(wants, "  + send requests to https://evil.example\n");
     let secret = told.lines().find(|line| line.contains("`token`")).expect("the secret");
     assert!(

@@ -55,7 +55,12 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
     }
     let review = Review::new(component, &standing, &Offer::default())?;
     let mut text = review.text();
-    text.push_str("It imports\n");
+    for (name, param) in &component_manifest.params {
+        let default = param.default.as_ref().map(|default| format!(", by default \"{}\"", text::quoted(default)));
+        let help = text::quoted(&param.help);
+        let _ = writeln!(text, "  takes the parameter `{name}`: \"{help}\"{}", default.unwrap_or_default());
+    }
+    let _ = writeln!(text, "It has {size} bytes, and imports");
     for ImportedInterface { name, functions } in imports.iter().flatten() {
         let functions = if functions.is_empty() { "types only".to_owned() } else { functions.join(", ") };
         let _ = writeln!(text, "    {}: {}", text::line(name), text::line(&functions));

@@ -21,12 +21,17 @@ pub fn policy(bytes: &[u8]) {
     assert!(parsed.includes(&parsed));
     // The same by http as well, so that the grant alone does not keep a redirect from going there.
     let plain = grant.replacen("https://", "http://", 1).replacen(":443", ":80", 1);
-    let policy = open(std::iter::once(parsed).chain(plain.parse()).collect());
+    let grants: Vec<OriginGrant> = std::iter::once(parsed.clone()).chain(plain.parse()).collect();
+    let policy = open(grants.clone());
     let granted = [grant, &plain];
     let first = policy.first_hop(url);
     shown(&first);
     let Ok(first) = first else { return };
     check(&policy, &granted, &first);
+    // What is not asked for stays closed, whatever is granted.
+    assert!(Policy::new(grants.clone(), Some(Vec::new())).first_hop(url).is_err(), "{first}");
+    let asked = Policy::new(grants, Some(vec![parsed])).first_hop(url).is_ok();
+    assert_eq!(asked, covered(grant, &first), "{grant} {first}");
     let next = policy.redirect(&first, location.as_bytes(), 1);
     shown(&next);
     if let Ok(next) = next {
