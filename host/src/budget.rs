@@ -36,7 +36,7 @@ pub enum Budget {
     Handles,
     /// Requests, every hop and every repetition counted.
     Requests,
-    /// Bytes of bodies, as they came over the wire.
+    /// Bytes that came over the wire, heads included.
     Received,
     /// Bytes of new files' content, before compression.
     Landed,

@@ -135,9 +135,13 @@ fn a_run_makes_no_call_that_the_unit_refuses() {
     assert!(log.lines().any(|line| called(line) == Some("execve")), "strace saw nothing");
 }
 
-/// The call of a line such as `1234  openat(…`.
+/// The call of a line such as `1234  openat(…`, or of its end where another thread came between: `1234  <... openat resumed>…`.
 fn called(line: &str) -> Option<&str> {
-    line.split_whitespace().nth(1)?.split('(').next()
+    let mut words = line.split_whitespace().skip(1);
+    match words.next()? {
+        "<..." => words.next(),
+        word => word.split('(').next(),
+    }
 }
 
 /// What the unit's settings leave of the machine, for a program behind it: a read-only tree, `/proc` with processes

@@ -39,7 +39,7 @@ pub struct Settings {
     /// The most requests, every redirect and repetition counted [default: 100000]
     #[arg(long, value_name = "COUNT", help_heading = "Budgets of the run")]
     pub max_requests: Option<u32>,
-    /// The most bytes of all bodies, as they come over the wire [default: 16GiB]
+    /// The most bytes that come over the wire, heads included [default: 16GiB]
     #[arg(long, value_name = "SIZE", help_heading = "Budgets of the run")]
     pub max_received: Option<Size>,
     /// The most bytes of new files, before compression [default: 16GiB]
