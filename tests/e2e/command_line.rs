@@ -13,6 +13,7 @@ fn what_is_wrong_with_an_order_is_said_in_a_line_and_nothing_is_written() {
     environment.write("text.wasm", "not wasm");
     environment.write("module.wasm", b"\0asm\x01\0\0\0");
     environment.write("empty.wasm", b"\0asm\x0d\0\x01\0");
+    environment.write("name.toml", "[extractor.Mirror]\n");
     environment.write("typo.toml", "[extractor.mirror]\nhtpp = []\n");
     let cases: &[(&[&str], &str)] = &[
         (&["none.wasm"], "error: cannot run none.wasm: No such file"),
@@ -30,6 +31,7 @@ fn what_is_wrong_with_an_order_is_said_in_a_line_and_nothing_is_written() {
         (&[&guest, "--name", "../x"], "not a valid name"),
         (&[&guest, "--timeout", "soon"], "no duration such as"),
         (&[&guest, "--config", "none.toml"], "cannot read the configuration none.toml"),
+        (&[&guest, "--config", "name.toml"], "name.toml: a table under [extractor]: `Mirror` is not a valid name"),
         (&[&guest, "--config", "typo.toml"], "typo.toml: line 2: unknown field `htpp`"),
     ];
     for (arguments, says) in cases {

@@ -247,6 +247,8 @@ fn what_is_wrong_with_a_secret_is_said_before_anything_starts() {
         ("{ credential = \"x\" }", "\"bearer\"", "[\"https://a.example\"]", "CREDENTIALS_DIRECTORY is not set"),
         ("{ env = \"TOKEN\" }", "\"bearer\"", "[\"http://a.example\"]", "may not travel in the open"),
         ("{ env = \"TOKEN\" }", "\"bearer\"", "[]", "`origins` has to say where it may go"),
+        ("\"hush-hush-42\"", "\"bearer\"", "[\"https://a.example\"]", "exactly one of env, file and credential"),
+        ("{ env = \"A\", file = \"b\" }", "\"bearer\"", "[\"https://a.example\"]", "exactly one of env, file"),
         ("{ env = \"TOKEN\" }", "\"cookie\"", "[\"https://a.example\"]", "unknown variant `cookie`"),
         ("{ env = \"TOKEN\" }", "{ header = \"Host\" }", "[\"https://a.example\"]", "the host's own"),
     ] {

@@ -155,7 +155,8 @@ impl Log {
     pub(super) fn finish(&self) {
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
-            let message = format!("{dropped} more lines of the log were dropped: its budget is spent");
+            let lines = if dropped == 1 { "line of the log was" } else { "lines of the log were" };
+            let message = format!("{dropped} more {lines} dropped: its budget is spent");
             self.services.log(Level::Warn, &message);
         }
     }

@@ -8,6 +8,7 @@ use super::secrets::SecretGrant;
 use crate::budget::Settings;
 use crate::error::Error;
 use crate::fetch::{Authorities, Proxy};
+use crate::landing::check_name;
 
 /// The file where none is named.
 const DEFAULT: &str = "host.toml";
@@ -79,6 +80,10 @@ pub(super) fn read(named: Option<&Path>, or_new: bool) -> Result<ConfigFile, Err
     let mut config = parse(&text).map_err(|reason| {
         Error::usage(format!("{}: {reason}", path.display())).hint("README.md shows what host.toml may say")
     })?;
+    if let Some(error) = config.extractor.keys().find_map(|name| check_name(name).err()) {
+        let message = format!("{}: a table under [extractor]: {error}", path.display());
+        return Err(Error::usage(message).hint("no extractor can have that name"));
+    }
     let directory = path.parent().unwrap_or(Path::new(""));
     config.tls.ca.iter_mut().for_each(|ca| *ca = directory.join(&*ca));
     config.tls.authorities = Authorities::read(&config.tls.ca)

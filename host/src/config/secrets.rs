@@ -27,7 +27,7 @@ pub struct SecretGrant {
 
 /// Where the value of a secret is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", from = "Written")]
 pub enum SecretFrom {
     /// In this variable of the environment.
     Env(String),
@@ -35,6 +35,25 @@ pub enum SecretFrom {
     File(PathBuf),
     /// In the credential of that name that systemd passes (`LoadCredential=`, systemd.exec(5)).
     Credential(String),
+}
+
+/// The same in a file. What is there instead, which may be the value itself by mistake, is not shown.
+#[derive(serde::Deserialize)]
+#[serde(untagged, deny_unknown_fields, expecting = "`from` is a table with exactly one of env, file and credential")]
+enum Written {
+    Env { env: String },
+    File { file: PathBuf },
+    Credential { credential: String },
+}
+
+impl From<Written> for SecretFrom {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Env { env } => Self::Env(env),
+            Written::File { file } => Self::File(file),
+            Written::Credential { credential } => Self::Credential(credential),
+        }
+    }
 }
 
 impl fmt::Display for SecretFrom {
