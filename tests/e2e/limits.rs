@@ -260,7 +260,7 @@ fn heads_without_end_are_received_too() {
 
 #[test]
 fn landings_that_leave_nothing_count_as_memory() {
-    stopped_after("twice-without-end", &["--max-memory", "8MiB"], "`max-memory` of 8.0 MiB");
+    stopped_after("twice-without-end", &["--max-memory", "8MiB", "--timeout", "1m"], "`max-memory` of 8.0 MiB");
 }
 
 /// The same where a file has landed before.
