@@ -4,6 +4,7 @@
 //! [`Budgets::until_spent`].
 
 mod amount;
+mod held;
 mod settings;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use bytesize::ByteSize;
 use tokio::sync::Notify;
 
 pub use amount::{Rate, Size, Time};
+pub use held::{Held, Reserved};
 pub use settings::{MAX_REDIRECTS, Settings};
 
 use crate::domain::FetchError;
@@ -233,13 +235,13 @@ impl Budgets {
 
     /// Reserve bytes to land, none at first.
     pub fn reserve(self: &Arc<Self>) -> Reserved {
-        Reserved { budgets: Arc::clone(self), bytes: 0 }
+        Reserved::new(Arc::clone(self))
     }
 
     /// Take bytes of memory until they are dropped.
     pub fn hold(self: &Arc<Self>, bytes: usize) -> Result<Held, Spent> {
         self.take(Budget::Memory, bytes as u64)?;
-        Ok(Held { budgets: Arc::clone(self), bytes: bytes as u64 })
+        Ok(Held::new(Arc::clone(self), bytes as u64))
     }
 
     /// Note how much was used of a budget that is measured elsewhere.
@@ -279,57 +281,6 @@ impl Budgets {
             )
         };
         Budget::ALL.into_iter().map(entry).collect::<serde_json::Map<_, _>>().into()
-    }
-}
-
-/// Bytes of content that may land, counted until it is known whether they do.
-#[derive(Debug)]
-pub struct Reserved {
-    budgets: Arc<Budgets>,
-    bytes: u64,
-}
-
-impl Reserved {
-    /// Reserve so many bytes more; where there is not as much left, the run ends.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Spent> {
-        let bytes = bytes as u64;
-        self.budgets.try_add(Budget::Landed, bytes).map_err(|spent| self.budgets.end_with(spent))?;
-        self.bytes += bytes;
-        Ok(())
-    }
-
-    /// They land.
-    pub fn keep(mut self) {
-        self.budgets.used[Budget::Landed as usize].most.fetch_add(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.budgets.used[Budget::Landed as usize].now.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// Bytes of memory that are counted as long as this lives.
-#[derive(Debug)]
-pub struct Held {
-    budgets: Arc<Budgets>,
-    bytes: u64,
-}
-
-impl Held {
-    /// Count so many bytes more.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Spent> {
-        self.budgets.take(Budget::Memory, bytes as u64)?;
-        self.bytes += bytes as u64;
-        Ok(())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.budgets.used[Budget::Memory as usize].now.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

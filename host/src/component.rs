@@ -142,7 +142,44 @@ impl Package {
     /// what it imports, and it exports what the host calls.
     pub fn link(self, store: Option<&Path>) -> Result<Linked, LoadError> {
         let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
-        let Unpacked { component, differences } = self.unpack(&engine, store.map(Compiled::new))?;
+        let unpacked = self.unpack(&engine, store.map(Compiled::new))?;
+        unpacked.link(engine)
+    }
+
+    /// What it imports, whether the host offers it or not, and why it does not fit, where it does not. It is compiled for
+    /// that, as by [`Package::link`].
+    pub fn imports(self, store: Option<&Path>) -> Result<(Vec<ImportedInterface>, Option<LoadError>), LoadError> {
+        let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
+        let unpacked = self.unpack(&engine, store.map(Compiled::new))?;
+        let imports = fit::imports(&engine, &unpacked.component.component_type());
+        Ok((imports, unpacked.link(engine).err()))
+    }
+
+    fn unpack(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Unpacked, LoadError> {
+        if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
+            return Ok(Unpacked { component, differences: Vec::new() });
+        }
+        let code = compile::compile(&self.bytes)?;
+        let component = compiled::from_memory(engine, &code).map_err(|error| LoadError::Engine(flat(&error)))?;
+        let differences = fit::differences(engine, &component.component_type()).map_err(LoadError::Engine)?;
+        if let Some(store) = store.filter(|_| differences.is_empty()) {
+            // Without the store the next run compiles again, which is slower and not worse.
+            let _ = store.store(engine, &self.digest, &code);
+        }
+        Ok(Unpacked { component, differences })
+    }
+}
+
+/// A compiled component, and where it differs from the contract. Only what fits is kept, so that this is asked once.
+struct Unpacked {
+    component: Component,
+    differences: Vec<String>,
+}
+
+impl Unpacked {
+    /// Check that it fits.
+    fn link(self, engine: Engine) -> Result<Linked, LoadError> {
+        let Self { component, differences } = self;
         let failed = |error: wasmtime::Error| LoadError::Engine(flat(&error));
         let types = component.component_type();
         let mut linker = Linker::new(&engine);
@@ -166,33 +203,6 @@ impl Package {
         let reason = if reasons.is_empty() { reason } else { fit::sentence(reasons) };
         Err(LoadError::Misfit(text::line(&reason)))
     }
-
-    /// What it imports, whether the host offers it or not. It is compiled for that, as by [`Package::link`].
-    pub fn imports(&self, store: Option<&Path>) -> Result<Vec<ImportedInterface>, LoadError> {
-        let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
-        let Unpacked { component, .. } = self.unpack(&engine, store.map(Compiled::new))?;
-        Ok(fit::imports(&engine, &component.component_type()))
-    }
-
-    fn unpack(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Unpacked, LoadError> {
-        if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
-            return Ok(Unpacked { component, differences: Vec::new() });
-        }
-        let code = compile::compile(&self.bytes)?;
-        let component = compiled::from_memory(engine, &code).map_err(|error| LoadError::Engine(flat(&error)))?;
-        let differences = fit::differences(engine, &component.component_type()).map_err(LoadError::Engine)?;
-        if let Some(store) = store.filter(|_| differences.is_empty()) {
-            // Without the store the next run compiles again, which is slower and not worse.
-            let _ = store.store(engine, &self.digest, &code);
-        }
-        Ok(Unpacked { component, differences })
-    }
-}
-
-/// A compiled component, and where it differs from the contract. Only what fits is kept, so that this is asked once.
-struct Unpacked {
-    component: Component,
-    differences: Vec<String>,
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
@@ -237,7 +247,7 @@ impl Linked {
         let cleaner = Arc::clone(&services);
         let log = Log::new(Arc::clone(&services), Arc::clone(budgets));
         let output = [Level::Info, Level::Warn].map(|level| LogLines::new(log.clone(), level));
-        let guest = Guest {
+        let mut guest = Guest {
             table: ResourceTable::new(),
             services: Arc::clone(&services),
             meter: Meter::new(Arc::clone(budgets)),
@@ -247,7 +257,6 @@ impl Linked {
             wasi_http: wasi::http_context(),
             wasi_hooks: Hooks { services, budgets: Arc::clone(budgets) },
         };
-        let mut guest = guest;
         if self.wants_http {
             guest.table.set_max_capacity(wasi::MAX_HTTP_ENTRIES);
         }

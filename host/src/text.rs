@@ -11,6 +11,11 @@ fn is_unsafe(character: char) -> bool {
     hides || (character.is_control() && character != '\t')
 }
 
+/// The number of the line that a byte is in, from 1.
+pub fn line_number(text: &str, byte: usize) -> usize {
+    text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
+}
+
 /// Whether a text holds what is not shown as it is written.
 pub fn is_tricky(text: &str) -> bool {
     text.chars().any(is_unsafe)

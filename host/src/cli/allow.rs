@@ -64,11 +64,11 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let review = Review::new(component, &standing, &offer)?;
     if review.addition.is_empty() || arguments.yes {
         super::print(&review.text())?;
+    } else if !somebody_is_there() {
+        super::print(&review.text())?;
+        let hint = format!("`{} --yes` grants it without asking", whole(&standing.allow, arguments));
+        return Err(Error::usage("there is no terminal to ask at, and nothing was granted").hint(hint));
     } else if !agreed(&review, &standing)? {
-        if !somebody_is_there() {
-            let hint = format!("`{} --yes` grants it without asking", whole(&standing.allow, arguments));
-            return Err(Error::usage("there is no terminal to ask at, and nothing was granted").hint(hint));
-        }
         return Err(Error::new(Kind::NotGranted, "nothing was granted"));
     }
     if !review.addition.is_empty() {
@@ -93,13 +93,9 @@ pub(super) fn somebody_is_there() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Show what would be granted, and ask on the terminal; anything but a yes is a no, and so is nobody there. All of it
-/// goes to where the answer comes from.
+/// Show what would be granted, and ask on the terminal, where somebody is; anything but a yes is a no. All of it goes to
+/// where the answer comes from.
 pub(super) fn agreed(review: &Review, standing: &Standing) -> Result<bool, Error> {
-    if !somebody_is_there() {
-        super::print(&review.text())?;
-        return Ok(false);
-    }
     let question = format!("{}Grant this to {} in {}? [y/N] ", review.text(), standing.name, standing.file.display());
     let (mut output, mut line) = (std::io::stderr(), String::new());
     let asked = output.write_all(question.as_bytes()).and_then(|()| output.flush());

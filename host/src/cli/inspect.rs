@@ -37,16 +37,19 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
     let component = Component { path, digest: package.digest, manifest: &component_manifest };
     let standing = Standing::resolve(&flags, component)?;
     let store = compiled_store(|name| std::env::var_os(name));
-    let imports = package.imports(store.as_deref());
     let size = package.size();
-    let misfit = package.link(store.as_deref()).err().map(|error| error.to_string());
+    let (imports, misfit) = match package.imports(store.as_deref()) {
+        Ok((imports, misfit)) => (Some(imports), misfit),
+        Err(error) => (None, Some(error)),
+    };
+    let misfit = misfit.map(|error| error.to_string());
     if arguments.json {
         let object = json!({
             "path": path.display().to_string(),
             "sha256": component.digest,
             "size": size,
             "manifest": manifest(&component_manifest),
-            "imports": imports.as_ref().ok().map(|imports| imports.iter().map(imported).collect::<Vec<_>>()),
+            "imports": imports.as_ref().map(|imports| imports.iter().map(imported).collect::<Vec<_>>()),
             "misfit": misfit,
             "grant": grant(component, &standing),
         });

@@ -175,7 +175,7 @@ fn parse(section: &[u8]) -> Result<Manifest, ManifestError> {
     }
     let text = std::str::from_utf8(section).map_err(|error| ManifestError::Manifest(error.to_string()))?;
     let unusable = |error: toml::de::Error| {
-        let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+        let line = error.span().map(|span| text::line_number(text, span.start));
         let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         ManifestError::Manifest(line + &text::line(error.message()))
     };

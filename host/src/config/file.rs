@@ -9,6 +9,7 @@ use crate::budget::Settings;
 use crate::error::Error;
 use crate::fetch::{Authorities, Proxy};
 use crate::landing::check_name;
+use crate::text;
 
 /// The file where none is named.
 const DEFAULT: &str = "host.toml";
@@ -93,7 +94,7 @@ pub(super) fn read(named: Option<&Path>, or_new: bool) -> Result<ConfigFile, Err
 
 pub(super) fn parse(text: &str) -> Result<ConfigFile, String> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+        let line = error.span().map(|span| text::line_number(text, span.start));
         let message = error.message().replace('\n', " ");
         line.map_or(message.clone(), |line| format!("line {line}: {message}"))
     })

@@ -35,9 +35,8 @@ impl FromStr for Proxy {
         let shape = || format!("`{text}` is not a proxy such as http://proxy.example:3128");
         let url = Url::parse(text).map_err(|error| format!("{}: {error}", shape()))?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        let anonymous = url.username().is_empty() && url.password().is_none();
         match (url.scheme(), url.host(), url.port_or_known_default()) {
-            ("http", Some(host), Some(port)) if bare && anonymous => Ok(Self { host: host.to_owned(), port }),
+            ("http", Some(host), Some(port)) if bare => Ok(Self { host: host.to_owned(), port }),
             _ => Err(shape()),
         }
     }
