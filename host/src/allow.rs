@@ -4,14 +4,14 @@
 
 use std::fmt::Write as _;
 
-use crate::budget::Budget;
-use crate::component::Manifest;
 use crate::config::{Addition, Component, SecretAsked, SecretFrom, SecretGrant, Standing};
-use crate::domain::Digest;
 use crate::error::Error;
-use crate::fetch::OriginGrant;
-use crate::landing::check_name;
-use crate::text;
+use engine::Manifest;
+use rules::budget::Budget;
+use rules::domain::Digest;
+use rules::name::check_name;
+use rules::policy::OriginGrant;
+use rules::text;
 
 /// Longest quotation of a manifest, in characters.
 const MAX_QUOTED: usize = 200;

@@ -15,9 +15,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::component::{LoadError, ManifestError};
 use crate::error::{Error, Kind};
-use crate::text;
+use engine::{LoadError, ManifestError};
+use rules::text;
 
 /// Runs sandboxed data extractors into an append-only landing zone.
 #[derive(Debug, clap::Parser)]

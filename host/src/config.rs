@@ -20,14 +20,14 @@ pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
 pub use standing::Standing;
 
-use crate::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
-use crate::component::Manifest;
-use crate::domain::{Digest, Grant, Window};
 use crate::error::Error;
-use crate::fetch::{Egress, FetchLimits, Policy};
-use crate::landing;
-use crate::redact::Redactor;
+use engine::Manifest;
+use fetch::{Egress, FetchLimits};
 use file::ExtractorConfig;
+use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
+use rules::domain::{Digest, Grant, Window};
+use rules::policy::Policy;
+use rules::redact::Redactor;
 
 /// Without `--wait` a lock is tried for this long, since `host verify` takes it for an instant.
 const NO_WAIT: Duration = Duration::from_millis(50);
@@ -53,7 +53,7 @@ pub struct Plan {
     /// What the run may use.
     pub budgets: Arc<Budgets>,
     /// What a landed content may be.
-    pub content: landing::Limits,
+    pub content: zone::Limits,
     /// What requests may cost.
     pub fetch: FetchLimits,
     /// What may be sent, and where to.
@@ -115,7 +115,7 @@ impl Plan {
             },
             backfill: flags.backfill,
             budgets: Budgets::new(settings.amounts()),
-            content: landing::Limits { size: settings.body() },
+            content: zone::Limits { size: settings.body() },
             fetch: fetch_limits(settings, config.unframed),
             egress: Egress {
                 policy: Policy::new(granted.http, asked),

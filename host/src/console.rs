@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::domain::{Level, Outcome, Receipt};
-use crate::redact::Redactor;
-use crate::text;
+use rules::domain::{Level, Outcome, Receipt};
+use rules::redact::Redactor;
+use rules::text;
 
 /// How long the end of a command waits for whoever reads standard error.
 const PATIENCE: Duration = Duration::from_secs(1);

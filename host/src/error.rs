@@ -35,13 +35,13 @@ pub struct Error {
     /// What kind of failure it is.
     pub kind: Kind,
     message: String,
-    hint: Option<String>,
+    hints: Vec<String>,
 }
 
 impl Error {
     /// An error of that kind, said in one sentence.
     pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), hint: None }
+        Self { kind, message: message.to_string(), hints: Vec::new() }
     }
 
     /// Nothing was started, since the command line or the configuration is wrong.
@@ -49,9 +49,9 @@ impl Error {
         Self::new(Kind::Usage, message)
     }
 
-    /// Say what to do next.
+    /// Say what to do next; several hints may stand.
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint = Some(hint.to_string());
+        self.hints.push(hint.to_string());
         self
     }
 }
@@ -59,10 +59,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
+        self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
     }
 }
 

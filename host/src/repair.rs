@@ -5,12 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::clock::Moment;
 use crate::console::Console;
 use crate::error::{Error, Kind};
-use crate::landing::{DiskError, Kind as FindingKind, Zone, is_ours, sources};
-use crate::state::{FileRow, Rebuilt, Salvage, State, StateError, salvage};
 use crate::verify;
+use clock::Moment;
+use rules::findings::{Kind as FindingKind, is_ours, sources};
+use state::{FileRow, Rebuilt, Salvage, State, StateError, salvage};
+use zone::{DiskError, Zone};
 
 /// What a repair did.
 #[derive(Debug, Default, serde::Serialize)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde_json::json;
 
-use crate::domain::{Outcome, Receipt};
 use crate::error::Kind;
-use crate::landing::Finding;
-use crate::state::{Counters, RunRow};
-use crate::text;
+use rules::domain::{Outcome, Receipt};
+use rules::findings::Finding;
+use rules::text;
+use state::{Counters, RunRow};
 
 /// Most new files that the text lists.
 const MAX_LISTED: usize = 20;
@@ -22,14 +22,14 @@ pub struct Failure {
     pub kind: Kind,
     /// What the state's `error_message` says.
     pub message: String,
-    /// What to do next.
-    pub hint: Option<String>,
+    /// What to do next, each a sentence.
+    pub hints: Vec<String>,
 }
 
 impl Failure {
     /// A failure without a hint.
     pub fn new(kind: Kind, message: String) -> Self {
-        Self { kind, message, hint: None }
+        Self { kind, message, hints: Vec::new() }
     }
 }
 
@@ -161,7 +161,7 @@ pub fn verification_text(files: usize, read: bool, findings: &[Finding]) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Digest;
+    use rules::domain::Digest;
 
     fn report() -> Report {
         let file = |name: &str, outcome| Receipt {

@@ -13,23 +13,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::budget::{Budget, Budgets};
-use crate::clock::{Moment, Stopwatch};
-use crate::component::{Linked, Services, Stop};
 use crate::config::Plan;
 use crate::console::Console;
-use crate::domain::Level;
 use crate::error::{Error, Kind};
-use crate::fetch::Fetcher;
-use crate::landing::{DiskError, Lock, Zone};
-use crate::redact::Redactor;
 use crate::report::{Failure, Report};
-use crate::state::{CursorKey, State, StateError};
+use clock::{Moment, Stopwatch};
+use engine::{Linked, Services, Stop};
+use fetch::Fetcher;
 use ledger::Ledger;
+use rules::budget::{Budget, Budgets};
+use rules::domain::{Fault, Level};
+use rules::redact::Redactor;
 use session::Session;
 use signals::{Caught, Signals};
+use state::{CursorKey, State, StateError};
 use storing::{Notes, Store};
 use verdict::Wishes;
+use zone::{DiskError, Lock, Zone};
 
 /// How often a lock that is held is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -139,7 +139,7 @@ fn begin(
     database: &Path,
     extractor: &str,
     now: &str,
-    backfill: Option<crate::domain::Window>,
+    backfill: Option<rules::domain::Window>,
 ) -> Result<Begun, StateError> {
     let mut state = State::open(database)?;
     let (run_id, dead) = state.begin(extractor, now)?;
@@ -156,7 +156,7 @@ async fn settle_down(store: &Store, ended: &mut Ended, signals: &mut Signals) ->
             Err(caught) => *ended = Ended::Signal(caught),
         }
     }
-    crate::state::hurry();
+    state::hurry();
     store.settle_down(false).await
 }
 
@@ -226,12 +226,12 @@ fn finish(
     let mut notes = std::mem::take(&mut *store.notes());
     if let Err(error) = store.zone.sync() {
         ledger.sync_failed();
-        notes.broken.get_or_insert_with(|| error.to_string());
+        notes.broken.get_or_insert_with(|| Fault::new(error));
     }
-    let mut failure = verdict::verdict(ended, notes.broken, &notes.missing, wishes);
+    let mut failure = verdict::verdict(ended, &notes, wishes);
     if let Some(failure) = &mut failure {
         failure.message = redactor.text(&failure.message).into_owned();
-        failure.hint = failure.hint.take().map(|hint| redactor.text(&hint).into_owned());
+        failure.hints.iter_mut().for_each(|hint| *hint = redactor.text(hint).into_owned());
     }
     let message = failure.as_ref().map(|failure| failure.message.clone());
     budgets.note(Budget::Time, u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX));

@@ -10,12 +10,11 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::console::Console;
-use crate::domain::Digest;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::landing::{
-    DATABASE, DiskError, Entry, Finding, Kind, Recorded, Zone, compare, duplicates, is_leftover, is_ours, judge,
-};
-use crate::state::{FileRow, State, StateError};
+use rules::domain::Digest;
+use rules::findings::{Finding, Kind, Recorded, compare, duplicates, is_ours, judge};
+use state::{FileRow, State, StateError};
+use zone::{DATABASE, DiskError, Entry, Zone, is_leftover};
 
 /// What was looked at, and what was found.
 #[derive(Debug, serde::Serialize)]

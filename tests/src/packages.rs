@@ -9,19 +9,19 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The directory of a crate that this workspace is built with.
+/// The directory of a crate that this workspace is built with: where cargo unpacked the version that `Cargo.lock` names.
+/// `cargo metadata` would want the packages of every other platform as well, which nothing has downloaded.
 pub fn of_cargo(name: &str) -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(workspace);
-    let metadata: Value = run(&mut command)
-        .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
-        .unwrap_or_else(|reason| panic!("{reason}"));
-    let packages = metadata["packages"].as_array().expect("packages");
-    let package = packages.iter().find(|package| package["name"] == name);
-    let package = package.unwrap_or_else(|| panic!("the workspace is built without {name}"));
-    Path::new(package["manifest_path"].as_str().expect("a path")).with_file_name("")
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    let lock = fs::read_to_string(&lock).expect("Cargo.lock");
+    let entry = format!("name = \"{name}\"\nversion = \"");
+    let rest = lock.split_once(&entry).unwrap_or_else(|| panic!("the workspace is built without {name}")).1;
+    let version = rest.split('"').next().unwrap_or_default();
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).expect("a cargo home");
+    let registries = fs::read_dir(home.join("registry/src")).expect("the sources of crates").flatten();
+    let mut unpacked = registries.map(|registry| registry.path().join(format!("{name}-{version}")));
+    unpacked.find(|path| path.is_dir()).unwrap_or_else(|| panic!("cargo has not unpacked {name} {version}"))
 }
 
 /// The directory of a package of npm, of exactly this version; `None`, with the reason printed, where it cannot be had.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::allow::{Offer, Review};
-use crate::component::Package;
 use crate::config::{self, Component, Flags, SecretFrom, Standing};
 use crate::error::{Error, Kind};
-use crate::text;
+use engine::Package;
+use rules::text;
 
 /// Show what an extractor asks for, and grant it
 ///

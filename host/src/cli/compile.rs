@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::component;
 use crate::error::Error;
 
 pub(super) fn execute() -> Result<ExitCode, Error> {
-    component::serve_compiler().map_err(Error::usage)?;
+    engine::serve_compiler().map_err(Error::usage)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::allow::{Offer, Review};
-use crate::budget::Budget;
-use crate::component::{ImportedInterface, Manifest, Package, Param, SecretAsk};
 use crate::config::{Component, Flags, Standing, compiled_store};
 use crate::error::Error;
-use crate::text;
+use engine::{ImportedInterface, Manifest, Package, Param, SecretAsk};
+use rules::budget::Budget;
+use rules::text;
 
 /// Show what a component is and asks for, and what its grant covers, without running it
 #[derive(Debug, clap::Args)]

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::component;
 use crate::config::Asks;
 use crate::error::{Error, Kind};
 use crate::files;
-use crate::landing::check_name;
+use rules::name::check_name;
 
 /// Put a manifest into a component that another tool made
 ///
@@ -33,7 +32,7 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
             .hint("README.md shows what extractor.toml may say")
     };
     let text = String::from_utf8(text).map_err(|error| refused(error.to_string()))?;
-    let (packed, manifest) = component::pack(&bytes, &text).map_err(|error| refused(error.to_string()))?;
+    let (packed, manifest) = engine::pack(&bytes, &text).map_err(|error| refused(error.to_string()))?;
     let name = manifest.name.clone().unwrap_or_default();
     if manifest.name.is_some() {
         check_name(&name).map_err(|error| refused(error.to_string()))?;

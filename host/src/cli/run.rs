@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::allow::{agreed, somebody_is_there};
 use crate::allow::{Offer, Review};
-use crate::component::{LoadError, Package};
 use crate::config::{self, Component, Flags, Plan, Standing, compiled_store};
 use crate::console::{Console, Verbosity};
 use crate::error::{Error, Kind};
 use crate::run;
+use engine::{LoadError, Package};
 
 /// Run an extractor once
 #[derive(Debug, clap::Args)]
@@ -46,14 +46,11 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     }
     let went_on = report.counters.files_written > 0 || report.cursor.is_some();
     let Some(failure) = report.failure else { return Ok(ExitCode::SUCCESS) };
-    let error = Error::new(failure.kind, failure.message);
-    Err(match failure.hint {
-        Some(hint) => error.hint(hint),
-        None if failure.kind == Kind::Failed && went_on => {
-            error.hint("what landed stays; the next run goes on from there")
-        }
-        None => error,
-    })
+    let mut error = Error::new(failure.kind, failure.message);
+    if failure.hints.is_empty() && failure.kind == Kind::Failed && went_on {
+        error = error.hint("what landed stays; the next run goes on from there");
+    }
+    Err(failure.hints.into_iter().fold(error, Error::hint))
 }
 
 /// Where a person is there, offer to grant what a component that nobody ever looked at asks for.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::config::landing_directory;
 use crate::error::{Error, Kind};
 use crate::report;
-use crate::state::State;
+use state::State;
 
 /// Show what the state database says of past runs, newest first
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
     let landing = landing_directory(arguments.landing.as_deref());
     // The directory itself may be reached by a link; the database may not be one.
     let database = landing.canonicalize().unwrap_or(landing.clone()).join(".state.sqlite");
-    let failed = |error: crate::state::StateError| {
+    let failed = |error: state::StateError| {
         Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display()))
     };
     let Some(state) = State::open_to_read(&database).map_err(failed)? else {

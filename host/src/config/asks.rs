@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::component::Manifest;
-use crate::domain::SecretPlace;
-use crate::fetch::OriginGrant;
-use crate::landing::check_name;
+use engine::Manifest;
+use rules::domain::SecretPlace;
+use rules::name::check_name;
+use rules::policy::OriginGrant;
 
 /// Whatever the operator grants.
 const ANY: &str = "*";

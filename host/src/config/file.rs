@@ -5,11 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::secrets::SecretGrant;
-use crate::budget::Settings;
 use crate::error::Error;
-use crate::fetch::{Authorities, Proxy};
-use crate::landing::check_name;
-use crate::text;
+use fetch::{Authorities, Proxy};
+use rules::budget::Settings;
+use rules::name::check_name;
+use rules::text;
 
 /// The file where none is named.
 const DEFAULT: &str = "host.toml";

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::budget::{Settings, Time};
-use crate::domain::Window;
+use rules::budget::{Settings, Time};
+use rules::domain::Window;
 
 /// How to run an extractor.
 #[derive(Debug, Clone, Default, clap::Args)]

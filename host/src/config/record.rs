@@ -7,10 +7,10 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::file;
 use super::secrets::{SecretFrom, SecretGrant};
-use crate::budget::Budget;
-use crate::domain::SecretPlace;
 use crate::error::{Error, Kind};
 use crate::files;
+use rules::budget::Budget;
+use rules::domain::SecretPlace;
 
 /// What a grant adds to what is granted already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

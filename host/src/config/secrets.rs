@@ -6,8 +6,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::domain::SecretPlace;
-use crate::fetch::{OriginGrant, Secret};
+use rules::domain::SecretPlace;
+use rules::policy::OriginGrant;
+use rules::secret::Secret;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;

@@ -9,13 +9,14 @@ use super::asks::Asks;
 use super::file::{self, ConfigFile, ExtractorConfig, Network, Tls};
 use super::flags::Flags;
 use super::secrets::{self, SecretGrant};
-use crate::budget::Settings;
-use crate::component::Manifest;
-use crate::domain::{Digest, Grant};
 use crate::error::{Error, Kind};
-use crate::fetch::{OriginGrant, Secret};
-use crate::landing::check_name;
-use crate::text;
+use engine::Manifest;
+use rules::budget::Settings;
+use rules::domain::{Digest, Grant};
+use rules::name::check_name;
+use rules::policy::OriginGrant;
+use rules::secret::Secret;
+use rules::text;
 
 /// What the operator granted to an extractor, whatever it asks for.
 #[derive(Debug, Clone, Default)]

@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::clock::Moment;
-use crate::domain::{Digest, Outcome, Receipt, Resource};
-use crate::landing::EntityTag;
-use crate::state::{Counters, CursorKey, End, Fact, FileRow, FoundRow, State, StateError, Validators};
+use clock::Moment;
+use rules::domain::{Digest, Outcome, Receipt, Resource};
+use rules::name::EntityTag;
+use state::{Counters, CursorKey, End, Fact, FileRow, FoundRow, State, StateError, Validators};
 
 /// The validators that a response came with.
 #[derive(Debug, Clone, Default)]

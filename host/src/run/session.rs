@@ -10,16 +10,17 @@ use jiff::civil::Date;
 
 use super::ledger::Seen;
 use super::storing::{Errand, Store, storage};
-use crate::clock::Moment;
-use crate::component::{Content, OpenSource, Services};
 use crate::console::Console;
-use crate::domain::{
-    Body, Digest, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
+use clock::Moment;
+use engine::{Content, OpenSource, Services};
+use fetch::{Conditions, Fetcher, Until};
+use rules::domain::{
+    Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
 };
-use crate::fetch::{Checked, Conditions, Fetcher, Until};
-use crate::landing::{EntityTag, Place, check_name};
-use crate::redact::Redactor;
-use crate::state::{FileRow, Validators};
+use rules::name::{EntityTag, Place, check_name};
+use rules::redact::Redactor;
+use rules::request::Checked;
+use state::{FileRow, Validators};
 
 /// A run in progress.
 pub(super) struct Session {
@@ -37,10 +38,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Note a refusal that a grant would have changed.
-    fn note_missing(&self, error: &FetchError) {
-        if let FetchError::Denied { grant: Some(grant), .. } = error {
-            self.store.note_missing(grant.clone());
+    /// Note a refusal that a grant would have changed, or that something else failed.
+    fn note_failure(&self, error: &FetchError) {
+        match error {
+            FetchError::Denied { grant: Some(grant), .. } => self.store.note_missing(grant.clone()),
+            _ => self.store.note_failed(),
         }
     }
 
@@ -50,7 +52,7 @@ impl Session {
     }
 
     fn check(&self, request: &Request) -> Result<Checked, FetchError> {
-        self.fetcher.check(request).inspect_err(|error| self.note_missing(error)).map_err(|error| self.cleaned(error))
+        self.fetcher.check(request).inspect_err(|error| self.note_failure(error)).map_err(|error| self.cleaned(error))
     }
 
     async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
@@ -60,7 +62,7 @@ impl Session {
             Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
             Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
         }
-        sent.inspect_err(|error| self.note_missing(error)).map_err(|error| self.cleaned(error))
+        sent.inspect_err(|error| self.note_failure(error)).map_err(|error| self.cleaned(error))
     }
 
     fn place(&self, source: &OpenSource, slot: &Slot) -> Result<Place, LandError> {
@@ -125,6 +127,7 @@ impl Session {
 
     async fn land_response(&self, place: Place, response: Response, url: String) -> Result<Receipt, LandError> {
         if response.status != 200 {
+            self.store.note_failed();
             return Err(LandError::Status(response.status));
         }
         if !response.has_body {
@@ -264,20 +267,20 @@ impl Services for Session {
         .boxed()
     }
 
-    fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), String>> {
+    fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), Fault>> {
         let holds_secret = self.redactor.finds(&cursor);
         let write = move |store: &Store| {
             if holds_secret {
                 return Err(LandError::Invalid("the cursor holds a secret, and cursors are recorded".into()));
             }
-            if let Some(reason) = &store.notes().broken {
-                return Err(storage(reason));
+            if let Some(fault) = &store.notes().broken {
+                return Err(fault.clone().into());
             }
             // Under the ledger's lock, so that no fact comes in between whose file was not synced.
             let mut ledger = store.ledger();
             if let Err(error) = store.zone.sync() {
                 ledger.sync_failed();
-                return Err(storage(error));
+                return Err(error.into());
             }
             ledger.checkpoint(&cursor)?;
             let mut notes = store.notes();
@@ -285,7 +288,13 @@ impl Services for Session {
             notes.cursor_is_new = true;
             Ok(())
         };
-        async move { self.store.job(write).await.map_err(|error| error.to_string()) }.boxed()
+        async move {
+            self.store.job(write).await.map_err(|error| match error {
+                LandError::Storage(fault) => fault,
+                error => Fault::new(error),
+            })
+        }
+        .boxed()
     }
 
     fn clean(&self, text: &str) -> String {

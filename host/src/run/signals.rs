@@ -5,7 +5,6 @@ use std::fmt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::Kind;
-use crate::state;
 
 /// A signal that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

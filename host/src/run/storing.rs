@@ -12,11 +12,12 @@ use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use super::ledger::{Ledger, Seen};
-use crate::budget::{Budget, Budgets, Reserved};
 use crate::console::Console;
-use crate::domain::{Body, Digest, FetchError, Grant, LandError, Level, Outcome, Receipt};
-use crate::landing::{EntityTag, Found, IntakeError, LandingError, Limits, Place, Staging, Zone, fingerprint};
-use crate::state::{FileRow, FoundRow, StateError};
+use rules::budget::{Budget, Budgets, Reserved};
+use rules::domain::{Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt};
+use rules::name::{EntityTag, Place, fingerprint};
+use state::{FileRow, FoundRow};
+use zone::{Found, LandingError, Limits, Staging, Zone};
 
 /// Most jobs on blocking threads at once.
 const JOBS: u32 = 8;
@@ -43,8 +44,10 @@ pub(super) struct Errand {
 pub(super) struct Notes {
     /// What was asked for and is not granted.
     pub(super) missing: BTreeSet<Grant>,
+    /// Whether anything failed that no grant would have helped.
+    pub(super) failed_otherwise: bool,
     /// The first failure of the zone or the state; the run cannot succeed after it.
-    pub(super) broken: Option<String>,
+    pub(super) broken: Option<Fault>,
     /// The last durable cursor.
     pub(super) cursor: Option<String>,
     /// Whether this run made it.
@@ -71,12 +74,6 @@ type Deciding = HashMap<(String, Digest), Arc<Mutex<()>>>;
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is behind these locks is whole after every call; a panic elsewhere does not spoil it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl From<StateError> for LandError {
-    fn from(error: StateError) -> Self {
-        storage(error)
-    }
 }
 
 impl Store {
@@ -118,6 +115,11 @@ impl Store {
         }
     }
 
+    /// Note that something failed, whatever is granted.
+    pub(super) fn note_failed(&self) {
+        self.notes().failed_otherwise = true;
+    }
+
     /// Do something that may wait for the disk or another process. What was begun is done, even if nobody waits for it.
     pub(super) async fn job<T: Send + 'static>(
         self: &Arc<Self>,
@@ -138,8 +140,8 @@ impl Store {
     }
 
     fn note_broken(&self, error: &LandError) {
-        if let LandError::Storage(reason) = error {
-            self.notes().broken.get_or_insert_with(|| reason.clone());
+        if let LandError::Storage(fault) = error {
+            self.notes().broken.get_or_insert_with(|| fault.clone());
         }
     }
 
@@ -160,13 +162,13 @@ impl Store {
             reserved.grow(batch.len()).map_err(FetchError::from)?;
             if over {
                 let settle = move |store: &Self| {
-                    staging.push(&store.zone, &batch).map_err(failed)?;
+                    staging.push(&store.zone, &batch)?;
                     store.settle(staging, reserved, &errand)
                 };
                 return self.job(settle).await;
             }
             let push = move |store: &Self| {
-                staging.push(&store.zone, &batch).map_err(failed)?;
+                staging.push(&store.zone, &batch)?;
                 Ok(staging)
             };
             taken = futures::future::Either::Right(Box::pin(self.job(push)));
@@ -175,7 +177,7 @@ impl Store {
 
     /// Decide whether a staged content is new, and record what became of it.
     fn settle(&self, staging: Staging, reserved: Reserved, errand: &Errand) -> Result<Receipt, LandError> {
-        let staged = staging.finish().map_err(|error| failed(error.into()))?;
+        let staged = staging.finish().map_err(LandingError::from)?;
         let digest = staged.digest();
         let key = (errand.place.source().to_owned(), digest);
         let turn = Arc::clone(lock(&self.deciding).entry(key.clone()).or_default());
@@ -196,7 +198,7 @@ impl Store {
 
     fn decide(
         &self,
-        staged: crate::landing::Staged,
+        staged: zone::Staged,
         reserved: Reserved,
         errand: &Errand,
     ) -> Result<(FileRow, Outcome), LandError> {
@@ -207,7 +209,7 @@ impl Store {
         }
         // Before the file gets its name: what goes beyond the budget must not be there.
         self.budgets.spend(Budget::Files, 1).map_err(FetchError::from)?;
-        let landed = self.zone.commit(staged, place, tag).map_err(failed)?;
+        let landed = self.zone.commit(staged, place, tag)?;
         reserved.keep();
         for taken in &landed.taken {
             let message = format!("{taken} holds other content, so the new one is beside it at {}", landed.path);
@@ -248,13 +250,13 @@ impl Store {
     pub(super) fn open(&self, source: &str) -> Result<(), LandError> {
         self.ledger().open(source, || {
             let found = |Found { path, stored_size }| FoundRow { fingerprint: fingerprint(&path), path, stored_size };
-            Ok(self.zone.list(source).map_err(storage)?.into_iter().map(found).collect())
+            Ok(self.zone.list(source)?.into_iter().map(found).collect())
         })
     }
 
     /// Whether a recorded file can stand for a content: it is there, and of the extension asked for.
     pub(super) fn stands_for(&self, place: &Place, file: &FileRow) -> Result<bool, LandError> {
-        let there = self.zone.holds(&file.path, file.stored_size).map_err(storage)?;
+        let there = self.zone.holds(&file.path, file.stored_size)?;
         Ok(there && place.fits(&file.path) && file.sha256.is_some())
     }
 
@@ -293,14 +295,6 @@ async fn gather(body: &mut Body) -> Result<(Vec<u8>, bool), LandError> {
 }
 
 /// An error of the zone or the state.
-pub(super) fn storage(error: impl std::fmt::Display) -> LandError {
-    LandError::Storage(error.to_string())
-}
-
-fn failed(error: LandingError) -> LandError {
-    match error {
-        LandingError::Intake(IntakeError::TooLarge(limit)) => LandError::Fetch(FetchError::TooLarge(limit)),
-        LandingError::Intake(error) => LandError::Fetch(FetchError::Protocol(error.to_string())),
-        error => storage(error),
-    }
+pub(super) fn storage(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> LandError {
+    LandError::Storage(Fault::new(error))
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::Ended;
-use crate::component::Stop;
-use crate::domain::Grant;
+use super::storing::Notes;
 use crate::error::Kind;
-use crate::fetch::OriginGrant;
 use crate::report::Failure;
-use crate::text;
+use engine::Stop;
+use rules::domain::{Fault, Grant};
+use rules::policy::OriginGrant;
+use rules::text;
+use state::StateError;
 
 /// Most missing grants that are named.
 const MAX_NAMED: usize = 10;
@@ -37,16 +39,15 @@ impl Wishes {
     }
 }
 
-/// What to say of a run; nothing where it succeeded. `broken` is the first failure of the zone or the state, `missing`
-/// what was refused for lack of a grant.
-pub(super) fn verdict(
-    ended: Ended,
-    broken: Option<String>,
-    missing: &BTreeSet<Grant>,
-    wishes: &Wishes,
-) -> Option<Failure> {
+/// What to say of a run; nothing where it succeeded.
+pub(super) fn verdict(ended: Ended, notes: &Notes, wishes: &Wishes) -> Option<Failure> {
+    let broken = notes.broken.as_ref();
     let stopped = match ended {
-        Ended::Signal(caught) => return Some(Failure::new(caught.kind(), caught.to_string())),
+        Ended::Signal(caught) => {
+            let before = broken.map(|fault| format!("; before that: {fault}")).unwrap_or_default();
+            let hints = broken.and_then(fault_hint).into_iter().collect();
+            return Some(Failure { kind: caught.kind(), message: format!("{caught}{before}"), hints });
+        }
         Ended::Stopped(stopped) => stopped,
     };
     let kind = match &stopped {
@@ -58,7 +59,10 @@ pub(super) fn verdict(
         _ => None,
     };
     let message = match (broken, stopped) {
-        (Some(broken), _) => return Some(Failure::new(Kind::Failed, broken)),
+        (Some(fault), _) => {
+            let hints = fault_hint(fault).into_iter().chain(grant_hint(&notes.missing, wishes)).collect();
+            return Some(Failure { kind: Kind::Failed, message: fault.to_string(), hints });
+        }
         (None, Ok(())) => return None,
         (None, Err(Stop::Trapped { reason, frames })) if !frames.is_empty() => {
             format!("the extractor {reason}, in {}", frames.join(" < "))
@@ -69,10 +73,23 @@ pub(super) fn verdict(
         let name = spent.budget.name();
         format!("`--{name}`, or `{name}` under [extractor.{}.budget] in host.toml, allows more", wishes.extractor)
     });
-    let hint = grant_hint(missing, wishes);
-    // A limit or a trap is what it is, whatever was refused before.
-    let kind = if kind == Kind::Failed && hint.is_some() { Kind::NotGranted } else { kind };
-    Some(Failure { kind, message, hint: hint.or(spent) })
+    let granting = grant_hint(&notes.missing, wishes);
+    // A limit or a trap is what it is, whatever was refused before; and where something else failed as well, granting
+    // what is missing would not be enough.
+    let only_grants = kind == Kind::Failed && granting.is_some() && !notes.failed_otherwise;
+    let kind = if only_grants { Kind::NotGranted } else { kind };
+    Some(Failure { kind, message, hints: granting.into_iter().chain(spent).collect() })
+}
+
+/// What to do about a failure of the zone or the state.
+fn fault_hint(fault: &Fault) -> Option<String> {
+    match fault.find::<StateError>()? {
+        StateError::Corrupt(_) => {
+            Some("`host repair` sets the database aside and builds another from what has landed".to_owned())
+        }
+        StateError::Busy => Some("see who holds the database open, for example with `fuser`".to_owned()),
+        _ => None,
+    }
 }
 
 /// What the operator would say to grant what is missing. What the manifest lists needs no word of its own.

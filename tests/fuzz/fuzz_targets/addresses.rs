@@ -1,4 +1,4 @@
-//! See `host::fuzzing::addresses` for what must hold.
+//! See `rules::invariants::addresses` for what must hold.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| host::fuzzing::addresses(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rules::invariants::addresses(bytes));

@@ -1,4 +1,4 @@
-//! See `host::fuzzing::gzip` for what must hold.
+//! See `zone::invariants::gzip` for what must hold.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| host::fuzzing::gzip(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| zone::invariants::gzip(bytes));

@@ -1,4 +1,4 @@
-//! See `host::fuzzing::manifest` for what must hold.
+//! See `engine::invariants::manifest` for what must hold.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| host::fuzzing::manifest(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| engine::invariants::manifest(bytes));

@@ -1,4 +1,4 @@
-//! See `host::fuzzing::names` for what must hold.
+//! See `rules::invariants::names` for what must hold.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| host::fuzzing::names(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rules::invariants::names(bytes));

@@ -1,4 +1,4 @@
-//! See `host::fuzzing::policy` for what must hold.
+//! See `rules::invariants::policy` for what must hold.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| host::fuzzing::policy(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rules::invariants::policy(bytes));

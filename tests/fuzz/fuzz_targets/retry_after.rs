@@ -1,4 +1,4 @@
-//! See `host::fuzzing::retry_after` for what must hold.
+//! See `rules::invariants::retry_after` for what must hold.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| host::fuzzing::retry_after(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rules::invariants::retry_after(bytes));

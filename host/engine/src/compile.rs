@@ -1,0 +1,202 @@
+//! Compiling a component that was not seen before, in a process of its own and within limits.
+//!
+//! It owns both ends: [`compile`] asks, [`serve`] is the other process, which is this program again. A component that
+//! takes the compiler down, or all memory, or for ever, takes down that process. It must not know what becomes of the
+//! code.
+
+use std::io::{self, Read, Write as _};
+use std::os::fd::BorrowedFd;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+
+use super::{LoadError, MAX_COMPONENT, engine, flat};
+use rules::text;
+
+/// What the compiler is called on the command line.
+const COMMAND: &str = "compile";
+/// Most bytes that the compiler may hold: its data, not its address space, much of which allocators never touch.
+const MEMORY: u64 = 2 << 30;
+/// Seconds that it may compute, all its threads together.
+const CPU: u64 = 5 * 60;
+/// How long it may take, on a busy machine as well.
+const WALL: Duration = Duration::from_secs(10 * 60);
+/// Largest machine code, in bytes.
+const MAX_CODE: u64 = 512 << 20;
+/// Most bytes of its last words that are heard.
+const MAX_REASON: u64 = 16 * 1024;
+/// Most threads; each takes memory of its own.
+const MAX_THREADS: usize = 4;
+/// Most files that it may have open.
+const FILES: u64 = 16;
+/// What it exits with where the component is at fault.
+const INVALID: i32 = 2;
+
+/// Machine code for this program's engine.
+pub(super) fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let failed = |error: io::Error| LoadError::Engine(format!("the compiler cannot be run: {error}"));
+    let mut compiler = command().spawn().map_err(failed)?;
+    let heard = converse(&mut compiler, component);
+    if !matches!(heard, Ok(Some(_))) {
+        // Whatever it is doing, nobody waits for it any more. It may have ended by itself.
+        let _ = compiler.kill();
+    }
+    let status = compiler.wait().map_err(failed)?;
+    let Some((code, reason)) = heard.map_err(failed)? else {
+        return Err(LoadError::Compiling(format!("{} minutes", WALL.as_secs() / 60)));
+    };
+    if !status.success() {
+        return Err(verdict(status, &reason));
+    }
+    match code.len() as u64 {
+        0..=MAX_CODE => Ok(code),
+        _ => Err(LoadError::Compiling(format!("{} MiB of code", MAX_CODE >> 20))),
+    }
+}
+
+fn command() -> Command {
+    // Not the program's path, which may be another program by now, or none.
+    let mut command = Command::new("/proc/self/exe");
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    command
+        .arg0("host")
+        .arg(COMMAND)
+        .env_clear()
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Send the component and hear the answer: code, and last words. `None` where it took too long.
+fn converse(compiler: &mut Child, component: &[u8]) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let (Some(mut input), Some(output), Some(words)) =
+        (compiler.stdin.take(), compiler.stdout.take(), compiler.stderr.take())
+    else {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    };
+    thread::scope(|scope| {
+        // One that does not read to the end says why itself.
+        let send = move || drop(input.write_all(component));
+        thread::Builder::new().spawn_scoped(scope, send).inspect_err(|_| drop(compiler.kill()))?;
+        let (answer, answered) = mpsc::channel();
+        let hear = move || {
+            let heard = up_to(output, MAX_CODE + 1).and_then(|code| Ok((code, up_to(words, MAX_REASON)?)));
+            // Nobody listens where it took too long.
+            let _ = answer.send(heard);
+        };
+        thread::Builder::new().spawn_scoped(scope, hear).inspect_err(|_| drop(compiler.kill()))?;
+        match answered.recv_timeout(WALL) {
+            Ok(heard) => heard.map(Some),
+            Err(_) => {
+                // Else the threads of this scope would wait for it.
+                let _ = compiler.kill();
+                Ok(None)
+            }
+        }
+    })
+}
+
+fn up_to(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Why there is no code.
+fn verdict(status: ExitStatus, reason: &[u8]) -> LoadError {
+    let reason = String::from_utf8_lossy(reason);
+    let reason = text::line(reason.trim());
+    let limits = Bounds::of_this_process();
+    if status.code() == Some(INVALID) {
+        return LoadError::Invalid(reason.strip_prefix("error: ").unwrap_or(&reason).to_owned());
+    }
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
+        return LoadError::Compiling(format!("{} s of computing", limits.cpu));
+    }
+    // The words of Rust's allocator, which aborts then.
+    if reason.contains("memory allocation of") {
+        return LoadError::Compiling(format!("{} MiB of memory", limits.memory >> 20));
+    }
+    match status.signal() {
+        Some(signal) if signal == Signal::KILL.as_raw() => {
+            LoadError::Crashed("it was killed, perhaps since the machine has no more memory".to_owned())
+        }
+        Some(signal) => LoadError::Crashed(format!("signal {signal}")),
+        None => LoadError::Crashed(reason),
+    }
+}
+
+/// The limits of the other process: those of this file, or what the operator set for this one, if that is less.
+struct Bounds {
+    memory: u64,
+    cpu: u64,
+}
+
+impl Bounds {
+    fn of_this_process() -> Self {
+        // The limit that kills comes a second after the one that can be told apart.
+        Self { memory: within(Resource::Data, MEMORY), cpu: within(Resource::Cpu, CPU + 1).saturating_sub(1).max(1) }
+    }
+
+    fn apply(&self) -> io::Result<()> {
+        let set = |resource, current, maximum| {
+            setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) }).map_err(io::Error::from)
+        };
+        set(Resource::Data, self.memory, self.memory)?;
+        set(Resource::Cpu, self.cpu, within(Resource::Cpu, self.cpu + 1))?;
+        let files = within(Resource::Nofile, FILES);
+        set(Resource::Nofile, files, files)?;
+        set(Resource::Fsize, 0, 0)?;
+        set(Resource::Core, 0, 0)
+    }
+}
+
+/// What a resource is limited to, at most `ours`.
+fn within(resource: Resource, ours: u64) -> u64 {
+    let Rlimit { current, maximum } = getrlimit(resource);
+    [current, maximum].into_iter().flatten().fold(ours, u64::min)
+}
+
+/// The other process: compile what comes on standard input to standard output. An error is the component's.
+pub fn serve() -> Result<(), String> {
+    let words = |error: io::Error| format!("the compiler cannot work: {error}");
+    confine().map_err(words)?;
+    let component = up_to(io::stdin().lock(), MAX_COMPONENT + 1).map_err(words)?;
+    let engine = engine().map_err(|error| flat(&error))?;
+    let code = engine.precompile_component(&component).map_err(|error| error.root_cause().to_string())?;
+    let mut output = io::stdout().lock();
+    output.write_all(&code).and_then(|()| output.flush()).map_err(words)
+}
+
+/// Give up all that compiling does not need, before a byte of the component is read.
+fn confine() -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    close_inherited()?;
+    Bounds::of_this_process().apply()
+}
+
+/// Close what the starter of the host forgot to close.
+#[expect(unsafe_code, reason = "descriptors that nobody in this process owns are known by their numbers alone")]
+#[expect(clippy::disallowed_methods, reason = "a list of this process's descriptors, no files")]
+fn close_inherited() -> io::Result<()> {
+    let names = std::fs::read_dir("/proc/self/fd")?.map(|entry| Ok(entry?.file_name()));
+    // The list is whole before the first one is closed, since it is read through a descriptor itself.
+    let names: Vec<_> = names.collect::<io::Result<_>>()?;
+    for number in names.iter().filter_map(|name| name.to_str()?.parse().ok()).filter(|number| *number > 2) {
+        // SAFETY: this process has one thread and has opened nothing but the list, which is closed already; what is open
+        // under this number now came from outside, and nobody uses it.
+        unsafe {
+            if rustix::io::fcntl_getfd(BorrowedFd::borrow_raw(number)).is_ok() {
+                rustix::io::close(number);
+            }
+        }
+    }
+    Ok(())
+}

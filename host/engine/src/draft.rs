@@ -1,0 +1,35 @@
+//! What a guest holds in the host: requests that it writes, responses that it has not read. It must not know what
+//! becomes of them.
+
+use std::sync::Arc;
+
+use rules::budget::{Budgets, Held, Spent};
+use rules::domain::{Request, Response};
+
+/// What an open body may take, in bytes: a buffer of the connection, a window of gzip, and what one slice of gzip becomes.
+const OPEN_BODY: usize = 256 * 1024;
+
+/// A request, and the memory that it takes until it is sent or dropped.
+pub struct Draft {
+    pub(super) request: Request,
+    /// For the URL and the fields.
+    pub(super) fields: Held,
+    /// For the content.
+    pub(super) body: Option<Held>,
+}
+
+/// A response, and the memory that it takes until it is read or dropped.
+pub struct Answer {
+    pub(super) response: Response,
+    /// Counts that memory.
+    pub(super) held: Held,
+}
+
+impl Answer {
+    /// Count what a response takes.
+    pub(super) fn new(response: Response, budgets: &Arc<Budgets>) -> Result<Self, Spent> {
+        let fields: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let held = budgets.hold(response.url.len() + fields + OPEN_BODY)?;
+        Ok(Self { response, held })
+    }
+}

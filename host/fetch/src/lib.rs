@@ -1,0 +1,369 @@
+//! HTTP for extractors: one choke point through which every request of every interface goes.
+//!
+//! It owns policy, redirects, retries, framing and limits. It must not know the landing zone, the state or wasm.
+
+mod body;
+#[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
+mod connect;
+mod pace;
+mod proxy;
+mod tls;
+#[cfg(test)]
+mod vectors;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use url::Url;
+
+pub use proxy::Proxy;
+pub use tls::Authorities;
+
+use body::BodyLimits;
+use connect::{ConnectError, Connector};
+use pace::{Pace, Turn};
+use rules::budget::{Budget, Budgets};
+use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
+use rules::policy::{Origin, Policy, shown_origin, shown_url};
+use rules::redact::Redactor;
+use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
+use rules::retry;
+use rules::secret::Secret;
+use rules::text;
+
+/// What requests may cost.
+#[derive(Debug, Clone)]
+pub struct FetchLimits {
+    /// To resolve, connect and shake hands.
+    pub connect: Duration,
+    /// The longest wait for a response's head, and for the next bytes of its body.
+    pub idle: Duration,
+    /// The least bytes per second of a body that is waited for.
+    pub speed: u64,
+    /// Most bytes of a body, on the wire and decoded.
+    pub body: u64,
+    /// How often a failed request is sent again.
+    pub retries: u32,
+    /// Most redirects that a request follows.
+    pub redirects: u32,
+    /// Most requests to one origin at once.
+    pub concurrency: usize,
+    /// From one request to an origin to the next.
+    pub interval: Option<Duration>,
+    /// Whether a body may end with its connection and nothing else.
+    pub unframed: bool,
+}
+
+/// What an extractor may send, and where to.
+#[derive(Default)]
+pub struct Egress {
+    /// Which origins.
+    pub policy: Policy,
+    /// Secrets that it may have added to its requests.
+    pub secrets: Vec<Arc<Secret>>,
+    /// Secrets that its manifest asks for; `None` is whatever is granted.
+    pub asked_secrets: Option<BTreeSet<String>>,
+    /// CAs to trust beside the system's.
+    pub authorities: Authorities,
+    /// The proxy, where there is one.
+    pub proxy: Option<Proxy>,
+}
+
+/// Fields that the host itself adds, on every hop: the conditions of RFC 9110, 13.1.
+pub type Conditions = Vec<(HeaderName, HeaderValue)>;
+
+/// How long a request counts as one of those that its origin gets at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// To the response's head: when its body is read is the extractor's own affair, and may be never.
+    Head,
+    /// To the end of the body, which the host reads.
+    Body,
+}
+
+/// Sends requests.
+pub struct Fetcher {
+    policy: Policy,
+    secrets: Vec<Arc<Secret>>,
+    asked_secrets: Option<BTreeSet<String>>,
+    redactor: Arc<Redactor>,
+    client: Client<Connector, Full<Bytes>>,
+    limits: FetchLimits,
+    pace: Pace,
+    budgets: Arc<Budgets>,
+    user_agent: HeaderValue,
+    seed: u64,
+}
+
+/// An attempt that failed.
+struct Failure {
+    error: FetchError,
+    transient: bool,
+}
+
+impl Fetcher {
+    /// A fetcher for an extractor, and for the run that `seed` tells from others.
+    pub fn new(
+        egress: Egress,
+        (limits, budgets): (FetchLimits, Arc<Budgets>),
+        redactor: Arc<Redactor>,
+        extractor: &str,
+        seed: u64,
+    ) -> Self {
+        let Egress { policy, secrets, asked_secrets, authorities, proxy } = egress;
+        let around = (authorities, proxy, Some(Arc::clone(&budgets)));
+        let connector = Connector::new(policy.clone(), connect::System::new(), limits.connect, around);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(20))
+            .http1_max_buf_size(MAX_HEAD)
+            .http1_max_headers(MAX_FIELDS)
+            .build(connector);
+        let pace = Pace::new(limits.concurrency, limits.interval);
+        let user_agent = HeaderValue::from_str(&format!("host/{} ({extractor})", env!("CARGO_PKG_VERSION")))
+            .unwrap_or(HeaderValue::from_static("host"));
+        Self { policy, secrets, asked_secrets, redactor, client, limits, pace, budgets, user_agent, seed }
+    }
+
+    /// Check a request without sending anything.
+    pub fn check(&self, request: &Request) -> Result<Checked, FetchError> {
+        let mut fields = fields(request)?;
+        let url = self.policy.first_hop(&request.url).map_err(|refusal| match FetchError::from(refusal) {
+            // What was cut short to be shown may end in the middle of one.
+            FetchError::Invalid(_) if self.redactor.finds(&request.url) => {
+                FetchError::Invalid("a URL that holds a secret is none".into())
+            }
+            error => error,
+        })?;
+        for name in &request.secrets {
+            let secret = self.secret(name, &url)?;
+            if let Some(field) = secret.field().filter(|field| fields.headers.contains_key(*field)) {
+                return Err(FetchError::Invalid(format!("the field `{field}` is the secret's own")));
+            }
+            if let Some(parameter) = secret.parameter().filter(|name| url.query_pairs().any(|(key, _)| key == *name)) {
+                return Err(FetchError::Invalid(format!("the query parameter `{parameter}` is the secret's own")));
+            }
+            if !fields.secrets.iter().any(|added| added.name() == secret.name()) {
+                fields.secrets.push(secret);
+            }
+        }
+        let resource = resource(&self.redactor.text(url.as_str()), &fields);
+        Ok(Checked { url, resource, fields })
+    }
+
+    /// A secret that is granted, on its way to an origin that may have it.
+    fn secret(&self, name: &str, url: &Url) -> Result<Arc<Secret>, FetchError> {
+        let granted = self.secrets.iter().find(|secret| secret.name() == name);
+        let Some(secret) = granted else {
+            let name = text::quoted(name);
+            if self.asked_secrets.as_ref().is_some_and(|asked| !asked.contains(&name)) {
+                let reason =
+                    format!("the extractor's manifest does not ask for a secret `{name}`, so that no grant opens it");
+                return Err(FetchError::Denied { reason, grant: None });
+            }
+            let reason = format!("the secret `{name}` is not granted");
+            return Err(FetchError::Denied { reason, grant: Some(Grant::Secret(name)) });
+        };
+        match Origin::of(url) {
+            Some(origin) if secret.may_go_to(&origin) => Ok(Arc::clone(secret)),
+            _ => {
+                let reason = format!("the secret `{name}` may not go to {}", shown_origin(url));
+                Err(FetchError::Denied { reason, grant: Some(Grant::Secret(name.to_owned())) })
+            }
+        }
+    }
+
+    /// Send a request and follow where it leads; the response's body is still to be read. `until` says how long it
+    /// counts as one of the requests that its origin gets at once.
+    pub async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
+        let Checked { mut url, resource, mut fields } = request;
+        let most = self.limits.redirects;
+        for hop in 1.. {
+            let (response, turn) = self.hop(&fields, &url, conditions).await?;
+            let Some(location) = redirect(&response)? else {
+                let turn = turn.filter(|_| until == Until::Body);
+                return self.receive(response, (url, resource), &fields, turn);
+            };
+            if hop > most {
+                let reason = format!("more than {most} redirects, the last from {}", shown_url(&url));
+                return Err(FetchError::Protocol(reason));
+            }
+            // Its body is not read, but one that ends in two ways is an attack on what comes after it.
+            body::check_head(response.headers(), false, self.body_limits())?;
+            let next = self.policy.redirect(&url, &location, hop)?;
+            fields.redirected(response.status().as_u16(), url.origin() == next.origin());
+            url = next;
+        }
+        unreachable!("the loop counts without end")
+    }
+
+    /// How long to wait before asking again for a body that broke off; `None` where that was done often enough.
+    pub fn wait_after_broken_body(&self, attempt: u32, request: &Checked) -> Option<Duration> {
+        let repeatable = retry::is_repeatable(&request.fields.method);
+        retry::wait(attempt, self.limits.retries, None, self.seed_for(&request.url)).filter(|_| repeatable)
+    }
+
+    /// Requests of one run should not all come back at the same moment either.
+    fn seed_for(&self, url: &Url) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, url.as_str()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// One hop, sent again while it fails in a way that may pass.
+    async fn hop(
+        &self,
+        fields: &Fields,
+        url: &Url,
+        conditions: &Conditions,
+    ) -> Result<(http::Response<Incoming>, Option<Turn>), FetchError> {
+        let repeatable = retry::is_repeatable(&fields.method);
+        for attempt in 1.. {
+            let (failure, asked) = match self.attempt(fields, url, conditions).await {
+                Ok((response, turn)) if !retry::is_transient(response.status().as_u16()) => {
+                    return Ok((response, Some(turn)));
+                }
+                Ok((response, _turn)) => {
+                    let asked = response.headers().get(header::RETRY_AFTER);
+                    let asked = asked.and_then(|field| retry::retry_after(field.as_bytes(), clock::system()));
+                    (Ok((response, None)), asked)
+                }
+                Err(failure) if !failure.transient => return Err(failure.error),
+                Err(failure) => (Err(failure.error), None),
+            };
+            let wait = retry::wait(attempt, self.limits.retries, asked, self.seed_for(url)).filter(|_| repeatable);
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return failure,
+            }
+        }
+        unreachable!("the loop counts without end")
+    }
+
+    async fn attempt(
+        &self,
+        fields: &Fields,
+        url: &Url,
+        conditions: &Conditions,
+    ) -> Result<(http::Response<Incoming>, Turn), Failure> {
+        let lasting = |error| Failure { error, transient: false };
+        let mut request = http::Request::new(Full::new(fields.body.clone()));
+        *request.method_mut() = fields.method.clone();
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, self.user_agent.clone());
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        for name in fields.headers.keys() {
+            headers.remove(name);
+        }
+        headers.extend(fields.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.extend(conditions.iter().cloned());
+        let mut whole = url.clone();
+        fields.secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
+        *request.uri_mut() = whole.as_str().parse().map_err(|error| {
+            lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
+        })?;
+
+        let turn = self.pace.turn(&shown_origin(url)).await;
+        self.budgets.spend(Budget::Requests, 1).map_err(|spent| lasting(spent.into()))?;
+        let idle = self.limits.idle;
+        match tokio::time::timeout(idle, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok((response, turn)),
+            Ok(Err(error)) => Err(failure(&error, url)),
+            Err(_) => Err(lasting(FetchError::Timeout(format!("no response from {} within {idle:?}", shown_url(url))))),
+        }
+    }
+
+    fn body_limits(&self) -> BodyLimits {
+        let FetchLimits { body: size, idle, speed, unframed, .. } = self.limits;
+        BodyLimits { size, idle, speed, unframed }
+    }
+
+    fn receive(
+        &self,
+        response: http::Response<Incoming>,
+        (url, resource): (Url, Option<Resource>),
+        fields: &Fields,
+        turn: Option<Turn>,
+    ) -> Result<Response, FetchError> {
+        let (mut head, incoming) = response.into_parts();
+        let status = head.status.as_u16();
+        let has_body = fields.method != Method::HEAD && !matches!(status, 100..=199 | 204 | 304);
+        let limits = self.body_limits();
+        body::check_head(&head.headers, has_body, limits)?;
+        let body = match has_body {
+            true => body::decoded(incoming, &head.headers, limits, turn)?,
+            false => Body::from_bytes(Bytes::new()),
+        };
+        if has_body && head.headers.remove(header::CONTENT_ENCODING).is_some() {
+            // The body is given out decoded, and these spoke of the other one.
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        // A source may send a secret back, and the extractor is not to see it.
+        let names: Vec<HeaderName> =
+            head.headers.keys().filter(|name| self.redactor.finds(name.as_str())).cloned().collect();
+        names.iter().for_each(|name| drop(head.headers.remove(name)));
+        for value in head.headers.values_mut() {
+            if let Some(clean) = self.redactor.bytes(value.as_bytes()) {
+                *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[secret]"));
+            }
+        }
+        let url = self.redactor.text(url.as_str()).into_owned();
+        Ok(Response { status, url, headers: head.headers, body, has_body, resource })
+    }
+}
+
+/// Where a response sends its client on (RFC 9110, 15.4), which it must say in one way only.
+fn redirect(response: &http::Response<Incoming>) -> Result<Option<Vec<u8>>, FetchError> {
+    let mut locations = response.headers().get_all(header::LOCATION).iter();
+    let leads_on = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let Some(location) = locations.next().filter(|_| leads_on) else { return Ok(None) };
+    if locations.next().is_some() {
+        return Err(FetchError::Protocol("the response has more than one Location field".into()));
+    }
+    Ok(Some(location.as_bytes().to_vec()))
+}
+
+fn failure(error: &hyper_util::client::legacy::Error, url: &Url) -> Failure {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<ConnectError>() {
+            return Failure { error: error.error.clone(), transient: error.transient };
+        }
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return broken_head(error, url);
+        }
+        cause = error.source();
+    }
+    Failure { error: FetchError::Unreachable(format!("{}: {error}", shown_url(url))), transient: true }
+}
+
+fn broken_head(error: &hyper::Error, url: &Url) -> Failure {
+    let url = shown_url(url);
+    if error.is_parse() || error.is_parse_too_large() || error.is_user() {
+        return Failure { error: FetchError::Protocol(format!("{url} broke HTTP: {error}")), transient: false };
+    }
+    let error = match error.source() {
+        Some(cause) => FetchError::Unreachable(format!("the connection to {url} broke off: {cause}")),
+        None => FetchError::Unreachable(format!("the connection to {url} broke off: {error}")),
+    };
+    Failure { error, transient: true }
+}
+
+/// What to say of a body that broke off.
+fn broken_body(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("the body did not arrive whole: {cause}"),
+        None => format!("the body did not arrive whole: {error}"),
+    }
+}

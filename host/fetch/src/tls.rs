@@ -1,0 +1,114 @@
+//! Whom TLS trusts: the machine's roots and the operator's CAs; and what to say where a handshake fails.
+//!
+//! It must not know how connections are made. Nothing here turns verification off, and nothing may.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use url::Host;
+
+use rules::text;
+
+/// The operator's CAs, read and found usable.
+#[derive(Debug, Clone, Default)]
+pub struct Authorities(Vec<CertificateDer<'static>>);
+
+impl Authorities {
+    /// The certificates in PEM files. The error says which file cannot be used, and why.
+    pub fn read(paths: &[PathBuf]) -> Result<Self, String> {
+        let mut all = Vec::new();
+        for path in paths {
+            all.extend(read(path).map_err(|reason| format!("cannot use the CAs in {}: {reason}", path.display()))?);
+        }
+        Ok(Self(all))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let reason = |error| match error {
+        pem::Error::Io(error) => error.to_string(),
+        // Those of the parser show bytes as numbers.
+        _ => "it is not a whole PEM file".into(),
+    };
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = certificates.map_err(reason)?;
+    if certificates.is_empty() {
+        return Err("there is no certificate in it".into());
+    }
+    for (number, certificate) in certificates.iter().enumerate() {
+        let added = RootCertStore::empty().add(certificate.clone());
+        added.map_err(|_| format!("its certificate {} cannot be read", number + 1))?;
+    }
+    Ok(certificates)
+}
+
+/// A client that trusts the machine's roots and the operator's CAs. Reading the roots takes milliseconds.
+pub(super) fn client(authorities: &Authorities) -> Result<ClientConfig, String> {
+    let system = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(system.certs);
+    roots.add_parsable_certificates(authorities.0.iter().cloned());
+    if roots.is_empty() {
+        let because = system.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+        return Err(format!(
+            "this machine has no root certificates for https{because}: install its `ca-certificates` package"
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// The name that a host's certificate has to be for.
+pub(super) fn server_name(host: &Host<String>) -> Result<ServerName<'static>, String> {
+    match host {
+        Host::Ipv4(address) => Ok(std::net::IpAddr::V4(*address).into()),
+        Host::Ipv6(address) => Ok(std::net::IpAddr::V6(*address).into()),
+        Host::Domain(name) => {
+            ServerName::try_from(name.clone()).map_err(|_| format!("{name} is no name for a certificate"))
+        }
+    }
+}
+
+/// Why a handshake failed, and whether another attempt may do better: a certificate does not get better by asking
+/// again; a connection that broke off may.
+pub(super) fn failure(error: &io::Error) -> (String, bool) {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        None => (error.to_string(), true),
+        Some(rustls::Error::InvalidCertificate(error)) => (about_certificate(error), false),
+        Some(rustls::Error::InvalidMessage(_)) => ("what it says is not TLS".into(), false),
+        Some(error) => (error.to_string(), false),
+    }
+}
+
+/// What is wrong with a certificate, without what the certificate says of itself: that is anybody's text.
+fn about_certificate(error: &CertificateError) -> String {
+    let known = match error {
+        CertificateError::UnknownIssuer => "no CA that is trusted here has signed its certificate",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name"
+        }
+        CertificateError::BadSignature => "the signature of its certificate is wrong",
+        // Of its verifier's errors rustls passes on the names, and no types.
+        CertificateError::Other(error) => match error.to_string().as_str() {
+            "CaUsedAsEndEntity" => "its certificate is a CA's own, and not one for a server",
+            "EndEntityUsedAsCa" => "what signed its certificate is not a CA",
+            other => return format!("its certificate is refused: {}", text::quoted(other)),
+        },
+        other => return format!("its certificate is refused: {}", text::quoted(&other.to_string())),
+    };
+    known.into()
+}

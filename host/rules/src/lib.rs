@@ -1,0 +1,23 @@
+//! The pure rules of `host`, and the words that all of its parts share.
+//!
+//! Nothing in here waits, or touches a file, a socket, the clock or a database: Cargo holds that, since none of what
+//! does so is a dependency. Everything is tested by tables, and what reads hostile bytes is fuzzed as well.
+
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod budget;
+pub mod domain;
+pub mod findings;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod gunzip;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
+pub mod name;
+pub mod policy;
+pub mod redact;
+pub mod request;
+pub mod retry;
+pub mod secret;
+pub mod text;

@@ -1,0 +1,160 @@
+//! What an extractor asks to be sent: checked, told from other requests, and changed by redirects.
+//!
+//! Pure. It must not know grants; those are the policy's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use super::policy::shown_url;
+use super::secret::Secret;
+use crate::domain::{Digest, FetchError, Request, Resource};
+use crate::text;
+
+/// Most bytes of fields in a request, and of a response's head.
+pub const MAX_HEAD: usize = 64 * 1024;
+/// Most fields of either.
+pub const MAX_FIELDS: usize = 100;
+
+/// Fields that belong to the connection, which is the host's (RFC 9110, 7.6.1).
+pub const HOST_FIELDS: [&str; 13] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "accept-encoding",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+];
+
+/// Fields that ask for less than the whole representation (RFC 9110, 13.1 and 14.2).
+const CONDITIONAL_FIELDS: [&str; 6] =
+    ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
+
+/// A request that was checked and may be sent.
+#[derive(Clone)]
+pub struct Checked {
+    /// Where it goes.
+    pub url: Url,
+    /// What it asks for, where asking again means the same.
+    pub resource: Option<Resource>,
+    /// What it says beside its URL.
+    pub fields: Fields,
+}
+
+impl Checked {
+    /// What it asks for, where asking again means the same.
+    pub fn resource(&self) -> Option<&Resource> {
+        self.resource.as_ref()
+    }
+
+    /// Where it goes, without what may be secret in it.
+    pub fn shown(&self) -> String {
+        shown_url(&self.url)
+    }
+
+    /// Whether an answer to it can be content: a GET's, or a POST's that asks as GETs cannot.
+    pub fn asks_for_content(&self) -> bool {
+        matches!(self.fields.method, Method::GET | Method::POST)
+    }
+}
+
+/// What a request says beside its URL.
+#[derive(Clone)]
+pub struct Fields {
+    /// The method.
+    pub method: Method,
+    /// Fields that the extractor set.
+    pub headers: HeaderMap,
+    /// The content to send.
+    pub body: Bytes,
+    /// Secrets to add on the way.
+    pub secrets: Vec<Arc<Secret>>,
+}
+
+/// What a request says, checked: the method and the fields.
+pub fn fields(request: &Request) -> Result<Fields, FetchError> {
+    let invalid = |what: &str, text: &str| FetchError::Invalid(format!("`{}` is no valid {what}", text::quoted(text)));
+    let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("method", &request.method))?;
+    if matches!(method, Method::CONNECT | Method::TRACE) {
+        return Err(FetchError::Invalid(format!("the method {method} is not for extractors")));
+    }
+    let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if request.headers.len() > MAX_FIELDS || size > MAX_HEAD {
+        return Err(FetchError::Invalid(format!(
+            "more than {MAX_FIELDS} fields, or more than {MAX_HEAD} bytes of them"
+        )));
+    }
+    let mut headers = HeaderMap::new();
+    for (name, value) in &request.headers {
+        let field = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("field name", name))?;
+        if HOST_FIELDS.contains(&field.as_str()) {
+            return Err(FetchError::Invalid(format!("the field `{field}` is the host's own")));
+        }
+        let value = HeaderValue::from_bytes(value).map_err(|_| invalid("value of a field", name))?;
+        headers.try_append(field, value).map_err(|_| FetchError::Invalid("too many fields".into()))?;
+    }
+    Ok(Fields { method, headers, body: request.body.clone().unwrap_or_default(), secrets: Vec::new() })
+}
+
+impl Fields {
+    /// Become the request of the next hop: what belongs to one origin does not travel to another.
+    pub fn redirected(&mut self, status: u16, same_origin: bool) {
+        if !same_origin {
+            self.headers.clear();
+            self.secrets.clear();
+        }
+        let becomes_get = match status {
+            303 => self.method != Method::HEAD,
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if becomes_get {
+            self.method = Method::GET;
+            self.body = Bytes::new();
+            for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE] {
+                self.headers.remove(name);
+            }
+        }
+    }
+}
+
+/// What a request asks for, where asking again means the same: a GET without conditions of its own. Fields that the
+/// extractor set may shape the answer, so they are part of the identity, hashed, and so are the names of secrets.
+pub fn resource(url: &str, fields: &Fields) -> Option<Resource> {
+    let conditional = CONDITIONAL_FIELDS.iter().any(|name| fields.headers.contains_key(*name));
+    if fields.method != Method::GET || !fields.body.is_empty() || conditional {
+        return None;
+    }
+    if fields.headers.is_empty() && fields.secrets.is_empty() {
+        return Some(Resource(url.to_owned()));
+    }
+    let mut sorted: Vec<_> = fields.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    sorted.sort_unstable();
+    let mut hasher = Sha256::new();
+    for (name, value) in sorted {
+        hasher.update(name);
+        hasher.update(b":");
+        hasher.update(value);
+        hasher.update(b"\n");
+    }
+    let mut secrets: Vec<&str> = fields.secrets.iter().map(|secret| secret.name()).collect();
+    secrets.sort_unstable();
+    for name in secrets {
+        // No field has an empty name.
+        hasher.update(b":");
+        hasher.update(name);
+        hasher.update(b"\n");
+    }
+    // A URL that is sent has no fragment, so what follows `#` cannot be part of one.
+    Some(Resource(format!("{url}#{}", Digest(hasher.finalize().into()).hex(32))))
+}

@@ -1,0 +1,166 @@
+//! Secrets: added to a request at the last moment, and only on its way to an origin that may have them.
+//!
+//! Pure. Values leave this file into requests and into the [`Redactor`](crate::redact::Redactor), nowhere else.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use url::Url;
+
+use super::policy::{Origin, OriginGrant};
+use super::request::HOST_FIELDS;
+use crate::domain::SecretPlace;
+
+/// Longest value, in bytes.
+const MAX_VALUE: usize = 8 * 1024;
+
+/// A secret that the operator granted. It has no `Debug`, so that it cannot be shown by mistake.
+pub struct Secret {
+    name: String,
+    value: String,
+    place: SecretPlace,
+    origins: Vec<OriginGrant>,
+    /// The origins that the manifest names for it, where it does.
+    asked: Option<Vec<OriginGrant>>,
+    /// The field that carries it, where one does.
+    field: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Secret {
+    /// The secret of that name, for these origins. The error says what is wrong with it, and not what it is.
+    pub fn new(name: &str, value: &str, place: SecretPlace, origins: Vec<OriginGrant>) -> Result<Self, String> {
+        // Files and commands end their text with a line break.
+        let value = value.trim_end_matches(['\r', '\n']).to_owned();
+        if value.is_empty() {
+            return Err("it is empty".into());
+        }
+        if value.len() > MAX_VALUE {
+            return Err(format!("it is longer than {MAX_VALUE} bytes"));
+        }
+        if let Some(origin) = origins.iter().find(|origin| !origin.is_confidential()) {
+            return Err(format!(
+                "{origin} is neither https nor on this machine, and a secret may not travel in the open"
+            ));
+        }
+        let field = match &place {
+            SecretPlace::Bearer => Some((header::AUTHORIZATION, format!("Bearer {value}"))),
+            SecretPlace::Basic(user) if user.contains(':') => return Err("its user name holds a colon".into()),
+            SecretPlace::Basic(user) => {
+                let credentials = BASE64_STANDARD.encode(format!("{user}:{value}"));
+                Some((header::AUTHORIZATION, format!("Basic {credentials}")))
+            }
+            SecretPlace::Header(field) => match HeaderName::from_bytes(field.as_bytes()) {
+                Ok(field) if !HOST_FIELDS.contains(&field.as_str()) => Some((field, value.clone())),
+                Ok(field) => return Err(format!("the field `{field}` is the host's own")),
+                Err(_) => return Err("its field has no valid name".into()),
+            },
+            SecretPlace::Query(_) => None,
+        };
+        let field = field.map(|(field, text)| {
+            let mut text =
+                HeaderValue::from_str(&text).map_err(|_| "it holds bytes that no field can carry".to_owned())?;
+            text.set_sensitive(true);
+            Ok::<_, String>((field, text))
+        });
+        Ok(Self { name: name.to_owned(), value, place, origins, asked: None, field: field.transpose()? })
+    }
+
+    /// The same, for origins that the manifest names for it as well.
+    pub fn only_for(mut self, asked: &[OriginGrant]) -> Self {
+        self.asked = (!asked.is_empty()).then(|| asked.to_vec());
+        self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The texts in which it travels.
+    pub fn texts(&self) -> Vec<String> {
+        match &self.place {
+            SecretPlace::Basic(user) => vec![self.value.clone(), format!("{user}:{}", self.value)],
+            _ => vec![self.value.clone()],
+        }
+    }
+
+    /// Whether it may go to this origin.
+    pub fn may_go_to(&self, origin: &Origin) -> bool {
+        let asked = self.asked.as_ref().is_none_or(|asked| asked.iter().any(|asked| asked.covers(origin)));
+        asked && self.origins.iter().any(|granted| granted.covers(origin))
+    }
+
+    /// The field that it sets.
+    pub fn field(&self) -> Option<&HeaderName> {
+        self.field.as_ref().map(|(name, _)| name)
+    }
+
+    /// The parameter of the query that it sets.
+    pub fn parameter(&self) -> Option<&str> {
+        match &self.place {
+            SecretPlace::Query(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Add it to a request that is about to be sent.
+    pub fn add_to(&self, url: &mut Url, headers: &mut HeaderMap) {
+        if let Some((name, value)) = &self.field {
+            headers.insert(name.clone(), value.clone());
+        }
+        // A redirect may have it already.
+        if let Some(name) = self.parameter().filter(|name| !url.query_pairs().any(|(key, _)| key == *name)) {
+            url.query_pairs_mut().append_pair(name, &self.value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(place: SecretPlace, value: &str) -> (String, Vec<(String, String)>) {
+        let secret = Secret::new("token", value, place, Vec::new()).expect("a secret");
+        let mut url = Url::parse("https://a.example/x?y=1").expect("a URL");
+        let mut headers = HeaderMap::new();
+        secret.add_to(&mut url, &mut headers);
+        let text = |value: &HeaderValue| value.to_str().expect("ASCII").to_owned();
+        (url.to_string(), headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect())
+    }
+
+    #[test]
+    fn a_secret_goes_where_it_belongs() {
+        let plain = "https://a.example/x?y=1".to_owned();
+        let field = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        for (place, expected) in [
+            (SecretPlace::Bearer, (plain.clone(), field("authorization", "Bearer s3&t"))),
+            (SecretPlace::Basic("me".into()), (plain.clone(), field("authorization", "Basic bWU6czMmdA=="))),
+            (SecretPlace::Header("X-Key".into()), (plain.clone(), field("x-key", "s3&t"))),
+            (SecretPlace::Query("key".into()), (plain + "&key=s3%26t", vec![])),
+        ] {
+            assert_eq!(added(place, "s3&t\n"), expected);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_secret_is_refused_without_showing_it() {
+        let long = "hidden".repeat(2000);
+        for (value, place, origin, reason) in [
+            ("\n", SecretPlace::Bearer, "https://a.example", "it is empty"),
+            (&long, SecretPlace::Bearer, "https://a.example", "longer than"),
+            ("hidden", SecretPlace::Bearer, "http://a.example", "may not travel in the open"),
+            ("hidden", SecretPlace::Bearer, "http://10.0.0.1", "may not travel in the open"),
+            ("hid\nden", SecretPlace::Bearer, "http://127.0.0.1:80", "no field can carry"),
+            ("hidden", SecretPlace::Header("Host".into()), "https://a.example", "the host's own"),
+            ("hidden", SecretPlace::Header("a b".into()), "https://a.example", "no valid name"),
+            ("hidden", SecretPlace::Basic("a:b".into()), "https://a.example", "a colon"),
+        ] {
+            let origins = vec![origin.parse().expect(origin)];
+            let error = Secret::new("token", value, place, origins).err().expect(reason);
+            assert!(error.contains(reason) && !error.contains("hid"), "{error}");
+        }
+        let loopback =
+            vec!["http://localhost:8080".parse().expect("an origin"), "http://[::1]".parse().expect("an origin")];
+        assert!(Secret::new("token", "hidden", SecretPlace::Bearer, loopback).is_ok());
+    }
+}

@@ -1,0 +1,361 @@
+//! The state database: runs, landed files, validators, cursors. The only SQLite code.
+//!
+//! It must not know the landing zone's files, nor the network: `run` tells it what happened.
+
+mod rows;
+mod schema;
+mod upkeep;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
+
+pub use rows::{Counters, CursorKey, End, Fact, FileRow, FoundRow, RunRow, Validators};
+pub use upkeep::{Rebuilt, Salvage, salvage};
+
+use rows::{file_row, run_row};
+use rules::domain::{Digest, Fault, LandError, Resource};
+
+/// How long a statement waits for another process's transaction; ours last milliseconds.
+const BUSY: Duration = Duration::from_secs(30);
+/// The same once the run has to end.
+const BUSY_AT_THE_END: Duration = Duration::from_secs(1);
+/// How often a waiting statement looks again.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Whether the run has to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
+/// How often anything waited since then.
+static PAUSES_AT_THE_END: AtomicU32 = AtomicU32::new(0);
+
+/// The run has to end soon: from now on nothing waits long for another process.
+pub fn hurry() {
+    ENDING.store(true, Ordering::Relaxed);
+}
+
+fn wait_for_others(times: i32) -> bool {
+    std::thread::sleep(PAUSE);
+    if ENDING.load(Ordering::Relaxed) {
+        // All statements together, since one after the other may have to wait.
+        let paused = PAUSES_AT_THE_END.fetch_add(1, Ordering::Relaxed);
+        return PAUSE.saturating_mul(paused) < BUSY_AT_THE_END;
+    }
+    PAUSE.saturating_mul(times.unsigned_abs()) < BUSY
+}
+
+/// Why the state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file is no database, or a damaged one.
+    #[error("the state database is damaged: {}", brief(.0))]
+    Corrupt(rusqlite::Error),
+    /// Another process holds it.
+    #[error("the state database is locked by another process")]
+    Busy,
+    /// It may not be written.
+    #[error("the state database may not be written")]
+    ReadOnly,
+    /// A later version of the host made it.
+    #[error("the state database has schema version {0}, which a newer host made")]
+    Newer(i64),
+    /// Another program made it.
+    #[error("the state database was made by something else: {0}")]
+    Foreign(String),
+    /// Anything else that SQLite reports.
+    #[error("the state database: {}", brief(.0))]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StateError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, ReadOnly};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(error),
+            Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
+            Some(ReadOnly) => Self::ReadOnly,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl From<StateError> for LandError {
+    fn from(error: StateError) -> Self {
+        Fault::new(error).into()
+    }
+}
+
+/// What SQLite says, without the statement that it says it of.
+fn brief(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => msg.clone(),
+        error => error.to_string(),
+    }
+}
+
+/// An open state database.
+pub struct State {
+    connection: Connection,
+}
+
+impl State {
+    /// Open or make the database at `path`, whose directory must hold no symbolic link.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        leave_wal(&connection)?;
+        // EXTRA also syncs the directory after the journal is deleted, without which a power cut could undo a commit.
+        connection.pragma_update(None, "synchronous", "extra")?;
+        schema::migrate(&mut connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Open the database at `path` for reading; `None` where there is none, or no run in it yet.
+    pub fn open_to_read(path: &Path) -> Result<Option<Self>, StateError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        // Read-write, since reading a database in WAL mode needs its side files.
+        let connection = connect(path, OpenFlags::empty())?;
+        Ok(schema::has_table(&connection, "extraction_runs")?.then_some(Self { connection }))
+    }
+
+    /// Start a run of `extractor`, whose lock the caller holds: rows still `running` are therefore dead and become
+    /// `failed`. The new run's number, and how many were dead.
+    pub fn begin(&mut self, extractor: &str, now: &str) -> Result<(i64, usize), StateError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let dead = transaction.execute(
+            "UPDATE extraction_runs SET status = 'failed', finished_at = ?2,
+                    error_message = 'the run was killed, or the machine stopped, before it ended'
+              WHERE extractor = ?1 AND status = 'running'",
+            [extractor, now],
+        )?;
+        if dead > 0 {
+            // A dead run may have given files their names without recording them.
+            forget_sources(&transaction, extractor)?;
+        }
+        transaction.execute(
+            "INSERT INTO extraction_runs (extractor, started_at, status, files_written, files_skipped, bytes_written)
+             VALUES (?1, ?2, 'running', 0, 0, 0)",
+            [extractor, now],
+        )?;
+        let run_id = transaction.last_insert_rowid();
+        transaction.commit()?;
+        Ok((run_id, dead))
+    }
+
+    /// The last durable cursor.
+    pub fn cursor(&self, key: &CursorKey) -> Result<Option<String>, StateError> {
+        let sql = "SELECT value FROM cursors WHERE extractor = ?1 AND period = ?2";
+        Ok(self.connection.query_row(sql, [&key.extractor, &key.period], |row| row.get(0)).optional()?)
+    }
+
+    /// Whether the database knows all files of a source, and that this extractor appends to it.
+    pub fn knows(&self, source: &str, extractor: &str) -> Result<bool, StateError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM indexed_sources WHERE source = ?1)
+                      AND EXISTS (SELECT 1 FROM source_users WHERE source = ?1 AND extractor = ?2)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([source, extractor], |row| row.get(0))?)
+    }
+
+    /// Whether the database knows all files of a source.
+    pub fn is_indexed(&self, source: &str) -> Result<bool, StateError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM indexed_sources WHERE source = ?1)";
+        Ok(self.connection.query_row(sql, [source], |row| row.get(0))?)
+    }
+
+    /// Get to know a source: that this extractor appends to it, and the files that were found in it.
+    pub fn index(&mut self, source: &str, extractor: &str, run_id: i64, files: &[FoundRow]) -> Result<(), StateError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut insert = transaction.prepare(
+                "INSERT OR IGNORE INTO landed_files (path, source, fingerprint, stored_size) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for file in files {
+                insert.execute(params![file.path, source, file.fingerprint, file.stored_size])?;
+            }
+        }
+        let sql = "INSERT OR IGNORE INTO indexed_sources (source, run_id) VALUES (?1, ?2)";
+        transaction.execute(sql, params![source, run_id])?;
+        let sql = "INSERT OR IGNORE INTO source_users (source, extractor) VALUES (?1, ?2)";
+        transaction.execute(sql, [source, extractor])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The files of a source that hold this content.
+    pub fn with_digest(&self, source: &str, digest: &Digest) -> Result<Vec<FileRow>, StateError> {
+        let sql = "SELECT path, sha256, size, stored_size FROM landed_files WHERE source = ?1 AND sha256 = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![source, digest.0], |row| file_row(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The files of a source that were not read yet and whose names tell one of these fingerprints.
+    pub fn unread(&self, source: &str, fingerprints: &[String]) -> Result<Vec<FileRow>, StateError> {
+        let sql = "SELECT path, sha256, size, stored_size FROM landed_files
+                    WHERE source = ?1 AND sha256 IS NULL AND fingerprint = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut files = Vec::new();
+        for fingerprint in fingerprints {
+            let rows = statement.query_map([source, fingerprint], |row| file_row(row, 0))?;
+            files.extend(rows.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(files)
+    }
+
+    /// The paths of all known files of a source.
+    pub fn paths(&self, source: &str) -> Result<HashSet<String>, StateError> {
+        let mut statement = self.connection.prepare("SELECT path FROM landed_files WHERE source = ?1")?;
+        let paths = statement.query_map([source], |row| row.get(0))?;
+        Ok(paths.collect::<Result<_, _>>()?)
+    }
+
+    /// The validators that a resource came with last.
+    pub fn validators(&self, source: &str, resource: &Resource) -> Result<Option<Validators>, StateError> {
+        let sql = "SELECT v.url, v.etag, v.last_modified, f.path, f.sha256, f.size, f.stored_size
+                     FROM validators v JOIN landed_files f ON f.path = v.path
+                    WHERE v.source = ?1 AND v.resource = ?2";
+        let found = self.connection.prepare_cached(sql)?.query_row([source, &resource.0], |row| {
+            let (url, etag, last_modified) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Validators { url, etag, last_modified, file: file_row(row, 3)? })
+        });
+        Ok(found.optional()?)
+    }
+
+    /// The file that a tag stands for, for that resource and the URL that sent it only.
+    pub fn with_tag(
+        &self,
+        source: &str,
+        resource: &Resource,
+        url: &str,
+        etag: &[u8],
+    ) -> Result<Option<FileRow>, StateError> {
+        let sql = "SELECT f.path, f.sha256, f.size, f.stored_size
+                     FROM resource_tags t JOIN landed_files f ON f.path = t.path
+                    WHERE t.source = ?1 AND t.resource = ?2 AND t.url = ?3 AND t.etag = ?4";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params![source, resource.0, url, etag], |row| file_row(row, 0)).optional()?)
+    }
+
+    /// Write down, in one transaction: facts whose files are durable, the counters so far, the cursor that they allow.
+    pub fn checkpoint(
+        &mut self,
+        run_id: i64,
+        facts: &[Fact],
+        counters: Counters,
+        (key, cursor): (&CursorKey, &str),
+    ) -> Result<(), StateError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        record(&transaction, run_id, facts, counters)?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO cursors (extractor, period, value, run_id) VALUES (?1, ?2, ?3, ?4)",
+            params![key.extractor, key.period, cursor, run_id],
+        )?;
+        transaction
+            .execute("UPDATE extraction_runs SET cursor_value = ?2 WHERE run_id = ?1", params![run_id, cursor])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// End a run, in the same transaction as its last facts.
+    pub fn finish(&mut self, run_id: i64, facts: &[Fact], counters: Counters, end: &End<'_>) -> Result<(), StateError> {
+        let status = if end.failure.is_some() { "failed" } else { "success" };
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        record(&transaction, run_id, facts, counters)?;
+        if let Some(extractor) = end.forget {
+            forget_sources(&transaction, extractor)?;
+        }
+        transaction.execute(
+            "UPDATE extraction_runs SET status = ?2, finished_at = ?3, error_message = ?4 WHERE run_id = ?1",
+            params![run_id, status, end.now, end.failure],
+        )?;
+        let sql = "INSERT OR REPLACE INTO run_budgets (run_id, budgets) VALUES (?1, ?2)";
+        transaction.execute(sql, params![run_id, end.budgets])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The newest runs first, at most `limit`.
+    pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StateError> {
+        // A database of the original, or of an older host, has no budgets.
+        let runs = if schema::has_table(&self.connection, "run_budgets")? { RUNS_AND_BUDGETS } else { RUNS };
+        let mut statement = self.connection.prepare(&format!("{runs} ORDER BY run_id DESC LIMIT ?1"))?;
+        let rows = statement.query_map([limit], run_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// All columns of all runs.
+const RUNS: &str = "SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
+                           bytes_written, cursor_value, error_message, NULL FROM extraction_runs";
+/// The same, and their budgets.
+const RUNS_AND_BUDGETS: &str = "
+    SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
+           bytes_written, cursor_value, error_message, budgets FROM extraction_runs LEFT JOIN run_budgets USING (run_id)";
+
+fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StateError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags | more)?;
+    connection.busy_handler(Some(wait_for_others))?;
+    Ok(connection)
+}
+
+/// Have the database be one file at rest. One that somebody else holds open in WAL mode stays so; both are safe.
+fn leave_wal(connection: &Connection) -> Result<(), StateError> {
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Ok(());
+    }
+    connection.busy_handler(None)?;
+    let left = connection.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0));
+    connection.busy_handler(Some(wait_for_others))?;
+    match left.map_err(StateError::from) {
+        Ok(_) | Err(StateError::Busy) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn forget_sources(connection: &Connection, extractor: &str) -> Result<(), StateError> {
+    let sql = "DELETE FROM indexed_sources
+                WHERE source IN (SELECT source FROM source_users WHERE extractor = ?1)";
+    connection.execute(sql, [extractor])?;
+    Ok(())
+}
+
+fn record(connection: &Connection, run_id: i64, facts: &[Fact], counters: Counters) -> Result<(), StateError> {
+    for fact in facts {
+        record_fact(connection, run_id, fact)?;
+    }
+    connection.execute(
+        "UPDATE extraction_runs SET files_written = ?2, files_skipped = ?3, bytes_written = ?4 WHERE run_id = ?1",
+        params![run_id, counters.files_written, counters.files_skipped, counters.bytes_written],
+    )?;
+    Ok(())
+}
+
+fn record_fact(connection: &Connection, run_id: i64, fact: &Fact) -> Result<(), StateError> {
+    match fact {
+        Fact::File { source, file, url } => {
+            let sha256 = file.sha256.map(|digest| digest.0);
+            // A file that was found and only read keeps what is known of its origin.
+            let sql = "INSERT INTO landed_files (path, source, sha256, size, stored_size, url, run_id)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                       ON CONFLICT (path) DO UPDATE
+                       SET sha256 = excluded.sha256, size = excluded.size, stored_size = excluded.stored_size,
+                           url = coalesce(excluded.url, url),
+                           run_id = iif(excluded.url IS NULL, run_id, excluded.run_id)";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.execute(params![file.path, source, sha256, file.size, file.stored_size, url, run_id])?;
+        }
+        Fact::Seen { source, resource, url, etag, last_modified, path } => {
+            let sql = "INSERT OR REPLACE INTO validators (source, resource, url, etag, last_modified, path)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.execute(params![source, resource.0, url, etag, last_modified, path])?;
+            if let Some(etag) = etag {
+                let sql = "INSERT OR REPLACE INTO resource_tags (source, resource, url, etag, path)
+                           VALUES (?1, ?2, ?3, ?4, ?5)";
+                connection.prepare_cached(sql)?.execute(params![source, resource.0, url, etag, path])?;
+            }
+        }
+    }
+    Ok(())
+}

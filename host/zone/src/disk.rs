@@ -1,0 +1,318 @@
+//! The landing zone's file system: directories, temporary files, links, locks and syncs, one call each.
+//!
+//! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
+//! It must not know what a file holds or why it has its name.
+
+mod listing;
+mod unnamed;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rules::domain::{Fault, LandError};
+use rustix::fs::{
+    self, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, mkdirat, openat,
+};
+use rustix::io::Errno;
+
+pub use listing::Found;
+pub use unnamed::{Scratch, Unnamed, is_leftover};
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
+/// The state database's name.
+pub const DATABASE: &str = ".state.sqlite";
+/// Where the locks are.
+const LOCKS: &str = ".locks";
+
+/// A failed call, with what it was for.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {path}: {source}")]
+pub struct DiskError {
+    action: &'static str,
+    path: String,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl From<DiskError> for LandError {
+    fn from(error: DiskError) -> Self {
+        Fault::new(error).into()
+    }
+}
+
+fn failed(action: &'static str, path: impl Into<String>) -> impl FnOnce(Errno) -> DiskError {
+    let path = path.into();
+    move |errno| DiskError { action, path, source: io::Error::from(errno) }
+}
+
+/// How a path below the root is given to the system: the root itself has an empty one.
+fn spelled(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+/// The landing directory.
+pub struct Root {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+/// A directory below the root.
+pub struct Directory {
+    handle: OwnedFd,
+    path: String,
+}
+
+/// A lock that lasts as long as this value, and no longer than the process.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held for its lock, which closing it gives back")] OwnedFd);
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Entry {
+    /// Nothing.
+    Missing,
+    /// A regular file of that many bytes.
+    File(u64),
+    /// Anything else: a directory, a symbolic link, a device.
+    Other,
+}
+
+/// Network file systems, by the numbers of `linux/magic.h` and of the file systems' own headers.
+fn network(magic: u64) -> Option<&'static str> {
+    // Some architectures sign the field, and extend it.
+    match magic & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0xff53_4d42 => Some("CIFS"),
+        0xfe53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        0x5346_414f => Some("AFS"),
+        0x00c3_6400 => Some("Ceph"),
+        _ => None,
+    }
+}
+
+impl Root {
+    /// Open the landing directory, making it where it is missing.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        let shown = path.display().to_string();
+        let error = |source| DiskError { action: "make the landing directory", path: shown.clone(), source };
+        let mut missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+        if missing.is_empty() && !path.join(DATABASE).exists() {
+            // Nobody used it yet, or whoever made it was killed before syncing.
+            missing.push(path);
+        }
+        std::fs::create_dir_all(path).map_err(error)?;
+        for made in missing {
+            let above = made.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(above).and_then(|above| above.sync_all()).map_err(error)?;
+        }
+        let handle =
+            openat(CWD, path, DIRECTORY, Mode::empty()).map_err(failed("open the landing directory", &shown))?;
+        // The state database is opened by path, which must not change its meaning by a link on the way.
+        let path = std::fs::canonicalize(path).map_err(error)?;
+        Ok(Self { handle, path })
+    }
+
+    /// Where the root is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What kind of network file system this is; `None` for a local one, as far as the kernel tells.
+    pub fn network_file_system(&self) -> Result<Option<&'static str>, DiskError> {
+        let stat = fs::fstatfs(&self.handle).map_err(failed("inspect the file system of", "the landing directory"))?;
+        Ok(network(stat.f_type as u64))
+    }
+
+    fn beneath(&self, path: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        fs::openat2(&self.handle, path, flags | OFlags::CLOEXEC, mode, resolve)
+    }
+
+    /// Take the lock `.locks/{name}`, for itself or shared with others; `None` where another process is in the way.
+    pub fn lock(&self, name: &str, shared: bool) -> Result<Option<Lock>, DiskError> {
+        self.directory(LOCKS)?;
+        let path = format!("{LOCKS}/{name}");
+        let file = self
+            .beneath(&path, OFlags::RDWR | OFlags::CREATE, FILE_MODE)
+            .map_err(failed("open the lock file", &path))?;
+        let operation = match shared {
+            true => FlockOperation::NonBlockingLockShared,
+            false => FlockOperation::NonBlockingLockExclusive,
+        };
+        match fs::flock(&file, operation) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(failed("lock", &path)(errno)),
+        }
+    }
+
+    /// Rename a file beside itself, never replacing another; one that is not there is left so.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
+        match fs::renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(failed("rename", from)(errno)),
+        }
+    }
+
+    /// Open a directory, making it and those above it where they are missing. [`Root::sync`] makes them durable.
+    pub fn directory(&self, path: &str) -> Result<Directory, DiskError> {
+        let found = |handle| Directory { handle, path: path.to_owned() };
+        match self.beneath(path, DIRECTORY, Mode::empty()) {
+            Ok(handle) => return Ok(found(handle)),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(failed("open the directory", path)(errno)),
+        }
+        let above = match path.rsplit_once('/') {
+            Some((above, _)) => Some(self.directory(above)?),
+            None => None,
+        };
+        let parent = above.as_ref().map_or(self.handle.as_fd(), |above| above.handle.as_fd());
+        let name = path.rsplit('/').next().unwrap_or(path);
+        match mkdirat(parent, name, DIRECTORY_MODE) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(failed("make the directory", path)(errno)),
+        }
+        self.beneath(path, DIRECTORY, Mode::empty()).map(found).map_err(failed("open the directory", path))
+    }
+
+    /// Open a regular file to read; `None` where there is nothing of that name.
+    pub fn file(&self, path: &str) -> Result<Option<File>, DiskError> {
+        let opened = match self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(failed("open", path)(errno)),
+        };
+        let stat = fstat(&opened).map_err(failed("inspect", path))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(failed("read as a file", path)(Errno::INVAL));
+        }
+        Ok(Some(File::from(opened)))
+    }
+
+    /// What a name stands for.
+    pub fn entry(&self, path: &str) -> Result<Entry, DiskError> {
+        let opened = match self.beneath(path, OFlags::PATH, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Entry::Missing),
+            Err(Errno::LOOP) => return Ok(Entry::Other),
+            Err(errno) => return Err(failed("inspect", path)(errno)),
+        };
+        let stat = fstat(&opened).map_err(failed("inspect", path))?;
+        Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Entry::File(stat.st_size.unsigned_abs()),
+            _ => Entry::Other,
+        })
+    }
+
+    /// Make the names in a directory durable; an empty path is the root itself.
+    pub fn sync(&self, path: &str) -> Result<(), DiskError> {
+        let handle = self.beneath(spelled(path), DIRECTORY, Mode::empty());
+        handle.and_then(fsync).map_err(failed("sync the directory", spelled(path)))
+    }
+
+    /// A nameless file beside the sources, for what is too large to hold while it is looked at.
+    pub fn scratch(&self) -> Result<Scratch, DiskError> {
+        Unnamed::new(&self.handle, "the landing directory")?.into_scratch()
+    }
+}
+
+impl Directory {
+    /// A nameless file that can be linked here.
+    pub fn unnamed(&self) -> Result<Unnamed, DiskError> {
+        Unnamed::new(&self.handle, &self.path)
+    }
+
+    /// Make the names in this directory durable.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        fsync(&self.handle).map_err(failed("sync the directory", &self.path))
+    }
+
+    /// Give the file its name, never replacing another; `false` where the name is taken.
+    pub fn link(&self, unnamed: &mut Unnamed, name: &str) -> Result<bool, DiskError> {
+        match unnamed.link(&self.handle, name) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(failed("link", format!("{}/{name}", self.path))(errno)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let root = Root::open(directory.path()).expect("a root");
+        (directory, root)
+    }
+
+    #[test]
+    fn a_link_never_replaces() {
+        let (_guard, root) = root();
+        let directory = root.directory("source/2025").expect("a directory");
+        for (content, expected) in [(b"one", true), (b"two", false)] {
+            let mut unnamed = directory.unnamed().expect("a file");
+            unnamed.writer().write_all(content).expect("a write");
+            assert_eq!(directory.link(&mut unnamed, "name.gz").expect("a link"), expected);
+        }
+        assert_eq!(std::fs::read(root.path().join("source/2025/name.gz")).expect("a file"), b"one");
+        assert_eq!(
+            root.list("source").expect("a list"),
+            [Found { path: "source/2025/name.gz".into(), stored_size: 3 }]
+        );
+    }
+
+    #[test]
+    fn links_on_the_way_are_refused() {
+        let (guard, root) = root();
+        let outside = tempfile::tempdir().expect("a temporary directory");
+        std::os::unix::fs::symlink(outside.path(), guard.path().join("source")).expect("a link");
+        assert!(root.directory("source/2025").is_err());
+        assert!(root.file("source/secret").is_err());
+        assert_eq!(root.list("source").expect("nothing"), []);
+        assert_eq!(std::fs::read_dir(outside.path()).expect("a directory").count(), 0);
+    }
+
+    #[test]
+    fn a_lock_is_held_once_or_shared_and_given_back() {
+        let (_guard, root) = root();
+        let first = root.lock("one", false).expect("no error").expect("free");
+        assert!(root.lock("one", false).expect("no error").is_none());
+        assert!(root.lock("two", false).expect("no error").is_some());
+        drop(first);
+        let shared =
+            [root.lock("one", true), root.lock("one", true)].map(|lock| lock.expect("no error").expect("free"));
+        assert!(root.lock("one", false).expect("no error").is_none());
+        drop(shared);
+        assert!(root.lock("one", false).expect("no error").is_some());
+    }
+
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers() {
+        let (ext4, xfs, tmpfs) = (0xef53, 0x5846_5342, 0x0102_1994);
+        assert_eq!([ext4, xfs, tmpfs].map(network), [None; 3]);
+        assert_eq!([0x6969, 0xffff_ffff_ff53_4d42].map(network), [Some("NFS"), Some("CIFS")]);
+        let (_guard, root) = root();
+        assert!(root.network_file_system().is_ok());
+    }
+
+    #[test]
+    fn nothing_but_files_is_read() {
+        let (guard, root) = root();
+        std::fs::create_dir_all(guard.path().join("source/2025/name.gz")).expect("a directory");
+        assert!(root.file("source/2025/name.gz").is_err());
+        assert_eq!(root.entry("source/2025/name.gz").expect("no error"), Entry::Other);
+        assert_eq!(root.entry("source/2025/none.gz").expect("no error"), Entry::Missing);
+        std::os::unix::fs::symlink("/etc/passwd", guard.path().join("source/2025/link.gz")).expect("a link");
+        assert_eq!(root.entry("source/2025/link.gz").expect("no error"), Entry::Other);
+        assert!(root.file("source/2025/none.gz").expect("no error").is_none());
+    }
+}
