@@ -6,6 +6,7 @@ mod clock;
 mod command_line;
 mod compiling;
 mod components;
+mod earlier;
 mod faults;
 mod grants;
 mod hostile;
