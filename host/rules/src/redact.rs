@@ -1,29 +1,34 @@
-//! Takes secrets out of text, however they come back: as they are, percent-encoded, in Base64.
+//! Takes secrets out of text, however they come back: as they are, escaped as in a URL or in JSON, in Base64, and in
+//! any two of these on top of each other.
 //!
 //! Pure. It must not know where a text goes: whatever is shown, recorded or given to an extractor passes through here.
 
+mod pattern;
+#[cfg(test)]
+mod properties;
+mod readings;
+
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-
-/// Shortest piece of Base64 that counts as a secret: shorter ones are in many words.
-const MIN_BASE64: usize = 8;
+use pattern::{Counts, Pattern};
+use readings::{Chain, LONG};
 
 /// Knows all secrets of a run, and shows none.
 #[derive(Default)]
 pub struct Redactor {
-    /// The longest first, so that no part of it is left.
-    forms: Vec<Form>,
+    /// With each, what stands in its place.
+    patterns: Vec<(Pattern, String)>,
+    /// For each byte, the patterns that it ends.
+    endings: Vec<Vec<usize>>,
 }
 
-/// A way in which a secret may come back.
-struct Form {
-    bytes: Vec<u8>,
-    /// Base64 is compared as it is, all else by what it stands for.
-    base64: bool,
-    /// What stands in its place.
-    shown: String,
+/// A part of a text that stands for a pattern.
+struct Found {
+    range: Range<usize>,
+    pattern: usize,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -35,22 +40,23 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// Know these secrets: their names, and the texts in which they are sent.
     pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> Self {
-        let mut forms = Vec::new();
+        let (mut patterns, mut endings) = (Vec::new(), vec![Vec::new(); 256]);
         for (name, texts) in secrets {
-            let shown = format!("[secret {name}]");
-            for text in texts.iter().filter(|text| !text.is_empty()) {
-                forms.push(Form { bytes: text.clone().into_bytes(), base64: false, shown: shown.clone() });
-                let encoded = encoded(text.as_bytes()).into_iter().filter(|piece| piece.len() >= MIN_BASE64);
-                forms.extend(encoded.map(|bytes| Form { bytes, base64: true, shown: shown.clone() }));
+            for text in &texts {
+                let Some(last) = text.as_bytes().last() else { continue };
+                endings[usize::from(last.to_ascii_lowercase())].push(patterns.len());
+                if last.is_ascii_alphabetic() {
+                    endings[usize::from(last.to_ascii_uppercase())].push(patterns.len());
+                }
+                patterns.push((Pattern::new(text.as_bytes()), format!("[secret {name}]")));
             }
         }
-        forms.sort_by_key(|form| std::cmp::Reverse(form.bytes.len()));
-        Self { forms }
+        Self { patterns, endings }
     }
 
     /// Whether a text holds a secret.
     pub fn finds(&self, text: &str) -> bool {
-        self.bytes(text.as_bytes()).is_some()
+        !self.found(text.as_bytes()).is_empty()
     }
 
     /// A text without secrets.
@@ -63,70 +69,133 @@ impl Redactor {
 
     /// Bytes without secrets; `None` where they hold none.
     pub fn bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let (mut clean, mut at, mut kept) = (Vec::new(), 0, 0);
-        while at < bytes.len() {
-            let found = self.forms.iter().find_map(|form| Some((form, form.length_at(&bytes[at..])?)));
-            let Some((form, length)) = found else {
-                at += 1;
-                continue;
-            };
-            clean.extend_from_slice(&bytes[kept..at]);
-            clean.extend_from_slice(form.shown.as_bytes());
-            at += length;
-            kept = at;
-        }
-        if kept == 0 {
+        let mut found = self.found(bytes);
+        if found.is_empty() {
             return None;
+        }
+        found.sort_by_key(|found| (found.range.start, Reverse(found.range.end)));
+        let (mut clean, mut kept) = (Vec::new(), 0);
+        for Found { range, pattern } in found {
+            // What begins inside another one goes with it.
+            if range.start >= kept {
+                clean.extend_from_slice(&bytes[kept..range.start]);
+                clean.extend_from_slice(self.patterns[pattern].1.as_bytes());
+            }
+            kept = kept.max(range.end);
         }
         clean.extend_from_slice(&bytes[kept..]);
         Some(clean)
     }
-}
 
-impl Form {
-    /// How many bytes of a text are this, if the text begins with it.
-    fn length_at(&self, text: &[u8]) -> Option<usize> {
-        if self.base64 {
-            let plain = |byte: &u8| match byte {
-                b'-' => b'+',
-                b'_' => b'/',
-                byte => *byte,
+    /// All that is to be taken out of a text, in no order.
+    fn found(&self, text: &[u8]) -> Vec<Found> {
+        let mut found = Vec::new();
+        if self.patterns.is_empty() {
+            return found;
+        }
+        self.find(&Chain::Text(text), &mut |range, pattern| found.push(Found { range, pattern }));
+        for (at, piece) in readings::pieces(text) {
+            let mut add = |range: Range<usize>, pattern| {
+                let range = at + range.start..behind_padding(text, at + range.end);
+                found.push(Found { range, pattern });
             };
-            let begins = text.len() >= self.bytes.len()
-                && self.bytes.iter().zip(text).all(|(ours, theirs)| *ours == plain(theirs));
-            return begins.then_some(self.bytes.len());
+            if let Some(once) = piece.base64() {
+                self.find(&once, &mut add);
+                if let Some(twice) = once.base64() {
+                    self.find(&twice, &mut add);
+                }
+            }
         }
-        let mut rest = text;
-        for byte in &self.bytes {
-            rest = after(*byte, rest)?;
+        found
+    }
+
+    /// The ranges of a text that stand for patterns. Ranges of the same pattern that overlap are one.
+    fn find(&self, chain: &Chain<'_>, each: &mut dyn FnMut(Range<usize>, usize)) {
+        for (index, mut starts) in self.starts(chain).into_iter().enumerate() {
+            let pattern = &self.patterns[index].0;
+            if pattern.length() < LONG {
+                let is_long = |start: usize, ends: &[usize]| ends.last().is_some_and(|end| chain.is_long(start, *end));
+                starts.retain(|start| is_long(*start, &ends(pattern, chain, &[*start])));
+            }
+            let mut rest = &starts[..];
+            while let Some(first) = rest.first() {
+                let begin = chain.start(*first);
+                let mut range = begin..begin + 1;
+                // They are followed together: one by one, each might go through the same part of the text again.
+                while let overlapping @ 1.. = rest.partition_point(|start| chain.start(*start) < range.end) {
+                    let ends = ends(pattern, chain, &rest[..overlapping]);
+                    range.end = ends.iter().map(|end| chain.end(*end)).fold(range.end, usize::max);
+                    rest = &rest[overlapping..];
+                }
+                each(range, index);
+            }
         }
-        Some(text.len() - rest.len())
+    }
+
+    /// The places where each pattern begins.
+    fn starts(&self, chain: &Chain<'_>) -> Vec<Vec<usize>> {
+        let (mut starts, reach) = (vec![Vec::new(); self.patterns.len()], chain.reach());
+        // It goes from the end to the begin, so that it is known which places behind a pattern may go on from. Those
+        // that no reading leads to any more are let go.
+        let mut behind: VecDeque<(usize, Vec<(usize, Counts)>)> = VecDeque::new();
+        for place in (0..chain.places()).rev() {
+            let mut here: Vec<(usize, Counts)> = Vec::new();
+            chain.read(place, |bytes, next| {
+                let mut add = |index: usize, counts: &[u64]| {
+                    let Some(counts) = self.patterns[index].0.before(counts, bytes) else { return };
+                    match here.iter_mut().find(|(known, _)| *known == index) {
+                        Some((_, known)) => pattern::add(known, &counts),
+                        None => here.push((index, counts)),
+                    }
+                };
+                let last = usize::from(bytes[bytes.len() - 1]);
+                self.endings[last].iter().for_each(|index| add(*index, &self.patterns[*index].0.end()));
+                if let Ok(at) = behind.binary_search_by_key(&next, |(place, _)| *place) {
+                    behind[at].1.iter().for_each(|(index, counts)| add(*index, counts));
+                }
+            });
+            if here.is_empty() {
+                continue;
+            }
+            let begins = here.iter().filter(|(_, counts)| Pattern::begins(counts));
+            begins.for_each(|(index, _)| starts[*index].push(place));
+            behind.push_front((place, here));
+            while behind.pop_back_if(|(behind, _)| *behind > place + reach).is_some() {}
+        }
+        starts.iter_mut().for_each(|starts| starts.reverse());
+        starts
     }
 }
 
-/// What is left of a text that begins with this byte: as it is in either case, percent-encoded, or escaped as in JSON.
-fn after(byte: u8, text: &[u8]) -> Option<&[u8]> {
-    match text {
-        [first, rest @ ..] if first.eq_ignore_ascii_case(&byte) => Some(rest),
-        [b'+', rest @ ..] if byte == b' ' => Some(rest),
-        [b'\\', first, rest @ ..] if *first == byte && !byte.is_ascii_alphanumeric() => Some(rest),
-        [b'%', high, low, rest @ ..] => {
-            let digit = |digit: &u8| char::from(*digit).to_digit(16);
-            let stands_for = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
-            stands_for.eq_ignore_ascii_case(&byte).then_some(rest)
+/// The places behind a pattern that begins at one of these, the first one first.
+fn ends(pattern: &Pattern, chain: &Chain<'_>, starts: &[usize]) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut ahead: BTreeMap<usize, Counts> = starts.iter().map(|start| (*start, pattern.begin())).collect();
+    while let Some((place, counts)) = ahead.pop_first() {
+        if pattern.ends(&counts) {
+            ends.push(place);
         }
-        _ => None,
+        chain.read(place, |bytes, next| {
+            let Some(counts) = pattern.after(&counts, bytes) else { return };
+            match ahead.get_mut(&next) {
+                Some(known) => pattern::add(known, &counts),
+                None => drop(ahead.insert(next, counts)),
+            }
+        });
     }
+    ends
 }
 
-/// A text in Base64, as it is in the middle of something longer: it may begin at any of three places in a group, and
-/// the characters at its ends that its neighbours have a part in are left out.
-fn encoded(text: &[u8]) -> [Vec<u8>; 3] {
-    [0, 1, 2].map(|before| {
-        let whole = BASE64_STANDARD.encode([&vec![0; before], text].concat());
-        let (start, end) = ((before * 8).div_ceil(6), (before + text.len()) * 8 / 6);
-        whole.into_bytes().get(start..end).map(<[u8]>::to_vec).unwrap_or_default()
-    })
+/// The place behind what fills up Base64, if that is at this place.
+fn behind_padding(text: &[u8], mut place: usize) -> usize {
+    for _ in 0..2 {
+        Chain::Text(text).read(place, |bytes, next| {
+            if bytes == b"=" {
+                place = next;
+            }
+        });
+    }
+    place
 }
 
 #[cfg(test)]
@@ -146,23 +215,97 @@ mod tests {
         let redactor = redactor();
         for (text, clean) in [
             ("nothing", "nothing"),
+            ("", ""),
             ("a s3cr&t/ value+ b", "a [secret token] b"),
             ("q=s3cr%26t%2F%20value%2B", "q=[secret token]"),
             ("q=s3cr%26t%2f%20value%2b", "q=[secret token]"),
             ("q=s3cr%26t%2F+value%2B", "q=[secret token]"),
             ("q=S3CR%26t/%20value%2b", "q=[secret token]"),
             ("{\"s3cr&t\\/ value+\"}", "{\"[secret token]\"}"),
-            ("Basic czNjciZ0LyB2YWx1ZSs=", "Basic [secret token]s="),
+            ("Basic czNjciZ0LyB2YWx1ZSs=", "Basic [secret token]"),
+            ("Basic czNjciZ0LyB2YWx1ZSs", "Basic [secret token]"),
+            ("Basic czNjciZ0LyB2YWx1ZSs%3D&a=b", "Basic [secret token]&a=b"),
             // `user:` before it, `;a` behind it.
-            ("Basic dXNlcjpzM2NyJnQvIHZhbHVlKzth", "Basic dXNlcjp[secret token]zth"),
+            ("Basic dXNlcjpzM2NyJnQvIHZhbHVlKzth", "Basic dXNlcj[secret token]th"),
+            // `me:` before it, and `u:` with `;` behind it.
+            ("Basic bWU6czNjciZ0LyB2YWx1ZSs=", "Basic bWU6[secret token]"),
+            ("Basic dTpzM2NyJnQvIHZhbHVlKzs=", "Basic dT[secret token]s="),
             ("s3cr&t/ value+s3cr&t/ value+", "[secret token][secret token]"),
             ("s3cr&t", "[secret other]"),
             ("x-key-k3y", "x-key-[secret name]"),
+            // Three bytes are four characters, which may be in any word.
+            ("x-key-SzNZ", "x-key-SzNZ"),
+            ("x-key-JTRCJTMzJTU5", "x-key-[secret name]"),
         ] {
             assert_eq!(redactor.text(text), clean);
             assert_eq!(redactor.finds(text), text != clean, "{text}");
         }
         assert_eq!(Redactor::default().text("s3cr&t"), "s3cr&t");
+        assert_eq!(format!("{redactor:?}"), "Redactor");
+    }
+
+    #[test]
+    fn a_secret_that_looks_escaped_is_found_escaped() {
+        let redactor = Redactor::new([("a", vec!["p%ssw0rd-Long".into()]), ("b", vec!["ab\\cd-ef-ghij".into()])]);
+        for (text, clean) in [
+            ("https://a.example/?key=p%25ssw0rd-Long&x=1", "https://a.example/?key=[secret a]&x=1"),
+            ("p%ssw0rd-Long, p%2525ssw0rd-Long", "[secret a], [secret a]"),
+            ("{\"key\":\"ab\\\\cd-ef-ghij\"}", "{\"key\":\"[secret b]\"}"),
+            ("ab\\cd-ef-ghij, ab\\\\\\\\cd-ef-ghij, ab%5C%5Ccd-ef-ghij", "[secret b], [secret b], [secret b]"),
+        ] {
+            assert_eq!(redactor.text(text), clean);
+        }
+    }
+
+    /// What Python's `quote`, `quote_plus`, `json.dumps` and `base64` make of a text, and again of that.
+    #[test]
+    fn two_encodings_on_top_of_each_other_are_seen_through() {
+        let redactor = Redactor::new([("k", vec!["k%y\\ é\"/+😀".to_owned()])]);
+        for text in [
+            r#"k%y\ é"/+😀"#,
+            "k%25y%5C%20%C3%A9%22%2F%2B%F0%9F%98%80",
+            "k%25y%5C+%C3%A9%22%2F%2B%F0%9F%98%80",
+            r#"k%y\\ \u00e9\"/+\ud83d\ude00"#,
+            r#"k%y\\ é\"\/+😀"#,
+            r"\u006b\u0025\u0079\u005C\u0020\u00E9\u0022\u002F\u002B\uD83D\uDE00",
+            "k%2525y%255C%2520%25C3%25A9%2522%252F%252B%25F0%259F%2598%2580",
+            "k%2525y%255C%2B%25C3%25A9%2522%252F%252B%25F0%259F%2598%2580",
+            "k%25y%5C%5C%20%5Cu00e9%5C%22%2F%2B%5Cud83d%5Cude00",
+            "k%25y%5C%5C+%5Cu00e9%5C%22%5C%2F%2B%5Cud83d%5Cude00",
+            r#"k%y\\\\ \\u00e9\\\"\\\/+\\ud83d\\ude00"#,
+            r"\u006b\u0025\u0032\u0035\u0079%5C\u0025\u0032\u0030\u0025\u0043\u0033%A9%22%2F+%F0%9F%98%80",
+            r"\u006b\u0025\u0079\u005c\u005c\u0020\u005cu00e9\u005c\u0022\u002f\u002b\u005cud83d\u005c\u0075de00",
+            "ayV5XCDDqSIvK_CfmIA",
+            "ayV5XCDDqSIvK/CfmIA=",
+            "ayV5XCDDqSIvK%2FCfmIA%3D",
+            r"ayV5XCDDqSIvK\/CfmIA=",
+            r"ayV5XCDDqSIvK\u002fCfmIA\u003D",
+            "ayUyNXklNUMlMjAlQzMlQTklMjIlMkYlMkIlRjAlOUYlOTglODA=",
+            "ayUyNXklNUMrJUMzJUE5JTIyJTJGJTJCJUYwJTlGJTk4JTgw",
+            "ayV5XFwgXHUwMGU5XCJcLytcdWQ4M2RcdWRlMDA=",
+            "ayV5XFwgw6lcIi8r8J-YgA",
+            "YXlWNVhDRERxU0l2S19DZm1JQQ==",
+        ] {
+            assert_eq!(redactor.text(text), "[secret k]", "{text}");
+            assert_eq!(redactor.text(&format!("{{\"a\": \"{text}\", ")), "{\"a\": \"[secret k]\", ", "{text}");
+        }
+        // What fills up the Base64 inside is in characters of its own.
+        assert_eq!(redactor.text("YXlWNVhDRERxU0l2Sy9DZm1JQT0="), "[secret k]0=");
+    }
+
+    #[test]
+    fn nothing_is_left_of_secrets_that_overlap() {
+        let names = [("a", "abcdef"), ("b", "defghi"), ("c", "bc"), ("d", "xyx"), ("e", "defghijk")];
+        let redactor = Redactor::new(names.map(|(name, text)| (name, vec![text.to_owned()])));
+        for (text, clean) in [
+            ("-abcdefghi-", "-[secret a]-"),
+            ("-abcdefghijk-", "-[secret a]-"),
+            ("-defghijk-defghij-", "-[secret e]-[secret b]j-"),
+            ("-abcde-", "-a[secret c]de-"),
+            ("-xyxyxyx-xyxxyx-", "-[secret d]-[secret d][secret d]-"),
+        ] {
+            assert_eq!(redactor.text(text), clean);
+        }
     }
 
     #[test]
