@@ -95,10 +95,17 @@ fn complain(error: &Error) {
     }
 }
 
-/// Write a command's result to standard output. A reader that went away is no failure of the command.
+/// Write a command's result to standard output.
 fn print(text: &str) -> Result<(), Error> {
-    let mut output = std::io::stdout();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    print_with(|output| output.write_all(text.as_bytes()))
+}
+
+/// Write a command's result to standard output, piece by piece. A reader that went away is no failure of the command.
+fn print_with(
+    write: impl FnOnce(&mut std::io::BufWriter<std::io::StdoutLock<'_>>) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let mut output = std::io::BufWriter::new(std::io::stdout().lock());
+    match write(&mut output).and_then(|()| output.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::new(Kind::Failed, format!("cannot write to standard output: {error}")))
         }

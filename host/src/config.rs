@@ -50,6 +50,8 @@ pub struct Plan {
     pub wait: Option<Duration>,
     /// The days of a backfill.
     pub backfill: Option<Window>,
+    /// Whether to ask and to read without regard to what is known.
+    pub fresh: bool,
     /// What the run may use.
     pub budgets: Arc<Budgets>,
     /// What a landed content may be.
@@ -114,6 +116,7 @@ impl Plan {
                 None => Some(NO_WAIT),
             },
             backfill: flags.backfill,
+            fresh: flags.fresh,
             budgets: Budgets::new(settings.amounts()),
             content: zone::Limits { size: settings.body() },
             fetch: fetch_limits(settings, config.unframed),

@@ -4,6 +4,7 @@
 //! It removes nothing that could be data. What it cannot know, such as where a file came from, it leaves open.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::console::Console;
 use crate::error::{Error, Kind};
@@ -11,7 +12,7 @@ use crate::verify;
 use clock::Moment;
 use rules::findings::{Kind as FindingKind, is_ours, sources};
 use state::{FileRow, Rebuilt, Salvage, State, StateError, salvage};
-use zone::{DiskError, Zone};
+use zone::{DiskError, Root, Zone};
 
 /// What a repair did.
 #[derive(Debug, Default, serde::Serialize)]
@@ -34,16 +35,18 @@ pub struct Repair {
 
 /// Repair a landing directory, while no run is going on in it.
 pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
-    let zone = verify::open(landing)?;
+    let root = verify::open(landing)?;
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
     let disk = |error: DiskError| failed(&error);
-    let Some(_alone) = zone.lock_zone(true).map_err(disk)? else {
+    let root = Arc::new(root);
+    let zone = Zone::new(Arc::clone(&root));
+    let Some(_alone) = root.lock_zone(true).map_err(disk)? else {
         let message = format!("a run is going on in {}", landing.display());
         return Err(Error::new(Kind::Locked, message).hint("repair once it has ended; `host runs` shows it"));
     };
     let mut repair = Repair::default();
-    let mut state = database(&zone, &mut repair)?;
-    let (found, findings) = verify::files(&zone).map_err(disk)?;
+    let mut state = database(&root, &mut repair)?;
+    let (found, findings) = verify::files(&root).map_err(disk)?;
     let known = state.all_files().map_err(|error| failed(&error))?;
 
     let mut rebuilt = Rebuilt::default();
@@ -56,7 +59,7 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
         .filter(|(path, size)| is_ours(path) && !settled(path, **size))
         .map(|(path, _)| path.as_str())
         .collect();
-    for (path, content) in verify::identities(&zone, &unsettled, console) {
+    for (path, content) in verify::identities(&root, &unsettled, console) {
         let source = path.split('/').next().unwrap_or(path).to_owned();
         match (content, found.get(path)) {
             (Some((digest, size)), Some(&stored_size)) => {
@@ -76,7 +79,7 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
     rebuilt.sources = sources(found.keys().map(String::as_str));
     for leftover in findings.iter().filter(|finding| finding.kind == FindingKind::Leftover) {
         let directory = leftover.path.rsplit_once('/').map_or("", |(directory, _)| directory);
-        repair.swept += zone.sweep(directory).map_err(disk)?;
+        repair.swept += root.sweep(directory).map_err(disk)?;
     }
     // Whoever made the files may have been killed before syncing their names.
     zone.sync().map_err(|error| failed(&error))?;
@@ -87,20 +90,19 @@ pub fn repair(landing: &Path, console: &Console) -> Result<Repair, Error> {
 }
 
 /// The database, or a new one with what could be salvaged, the damaged one kept aside.
-fn database(zone: &Zone, repair: &mut Repair) -> Result<State, Error> {
-    let path = zone.database();
+fn database(root: &Root, repair: &mut Repair) -> Result<State, Error> {
+    let path = root.database();
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
-    match State::open(&path) {
-        Ok(state) => match state.problems() {
-            Ok(problems) if problems.is_empty() => return Ok(state),
-            Ok(_) | Err(StateError::Corrupt(_)) => {}
-            Err(error) => return Err(failed(&error)),
-        },
-        Err(StateError::Corrupt(_)) => {}
-        Err(error) => return Err(failed(&error).hint("only a damaged database is replaced; this one is not")),
+    let unusable = |error: StateError| failed(&error).hint("only a damaged database is replaced; this one is not");
+    // Looked at before it is opened to be written: a damaged one is set aside as it is.
+    let problems = State::open_to_read(&path).and_then(|state| state.map_or(Ok(Vec::new()), |state| state.problems()));
+    match problems {
+        Ok(problems) if problems.is_empty() => return State::open(&path).map_err(unusable),
+        Ok(_) | Err(StateError::Corrupt(_)) => {}
+        Err(error) => return Err(unusable(error)),
     }
     let saved: Salvage = salvage(&path);
-    let aside = zone.set_database_aside(&format!("damaged-{}", Moment::now().unix_seconds()));
+    let aside = root.set_database_aside(&format!("damaged-{}", Moment::now().unix_seconds()));
     repair.moved_to = Some(aside.map_err(|error| failed(&error))?);
     repair.salvaged = saved.runs.len();
     let mut state = State::open(&path).map_err(|error| failed(&error))?;

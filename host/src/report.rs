@@ -1,19 +1,17 @@
 //! What runs did, as text that a person reads at a glance or as JSON. It must not know how it was found out.
 
 use std::fmt::Write as _;
+use std::io;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde_json::json;
 
 use crate::error::Kind;
-use rules::domain::{Outcome, Receipt};
+use crate::run::Receipts;
 use rules::findings::Finding;
 use rules::text;
 use state::{Counters, RunRow};
-
-/// Most new files that the text lists.
-const MAX_LISTED: usize = 20;
 
 /// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +45,7 @@ pub struct Report {
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
     /// What became of each content, in the order of landing.
-    pub files: Vec<Receipt>,
+    pub receipts: Receipts,
     /// What was used of each budget and what was allowed.
     pub budgets: serde_json::Value,
     /// How long it took.
@@ -59,9 +57,9 @@ impl Report {
         if self.failure.is_some() { "failed" } else { "success" }
     }
 
-    /// One JSON object, on one line.
-    pub fn json(&self) -> String {
-        json!({
+    /// Write one JSON object, on one line.
+    pub fn write_json(&self, output: &mut impl io::Write) -> io::Result<()> {
+        let head = json!({
             "run_id": self.run_id,
             "extractor": self.extractor,
             "status": self.status(),
@@ -70,10 +68,14 @@ impl Report {
             "bytes_written": self.counters.bytes_written,
             "cursor": self.cursor,
             "error": self.failure.as_ref().map(|failure| &failure.message),
-            "files": self.files,
             "budgets": self.budgets,
         })
-        .to_string()
+        .to_string();
+        // What became of each content may be more than memory holds, so it is written piece by piece.
+        output.write_all(head.strip_suffix('}').unwrap_or(&head).as_bytes())?;
+        output.write_all(b",\"files\":")?;
+        self.receipts.write(output)?;
+        output.write_all(b"}\n")
     }
 
     /// A few lines.
@@ -89,12 +91,12 @@ impl Report {
         };
         let took = Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
         let mut text = format!("{} run {}: {}{what}, in {took:?}\n", self.extractor, self.run_id, self.status());
-        let new: Vec<&Receipt> = self.files.iter().filter(|file| file.outcome == Outcome::Written).collect();
-        for file in new.iter().take(MAX_LISTED) {
-            let _ = writeln!(text, "  {}  {}", file.path, ByteSize(file.stored_size).display().si());
+        for (path, stored_size) in &self.receipts.listed {
+            let _ = writeln!(text, "  {path}  {}", ByteSize(*stored_size).display().si());
         }
-        if new.len() > MAX_LISTED {
-            let _ = writeln!(text, "  and {} more", new.len() - MAX_LISTED);
+        let more = files_written.saturating_sub(self.receipts.listed.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more");
         }
         if let Some(cursor) = &self.cursor {
             let _ = writeln!(text, "  cursor {}", cursor.escape_debug());
@@ -161,24 +163,28 @@ pub fn verification_text(files: usize, read: bool, findings: &[Finding]) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rules::domain::Digest;
+    use rules::domain::{Digest, Outcome, Receipt};
 
     fn report() -> Report {
-        let file = |name: &str, outcome| Receipt {
-            path: format!("x/2025/{name}.csv.gz"),
-            sha256: Digest([1; 32]),
-            size: 10,
-            stored_size: 1234,
-            outcome,
-            url: Some("http://127.0.0.1/x".into()),
-        };
+        let mut receipts = Receipts::new(true);
+        for (name, outcome) in [("a", Outcome::Written), ("b", Outcome::Unchanged)] {
+            let receipt = Receipt {
+                path: format!("x/2025/{name}.csv.gz"),
+                sha256: Digest([1; 32]),
+                size: 10,
+                stored_size: 1234,
+                outcome,
+                url: Some("http://127.0.0.1/x".into()),
+            };
+            receipts.push(&receipt, || unreachable!("two of them fit into memory")).expect("memory");
+        }
         Report {
             run_id: 7,
             extractor: "x".into(),
             counters: Counters { files_written: 1, files_skipped: 1, bytes_written: 1234 },
             cursor: None,
             failure: None,
-            files: vec![file("a", Outcome::Written), file("b", Outcome::Unchanged)],
+            receipts,
             budgets: json!({}),
             elapsed: Duration::from_millis(12),
         }
@@ -190,14 +196,19 @@ mod tests {
             report().text(),
             "x run 7: success, 1 new (1.2 kB), 1 unchanged, in 12ms\n  x/2025/a.csv.gz  1.2 kB\n"
         );
-        let nothing =
-            Report { files: vec![], counters: Counters { files_skipped: 3, ..Counters::default() }, ..report() };
+        let nothing = Report {
+            receipts: Receipts::default(),
+            counters: Counters { files_skipped: 3, ..Counters::default() },
+            ..report()
+        };
         assert_eq!(nothing.text(), "x run 7: success, nothing new, 3 unchanged, in 12ms\n");
     }
 
     #[test]
     fn a_report_is_one_json_object() {
-        let value: serde_json::Value = serde_json::from_str(&report().json()).expect("JSON");
+        let mut text = Vec::new();
+        report().write_json(&mut text).expect("memory");
+        let value: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
         assert_eq!(value["files"][0]["outcome"], "written");
         assert_eq!(value["files"][0]["sha256"], "01".repeat(32));
         assert_eq!(value["error"], serde_json::Value::Null);

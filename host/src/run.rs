@@ -3,7 +3,10 @@
 //! It owns the order of things: lock, state row, extractor, files durable, facts and verdict in one transaction.
 //! `FORMAT.md` has the whole protocol.
 
+mod deciding;
+mod ending;
 mod ledger;
+mod receipts;
 mod session;
 mod signals;
 mod storing;
@@ -16,20 +19,22 @@ use std::time::Duration;
 use crate::config::Plan;
 use crate::console::Console;
 use crate::error::{Error, Kind};
-use crate::report::{Failure, Report};
+use crate::report::Report;
 use clock::{Moment, Stopwatch};
+use ending::Ending;
 use engine::{Linked, Services, Stop};
 use fetch::Fetcher;
 use ledger::Ledger;
-use rules::budget::{Budget, Budgets};
-use rules::domain::{Fault, Level};
-use rules::redact::Redactor;
+pub(crate) use receipts::Receipts;
+use rules::budget::Budgets;
+use rules::domain::Level;
 use session::Session;
 use signals::{Caught, Signals};
 use state::{CursorKey, State, StateError};
-use storing::{Notes, Store};
-use verdict::Wishes;
-use zone::{DiskError, Lock, Zone};
+use storing::{EndState, Store};
+
+use verdict::GrantAdvice;
+use zone::{DiskError, Lock, Root, Zone};
 
 /// How often a lock that is held is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -40,19 +45,19 @@ enum Ended {
     Signal(Caught),
 }
 
-/// Run an extractor as planned. An error means that no run was started; what happens to one that was is in its report.
-pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>) -> Result<Report, Error> {
+/// Run an extractor as planned; `all_receipts` has the report hold what became of each content. An error means that no run was started; what happens to one that was is in its report.
+pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>, all_receipts: bool) -> Result<Report, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
-    let zone = Zone::open(&plan.landing).map_err(|error| {
+    let root = Root::open(&plan.landing).map_err(|error| {
         failed(&error).hint("name another directory with `--landing DIR`, or make this one writable")
     })?;
-    if let Some(kind) = zone.network_file_system().map_err(|error| failed(&error))? {
+    if let Some(kind) = root.network_file_system().map_err(|error| failed(&error))? {
         let message = format!("{} is on {kind}, where locks and SQLite cannot be relied on", plan.landing.display());
         return Err(
             failed(&message).hint("keep the landing directory on a disk of this machine, and copy it from there")
         );
     }
-    let _locks = locks(&zone, &plan)?;
+    let _locks = locks(&root, &plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -60,7 +65,7 @@ pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>) -> Result<Rep
     let report = runtime.block_on(async {
         // From before the row is there, so that no signal leaves one that runs for ever.
         let signals = Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?;
-        run(plan, linked, console, zone, signals).await
+        run(plan, linked, console, root, signals, Receipts::new(all_receipts)).await
     });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
@@ -71,13 +76,14 @@ async fn run(
     plan: Plan,
     linked: Linked,
     console: &Arc<Console>,
-    zone: Zone,
+    root: Root,
     mut signals: Signals,
+    receipts: Receipts,
 ) -> Result<Report, Error> {
     let (started, stopwatch) = (Moment::now(), Stopwatch::start());
-    let (database, name, backfill) = (zone.database(), plan.name.clone(), plan.backfill);
+    let (database, name, backfill) = (root.database(), plan.name.clone(), plan.backfill);
     let (path, now) = (database.clone(), started.iso8601());
-    let (begun, caught) = signals.during(move || begin(&path, &name, &now, backfill)).await;
+    let (begun, caught) = signals.during(move || begin(&path, &now, CursorKey::new(&name, backfill), receipts)).await;
     let unusable = |error: StateError| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
         None => Error::new(Kind::Failed, &error).hint(database_hint(&error, &database)),
@@ -89,11 +95,10 @@ async fn run(
         console.log(Level::Warn, message);
     }
 
-    let notes = Notes { cursor, ..Notes::default() };
+    let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
-    let limits = (plan.content, Arc::clone(&budgets));
-    let store = Arc::new(Store::new(zone, limits, Arc::clone(console), ledger, notes));
-    let wishes = Wishes { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
+    let store = Arc::new(Store::new(Zone::new(Arc::new(root)), plan.content, Arc::clone(&budgets), ledger, end));
+    let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
     let session = session(plan, started, console, &store);
     let extractor = session.name.clone();
@@ -110,7 +115,8 @@ async fn run(
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
     }
-    let end = move || finish(&store, (extractor, &wishes), (&budgets, &redactor), ended, quiet, stopwatch);
+    let ending = Ending { extractor, advice, budgets, redactor, console: Arc::clone(console), quiet, stopwatch };
+    let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
     if let (false, Some(caught), Some(failure)) = (recorded, caught, &mut report.failure) {
@@ -135,15 +141,10 @@ struct Begun {
     cursor: Option<String>,
 }
 
-fn begin(
-    database: &Path,
-    extractor: &str,
-    now: &str,
-    backfill: Option<rules::domain::Window>,
-) -> Result<Begun, StateError> {
+fn begin(database: &Path, now: &str, key: CursorKey, receipts: Receipts) -> Result<Begun, StateError> {
     let mut state = State::open(database)?;
-    let (run_id, dead) = state.begin(extractor, now)?;
-    let ledger = Ledger::new(state, extractor, run_id, CursorKey::new(extractor, backfill));
+    let (run_id, dead) = state.begin(&key, now)?;
+    let ledger = Ledger::new(state, run_id, key, receipts);
     let cursor = ledger.earlier_cursor()?;
     Ok(Begun { ledger, dead, cursor })
 }
@@ -161,12 +162,12 @@ async fn settle_down(store: &Store, ended: &mut Ended, signals: &mut Signals) ->
 }
 
 /// The zone's lock, shared with other runs, and the extractor's own.
-fn locks(zone: &Zone, plan: &Plan) -> Result<[Lock; 2], Error> {
+fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
     let waited = Stopwatch::start();
     let failed = |error: DiskError| Error::new(Kind::Failed, error).hint("the landing directory must be writable");
     loop {
-        let shared = zone.lock_zone(false).map_err(failed)?;
-        let own = zone.lock(&plan.name).map_err(failed)?;
+        let shared = root.lock_zone(false).map_err(failed)?;
+        let own = root.lock_extractor(&plan.name).map_err(failed)?;
         let landing = plan.landing.display();
         let (message, hint) = match (shared, own) {
             (Some(shared), Some(own)) => return Ok([shared, own]),
@@ -191,7 +192,10 @@ fn database_hint(error: &StateError, database: &Path) -> String {
         StateError::ReadOnly => format!("make {shown} and its directory writable for the user that runs host"),
         StateError::Busy => format!("see who holds {shown} open, for example with `fuser`"),
         StateError::Newer(_) => format!("run the host that made {shown}, or a later one"),
-        StateError::Foreign(_) | StateError::Sqlite(_) => format!("the database is {shown}"),
+        StateError::NoFile(_) => {
+            "move away what is there in its place; the host makes and removes these files itself".to_owned()
+        }
+        StateError::TooLong | StateError::Foreign(_) | StateError::Sqlite(_) => format!("the database is {shown}"),
     }
 }
 
@@ -204,52 +208,11 @@ fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Stor
         sources: plan.sources,
         asked_sources: plan.asked_sources,
         backfill: plan.backfill,
+        fresh: plan.fresh,
         started,
         fetcher,
         redactor: plan.redactor,
         console: Arc::clone(console),
         store: Arc::clone(store),
     })
-}
-
-/// Make the files durable, then write the verdict; the report, and whether the end was recorded. `quiet` says that
-/// nothing of the run is still going on.
-fn finish(
-    store: &Store,
-    (extractor, wishes): (String, &Wishes),
-    (budgets, redactor): (&Budgets, &Redactor),
-    ended: Ended,
-    quiet: bool,
-    stopwatch: Stopwatch,
-) -> (Report, bool) {
-    let mut ledger = store.ledger();
-    let mut notes = std::mem::take(&mut *store.notes());
-    if let Err(error) = store.zone.sync() {
-        ledger.sync_failed();
-        notes.broken.get_or_insert_with(|| Fault::new(error));
-    }
-    let mut failure = verdict::verdict(ended, &notes, wishes);
-    if let Some(failure) = &mut failure {
-        failure.message = redactor.text(&failure.message).into_owned();
-        failure.hints.iter_mut().for_each(|hint| *hint = redactor.text(hint).into_owned());
-    }
-    let message = failure.as_ref().map(|failure| failure.message.clone());
-    budgets.note(Budget::Time, u64::try_from(stopwatch.elapsed().as_millis()).unwrap_or(u64::MAX));
-    let usage = budgets.usage();
-    let recorded = ledger.finish(message.as_deref(), &usage.to_string(), !quiet);
-    if let Err(error) = &recorded {
-        let message = format!("the run's end could not be recorded: {error}");
-        failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));
-    }
-    let report = Report {
-        run_id: ledger.run_id,
-        extractor,
-        counters: ledger.counters,
-        cursor: notes.cursor.filter(|_| notes.cursor_is_new),
-        failure,
-        files: std::mem::take(&mut ledger.receipts),
-        budgets: usage,
-        elapsed: stopwatch.elapsed(),
-    };
-    (report, recorded.is_ok())
 }

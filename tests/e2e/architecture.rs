@@ -10,7 +10,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("rules", &[]),
     ("engine", &["clock", "rules"]),
     ("fetch", &["clock", "rules"]),
-    ("state", &["rules"]),
+    ("state", &["clock", "rules"]),
     ("zone", &["rules"]),
 ];
 

@@ -106,20 +106,6 @@ fn a_new_tag_on_the_same_content_writes_nothing_and_is_remembered() {
 }
 
 #[test]
-fn a_tag_that_this_url_had_before_needs_no_body() {
-    let (environment, origin) = (environment(), Origin::start());
-    let (one, two) = (Reply::new(CSV).etag("\"one\""), Reply::new("other\n").etag("\"two\""));
-    origin.script("/courts.csv", [one.clone(), two, one.cut_after(0)]);
-    let arguments = mirror(&origin, "/courts.csv");
-    environment.run("mirror", &with(&arguments, &[])).exits(0);
-    environment.run("mirror", &with(&arguments, &[])).exits(0);
-    // The body breaks off at once, which would fail the run if it were read.
-    let third = environment.run("mirror", &with(&arguments, &[])).exits(0).json();
-    assert_eq!(third["files_skipped"], 1);
-    assert_eq!(environment.paths().len(), 2);
-}
-
-#[test]
 fn one_tag_on_a_thousand_urls_with_different_content_is_a_thousand_files() {
     let (environment, origin) = (environment(), Origin::start());
     let mut urls = String::new();

@@ -20,13 +20,16 @@ mod power;
 mod proxy;
 mod python;
 mod secrets;
+mod servers;
 mod signals;
 mod smith;
 mod space;
 mod state;
+mod syncs;
 mod systemd;
 mod tls;
 mod upkeep;
+mod validators;
 
 use harness::{Environment, Origin};
 

@@ -13,6 +13,7 @@ pub mod packages;
 pub mod python;
 pub mod reply;
 pub mod samples;
+pub mod servers;
 pub mod smith;
 pub mod soak;
 mod wire;

@@ -126,7 +126,7 @@ impl http::HostResponse for Guest {
     }
 
     fn url(&mut self, response: Resource<http::Response>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&response)?.response.url.clone())
+        Ok(self.table.get(&response)?.response.url.text.clone())
     }
 
     fn headers(&mut self, response: Resource<http::Response>) -> wasmtime::Result<Vec<http::Header>> {

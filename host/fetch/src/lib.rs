@@ -40,6 +40,7 @@ use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
 use rules::retry;
 use rules::secret::Secret;
 use rules::text;
+use rules::validators::{Conditions, FinalUrl};
 
 /// What requests may cost.
 #[derive(Debug, Clone)]
@@ -78,9 +79,6 @@ pub struct Egress {
     /// The proxy, where there is one.
     pub proxy: Option<Proxy>,
 }
-
-/// Fields that the host itself adds, on every hop: the conditions of RFC 9110, 13.1.
-pub type Conditions = Vec<(HeaderName, HeaderValue)>;
 
 /// How long a request counts as one of those that its origin gets at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +190,7 @@ impl Fetcher {
             let (response, turn) = self.hop(&fields, &url, conditions).await?;
             let Some(location) = redirect(&response)? else {
                 let turn = turn.filter(|_| until == Until::Body);
+                let url = FinalUrl { text: self.redactor.text(url.as_str()).into_owned(), redirected: hop > 1 };
                 return self.receive(response, (url, resource), &fields, turn);
             };
             if hop > most {
@@ -292,7 +291,7 @@ impl Fetcher {
     fn receive(
         &self,
         response: http::Response<Incoming>,
-        (url, resource): (Url, Option<Resource>),
+        (url, resource): (FinalUrl, Option<Resource>),
         fields: &Fields,
         turn: Option<Turn>,
     ) -> Result<Response, FetchError> {
@@ -318,7 +317,6 @@ impl Fetcher {
                 *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[secret]"));
             }
         }
-        let url = self.redactor.text(url.as_str()).into_owned();
         Ok(Response { status, url, headers: head.headers, body, has_body, resource })
     }
 }

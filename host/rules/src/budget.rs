@@ -235,9 +235,9 @@ impl Budgets {
         spent
     }
 
-    /// Reserve bytes to land, none at first.
-    pub fn reserve(self: &Arc<Self>) -> Reserved {
-        Reserved::new(Arc::clone(self))
+    /// Reserve something of a budget, nothing at first.
+    pub fn reserve(self: &Arc<Self>, budget: Budget) -> Reserved {
+        Reserved::new(Arc::clone(self), budget)
     }
 
     /// Take bytes of memory until they are dropped.
@@ -335,14 +335,15 @@ mod tests {
     #[test]
     fn what_is_reserved_comes_back_unless_it_lands() {
         let budgets = budgets(100);
-        let mut one = budgets.reserve();
-        assert_eq!(one.grow(60), Ok(()));
+        let landed = || budgets.reserve(Budget::Landed);
+        let (mut one, mut files) = (landed(), budgets.reserve(Budget::Files));
+        assert_eq!((one.grow_to(40), one.grow_to(60), files.grow_to(100)), (Ok(()), Ok(()), Ok(())));
         drop(one);
-        let (mut two, mut three) = (budgets.reserve(), budgets.reserve());
-        assert_eq!((two.grow(70), budgets.spent()), (Ok(()), None));
+        let (mut two, mut three) = (landed(), landed());
+        assert_eq!((two.grow_to(70), budgets.spent()), (Ok(()), None));
         two.keep();
         assert_eq!(budgets.usage()["max-landed"]["used"], 70);
-        assert_eq!(three.grow(31), Err(budgets.passed(Budget::Landed)));
+        assert_eq!(three.grow_to(31), Err(budgets.passed(Budget::Landed)));
         assert_eq!(budgets.spent(), Some(budgets.passed(Budget::Landed)));
     }
 

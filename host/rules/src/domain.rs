@@ -14,6 +14,8 @@ use futures::stream::{BoxStream, Stream};
 use http::HeaderMap;
 use jiff::civil::Date;
 
+use crate::validators::FinalUrl;
+
 /// An HTTP request as an extractor asks for it; nothing in it has been checked yet.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -41,8 +43,8 @@ impl Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The URL that answered, after redirects.
-    pub url: String,
+    /// Which URL answered.
+    pub url: FinalUrl,
     /// All fields.
     pub headers: HeaderMap,
     /// The decoded body.

@@ -21,3 +21,4 @@ pub mod request;
 pub mod retry;
 pub mod secret;
 pub mod text;
+pub mod validators;

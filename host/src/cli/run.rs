@@ -37,11 +37,11 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     let plan = Plan::resolve(&arguments.flags, component)?;
     let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
     let console = Arc::new(Console::new(Verbosity::from(arguments.verbose)).without_secrets(&plan.redactor));
-    let report = run::execute(plan, linked, &console);
+    let report = run::execute(plan, linked, &console, arguments.json);
     console.finish();
     let report = report?;
     match arguments.json {
-        true => super::print(&(report.json() + "\n"))?,
+        true => super::print_with(|output| report.write_json(output))?,
         false => super::print(&report.text())?,
     }
     let went_on = report.counters.files_written > 0 || report.cursor.is_some();

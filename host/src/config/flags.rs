@@ -33,6 +33,9 @@ pub struct Flags {
     /// Extract the days of a window, the end not included, such as 2025-01-01..2026-01-01
     #[arg(long, value_name = "START..END")]
     pub backfill: Option<Window>,
+    /// Ask and read everything, whatever is known of it
+    #[arg(long)]
+    pub fresh: bool,
     /// Wait for another run of this extractor to end, for that long or without end, instead of exiting with 75
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
     pub wait: Option<Option<Time>>,

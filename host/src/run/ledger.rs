@@ -6,20 +6,16 @@
 use std::collections::{HashMap, HashSet};
 
 use clock::Moment;
-use rules::domain::{Digest, Outcome, Receipt, Resource};
-use rules::name::EntityTag;
-use state::{Counters, CursorKey, End, Fact, FileRow, FoundRow, State, StateError, Validators};
+use rules::domain::{Digest, LandError, Outcome, Receipt, Resource};
+use rules::validators::Validators;
+use zone::{DiskError, Scratch};
 
-/// The validators that a response came with.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
-    pub(super) resource: Option<Resource>,
-    /// The URL that sent them, after redirects.
-    pub(super) url: String,
-    /// Only where there is a resource that it can be a validator of.
-    pub(super) etag: Option<EntityTag>,
-    pub(super) last_modified: Option<Vec<u8>>,
-}
+use super::receipts::Receipts;
+use super::storing::Asked;
+use state::{Counters, CursorKey, End, Fact, FileRow, FoundRow, Known, State, StateError};
+
+/// Most facts that wait to be written down: a run of any number of contents has constant memory.
+const MAX_PENDING: usize = 2000;
 
 /// The state and what the run adds to it.
 pub(super) struct Ledger {
@@ -33,18 +29,20 @@ pub(super) struct Ledger {
     by_digest: HashMap<(String, Digest), Vec<FileRow>>,
     /// Paths whose content this run knows, whatever the state says of them.
     identified: HashSet<String>,
-    by_resource: HashMap<(String, Resource), Validators>,
+    by_resource: HashMap<(String, Resource), Known>,
     /// Whether files may have got their names without being recorded.
     list_again: bool,
     pub(super) counters: Counters,
-    pub(super) receipts: Vec<Receipt>,
+    pub(super) receipts: Receipts,
+    /// Whether the row of this run is durable.
+    announced: bool,
 }
 
 impl Ledger {
-    pub(super) fn new(state: State, extractor: &str, run_id: i64, cursor_key: CursorKey) -> Self {
+    pub(super) fn new(state: State, run_id: i64, cursor_key: CursorKey, receipts: Receipts) -> Self {
         Self {
             state,
-            extractor: extractor.to_owned(),
+            extractor: cursor_key.extractor().to_owned(),
             run_id,
             cursor_key,
             pending: Vec::new(),
@@ -54,7 +52,8 @@ impl Ledger {
             by_resource: HashMap::new(),
             list_again: false,
             counters: Counters::default(),
-            receipts: Vec::new(),
+            receipts,
+            announced: false,
         }
     }
 
@@ -93,18 +92,10 @@ impl Ledger {
     }
 
     /// The validators that a resource came with last.
-    pub(super) fn validators(&self, source: &str, resource: &Resource) -> Result<Option<Validators>, StateError> {
+    pub(super) fn validators(&self, source: &str, resource: &Resource) -> Result<Option<Known>, StateError> {
         match self.by_resource.get(&(source.to_owned(), resource.clone())) {
-            Some(validators) => Ok(Some(validators.clone())),
+            Some(known) => Ok(Some(known.clone())),
             None => self.state.validators(source, resource),
-        }
-    }
-
-    /// The file that the tag of a response stands for, going by earlier runs.
-    pub(super) fn with_tag(&self, source: &str, seen: &Seen) -> Result<Option<FileRow>, StateError> {
-        match (&seen.resource, &seen.etag) {
-            (Some(resource), Some(tag)) => self.state.with_tag(source, resource, &seen.url, tag.as_bytes()),
-            _ => Ok(None),
         }
     }
 
@@ -124,33 +115,31 @@ impl Ledger {
         self.pending.push(Fact::File { source: source.to_owned(), file, url: url.map(str::to_owned) });
     }
 
-    /// Record what a resource's validators stand for.
-    pub(super) fn seen(&mut self, source: &str, seen: Seen, file: &FileRow) {
-        let Some(resource) = seen.resource else { return };
-        let etag = seen.etag.map(|tag| tag.as_bytes().to_vec());
-        if etag.is_none() && seen.last_modified.is_none() {
+    /// Record what the answer of a resource stands for. One that says nothing of itself does not replace what an earlier
+    /// one said.
+    pub(super) fn answered(&mut self, source: &str, asked: &Asked, file: &FileRow) {
+        let Asked { resource, url, validators } = asked;
+        let silent = || Validators { url: url.clone(), etag: None, last_modified: None };
+        let key = (source.to_owned(), resource.clone());
+        if validators.is_none() && self.by_resource.contains_key(&key) {
             return;
         }
-        let validators = Validators {
-            url: seen.url.clone(),
-            etag: etag.clone(),
-            last_modified: seen.last_modified.clone(),
-            file: file.clone(),
-        };
-        self.by_resource.insert((source.to_owned(), resource.clone()), validators);
-        let (source, path) = (source.to_owned(), file.path.clone());
+        let validators = validators.clone().unwrap_or_else(silent);
         self.pending.push(Fact::Seen {
-            source,
-            resource,
-            url: seen.url,
-            etag,
-            last_modified: seen.last_modified,
-            path,
+            source: source.to_owned(),
+            resource: resource.clone(),
+            validators: validators.clone(),
+            path: file.path.clone(),
         });
+        self.by_resource.insert(key, Known { validators, file: file.clone() });
     }
 
     /// Count what became of a content.
-    pub(super) fn count(&mut self, receipt: &Receipt) {
+    pub(super) fn count(
+        &mut self,
+        receipt: &Receipt,
+        scratch: impl FnOnce() -> Result<Scratch, DiskError>,
+    ) -> Result<(), LandError> {
         match receipt.outcome {
             Outcome::Written => {
                 self.counters.files_written += 1;
@@ -158,13 +147,47 @@ impl Ledger {
             }
             Outcome::Unchanged => self.counters.files_skipped += 1,
         }
-        self.receipts.push(receipt.clone());
+        self.receipts.push(receipt, scratch)
+    }
+
+    /// Make the row of this run durable, once: from now on there may be files that no row tells of.
+    pub(super) fn announce(&mut self) -> Result<(), StateError> {
+        if !self.announced {
+            self.state.make_durable()?;
+            self.announced = true;
+        }
+        Ok(())
+    }
+
+    /// Whether an earlier run counted on a file in this directory.
+    pub(super) fn has_landed_in(&self, directory: &str) -> Result<bool, StateError> {
+        self.state.has_landed_in(directory)
+    }
+
+    /// Whether so much was found that it should be written down.
+    pub(super) fn is_full(&self) -> bool {
+        self.pending.len() >= MAX_PENDING
+    }
+
+    /// Write down what was found so far. The caller has made its files durable.
+    pub(super) fn write_down(&mut self) -> Result<(), StateError> {
+        self.state.write_down(self.run_id, &self.pending, self.counters)?;
+        self.forget();
+        Ok(())
+    }
+
+    /// From now on the state is asked for what is recorded there.
+    fn forget(&mut self) {
+        self.pending.clear();
+        self.by_digest.clear();
+        self.by_resource.clear();
+        self.identified.clear();
     }
 
     /// Make the facts so far durable, and then the cursor. The caller has made their files durable.
     pub(super) fn checkpoint(&mut self, cursor: &str) -> Result<(), StateError> {
         self.state.checkpoint(self.run_id, &self.pending, self.counters, (&self.cursor_key, cursor))?;
-        self.pending.clear();
+        self.forget();
         Ok(())
     }
 

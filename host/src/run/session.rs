@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, header};
 use jiff::civil::Date;
 
-use super::ledger::Seen;
-use super::storing::{Errand, Store, storage};
+use super::storing::{Asked, Landing, Store, storage};
 use crate::console::Console;
 use clock::Moment;
 use engine::{Content, OpenSource, Services};
-use fetch::{Conditions, Fetcher, Until};
+use fetch::{Fetcher, Until};
 use rules::domain::{
-    Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
+    Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Resource, Response, Slot,
+    Window,
 };
 use rules::name::{EntityTag, Place, check_name};
 use rules::redact::Redactor;
 use rules::request::Checked;
-use state::{FileRow, Validators};
+use rules::validators::{Conditions, Validators};
+use state::{FileRow, Known};
 
 /// A run in progress.
 pub(super) struct Session {
@@ -30,6 +30,8 @@ pub(super) struct Session {
     /// Sources that the manifest asks for; `None` is whatever is granted.
     pub(super) asked_sources: Option<BTreeSet<String>>,
     pub(super) backfill: Option<Window>,
+    /// Whether to ask and to read without regard to what is known.
+    pub(super) fresh: bool,
     pub(super) started: Moment,
     pub(super) fetcher: Fetcher,
     pub(super) redactor: Arc<Redactor>,
@@ -93,26 +95,27 @@ impl Session {
     }
 
     async fn mirror_once(&self, place: &Place, request: &Checked, url: &str) -> Result<Receipt, LandError> {
-        let known = self.known(place, request).await?;
-        let conditions = known.as_ref().map(conditions).unwrap_or_default();
+        let known = self.known(place, request.resource()).await?;
+        let conditions = known.as_ref().map(|known| known.validators.conditions()).unwrap_or_default();
         let _turn = self.store.landings.acquire().await.map_err(storage)?;
         let mut response = self.send(request.clone(), &conditions, Until::Body).await?;
-        if let (304, Some(known)) = (response.status, known) {
-            if response.url == known.url && is_of(&response.headers, &known) {
+        if let (304, Some(known)) = (response.status, &known) {
+            if known.validators.confirmed_by(&response.headers, &response.url) {
                 let url = self.redactor.text(url).into_owned();
-                let errand = Errand { place: place.clone(), seen: Seen::default(), url: Some(url) };
-                return self.unchanged(errand, known.file).await;
+                let landing =
+                    Landing { place: place.clone(), tag: None, asked: None, url: Some(url), likely_new: false };
+                return self.unchanged(landing, known.file.clone()).await;
             }
             // A redirect leads elsewhere now, and tags of different URLs say nothing of each other; or the server speaks
             // of another representation than the one that was asked about.
             response = self.send(request.clone(), &Conditions::new(), Until::Body).await?;
         }
-        self.land_response(place.clone(), response, url.to_owned()).await
+        self.land_response(place.clone(), response, url.to_owned(), known).await
     }
 
     /// The validators that this resource came with last, where the file that they stand for is still there.
-    async fn known(&self, place: &Place, request: &Checked) -> Result<Option<Validators>, LandError> {
-        let Some(resource) = request.resource().cloned() else { return Ok(None) };
+    async fn known(&self, place: &Place, resource: Option<&Resource>) -> Result<Option<Known>, LandError> {
+        let Some(resource) = resource.filter(|_| !self.fresh).cloned() else { return Ok(None) };
         let place = place.clone();
         let look = move |store: &Store| {
             store.open(place.source())?;
@@ -125,7 +128,14 @@ impl Session {
         self.store.job(look).await
     }
 
-    async fn land_response(&self, place: Place, response: Response, url: String) -> Result<Receipt, LandError> {
+    /// Land a response, unless it says of itself that it is what is known.
+    async fn land_response(
+        &self,
+        place: Place,
+        response: Response,
+        url: String,
+        known: Option<Known>,
+    ) -> Result<Receipt, LandError> {
         if response.status != 200 {
             self.store.note_failed();
             return Err(LandError::Status(response.status));
@@ -133,40 +143,34 @@ impl Session {
         if !response.has_body {
             return Err(LandError::Invalid("the response to a HEAD has no content to land".into()));
         }
-        let seen = Seen {
-            etag: response.resource.as_ref().and_then(|_| EntityTag::of(&response.headers)),
-            last_modified: strong_date(&response.headers),
-            resource: response.resource,
-            url: response.url,
+        let url = Some(self.redactor.text(&url).into_owned());
+        let Some(resource) = response.resource else {
+            // What cannot be asked for again has no validators, and nothing is known of it.
+            let landing = Landing { place, tag: None, asked: None, url, likely_new: false };
+            return self.store.store(response.body, landing).await;
         };
-        let url = self.redactor.text(&url).into_owned();
-        let errand = Errand { place, seen, url: Some(url) };
-        if errand.seen.etag.is_none() {
-            return self.store.store(response.body, errand).await;
-        }
-        // A tag that stands for a file already says it all; the body is not read.
-        let look = move |store: &Store| {
-            store.open(errand.place.source())?;
-            let known = store.ledger().with_tag(errand.place.source(), &errand.seen)?;
-            let file = match known {
-                Some(file) if store.stands_for(&errand.place, &file)? => Some(file),
-                _ => None,
-            };
-            Ok((errand, file))
-        };
-        match self.store.job(look).await? {
-            (errand, Some(file)) => self.unchanged(errand, file).await,
-            (errand, None) => self.store.store(response.body, errand).await,
+        let validators = Validators::of(&response.headers, &response.url);
+        // A server that was asked whether it changed says that it did.
+        let likely_new = !self.fresh && known.as_ref().is_none_or(|known| !known.validators.conditions().is_empty());
+        let same = known.filter(|known| {
+            validators.as_ref().is_some_and(|answer| known.validators.recognise(answer, &response.url))
+        });
+        let tag = EntityTag::of(&response.headers);
+        let asked = Asked { resource, url: response.url.kept().to_owned(), validators };
+        let landing = Landing { place, tag, asked: Some(asked), url, likely_new };
+        match same {
+            Some(known) => self.unchanged(landing, known.file).await,
+            None => self.store.store(response.body, landing).await,
         }
     }
 
-    async fn unchanged(&self, errand: Errand, file: FileRow) -> Result<Receipt, LandError> {
+    async fn unchanged(&self, landing: Landing, file: FileRow) -> Result<Receipt, LandError> {
         let digest: Digest = file.sha256.ok_or_else(|| storage("a file without a digest counts as unchanged"))?;
-        self.store.job(move |store| Ok(store.record(&errand, &file, digest, Outcome::Unchanged))).await
+        self.store.job(move |store| store.record(&landing, &file, digest, Outcome::Unchanged)).await
     }
 
     async fn land_made(&self, place: Place, body: Body) -> Result<Receipt, LandError> {
-        self.store.store(body, Errand { place, seen: Seen::default(), url: None }).await
+        self.store.store(body, Landing { place, tag: None, asked: None, url: None, likely_new: false }).await
     }
 
     fn landed(&self, landed: Result<Receipt, LandError>) -> Result<Receipt, LandError> {
@@ -175,37 +179,6 @@ impl Session {
         }
         landed
     }
-}
-
-/// A `Last-Modified` that can be trusted as a validator: the response was made at least a second later, so that no
-/// change within the same second hides behind it (RFC 9110, 8.8.2.2).
-fn strong_date(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let field = headers.get(header::LAST_MODIFIED)?;
-    let date = |field: &HeaderValue| httpdate::parse_http_date(field.to_str().ok()?).ok();
-    let age = date(headers.get(header::DATE)?)?.duration_since(date(field)?).ok()?;
-    (age >= std::time::Duration::from_secs(1)).then(|| field.as_bytes().to_vec())
-}
-
-/// Whether a 304 is about the representation that is known: where it names a tag, it is that one, compared weakly (RFC
-/// 9111, 4.3.4).
-fn is_of(headers: &HeaderMap, known: &Validators) -> bool {
-    let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
-    match (EntityTag::of(headers), &known.etag) {
-        (Some(told), Some(known)) => opaque(told.as_bytes()) == opaque(known),
-        _ => true,
-    }
-}
-
-fn conditions(known: &Validators) -> Conditions {
-    let field = |name, value: &Option<Vec<u8>>| {
-        let value = HeaderValue::from_bytes(value.as_deref()?).ok()?;
-        Some((name, value))
-    };
-    // A recipient must ignore the date beside a tag (RFC 9110, 13.1.3), so only one of them is sent.
-    field(header::IF_NONE_MATCH, &known.etag)
-        .or_else(|| field(header::IF_MODIFIED_SINCE, &known.last_modified))
-        .into_iter()
-        .collect()
 }
 
 impl Services for Session {
@@ -226,7 +199,7 @@ impl Services for Session {
     }
 
     fn cursor(&self) -> Option<String> {
-        self.store.notes().cursor.clone()
+        self.store.end().cursor.clone()
     }
 
     fn open(&self, source: &str) -> Result<OpenSource, LandError> {
@@ -256,9 +229,10 @@ impl Services for Session {
             let place = self.place(&source, &slot)?;
             let landed = match content {
                 Content::Response(response) => {
-                    let url = response.url.clone();
+                    let url = response.url.kept().to_owned();
+                    let known = self.known(&place, response.resource.as_ref()).await?;
                     let _turn = self.store.landings.acquire().await.map_err(storage)?;
-                    self.land_response(place, response, url).await
+                    self.land_response(place, response, url, known).await
                 }
                 Content::Made(body) => self.land_made(place, body).await,
             };
@@ -273,7 +247,7 @@ impl Services for Session {
             if holds_secret {
                 return Err(LandError::Invalid("the cursor holds a secret, and cursors are recorded".into()));
             }
-            if let Some(fault) = &store.notes().broken {
+            if let Some(fault) = &store.end().fault {
                 return Err(fault.clone().into());
             }
             // Under the ledger's lock, so that no fact comes in between whose file was not synced.
@@ -283,9 +257,9 @@ impl Services for Session {
                 return Err(error.into());
             }
             ledger.checkpoint(&cursor)?;
-            let mut notes = store.notes();
-            notes.cursor = Some(cursor);
-            notes.cursor_is_new = true;
+            let mut end = store.end();
+            end.cursor = Some(cursor);
+            end.cursor_is_new = true;
             Ok(())
         };
         async move {

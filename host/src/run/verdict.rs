@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Ended;
-use super::storing::Notes;
+use super::storing::EndState;
 use crate::error::Kind;
 use crate::report::Failure;
 use engine::Stop;
@@ -15,9 +15,9 @@ use state::StateError;
 /// Most missing grants that are named.
 const MAX_NAMED: usize = 10;
 
-/// What an extractor would like to have, and how it is granted.
+/// What it takes to say how something is granted.
 #[derive(Debug)]
-pub(super) struct Wishes {
+pub(super) struct GrantAdvice {
     /// What its manifest asks for and is not granted.
     pub(super) asked: BTreeSet<Grant>,
     /// The command that grants it.
@@ -26,7 +26,7 @@ pub(super) struct Wishes {
     pub(super) extractor: String,
 }
 
-impl Wishes {
+impl GrantAdvice {
     /// Whether the manifest lists this, so that the command grants it by itself.
     fn lists(&self, grant: &Grant) -> bool {
         let Grant::Origin(origin) = grant else { return self.asked.contains(grant) };
@@ -40,12 +40,12 @@ impl Wishes {
 }
 
 /// What to say of a run; nothing where it succeeded.
-pub(super) fn verdict(ended: Ended, notes: &Notes, wishes: &Wishes) -> Option<Failure> {
-    let broken = notes.broken.as_ref();
+pub(super) fn verdict(ended: Ended, end: &EndState, advice: &GrantAdvice) -> Option<Failure> {
+    let fault = end.fault.as_ref();
     let stopped = match ended {
         Ended::Signal(caught) => {
-            let before = broken.map(|fault| format!("; before that: {fault}")).unwrap_or_default();
-            let hints = broken.and_then(fault_hint).into_iter().collect();
+            let before = fault.map(|fault| format!("; before that: {fault}")).unwrap_or_default();
+            let hints = fault.and_then(fault_hint).into_iter().collect();
             return Some(Failure { kind: caught.kind(), message: format!("{caught}{before}"), hints });
         }
         Ended::Stopped(stopped) => stopped,
@@ -58,9 +58,9 @@ pub(super) fn verdict(ended: Ended, notes: &Notes, wishes: &Wishes) -> Option<Fa
         Err(Stop::Spent(spent)) => Some(*spent),
         _ => None,
     };
-    let message = match (broken, stopped) {
+    let message = match (fault, stopped) {
         (Some(fault), _) => {
-            let hints = fault_hint(fault).into_iter().chain(grant_hint(&notes.missing, wishes)).collect();
+            let hints = fault_hint(fault).into_iter().chain(grant_hint(&end.missing, advice)).collect();
             return Some(Failure { kind: Kind::Failed, message: fault.to_string(), hints });
         }
         (None, Ok(())) => return None,
@@ -71,12 +71,12 @@ pub(super) fn verdict(ended: Ended, notes: &Notes, wishes: &Wishes) -> Option<Fa
     };
     let spent = stopped_by.map(|spent| {
         let name = spent.budget.name();
-        format!("`--{name}`, or `{name}` under [extractor.{}.budget] in host.toml, allows more", wishes.extractor)
+        format!("`--{name}`, or `{name}` under [extractor.{}.budget] in host.toml, allows more", advice.extractor)
     });
-    let granting = grant_hint(&notes.missing, wishes);
+    let granting = grant_hint(&end.missing, advice);
     // A limit or a trap is what it is, whatever was refused before; and where something else failed as well, granting
     // what is missing would not be enough.
-    let only_grants = kind == Kind::Failed && granting.is_some() && !notes.failed_otherwise;
+    let only_grants = kind == Kind::Failed && granting.is_some() && !end.failed_otherwise;
     let kind = if only_grants { Kind::NotGranted } else { kind };
     Some(Failure { kind, message, hints: granting.into_iter().chain(spent).collect() })
 }
@@ -93,13 +93,13 @@ fn fault_hint(fault: &Fault) -> Option<String> {
 }
 
 /// What the operator would say to grant what is missing. What the manifest lists needs no word of its own.
-fn grant_hint(missing: &BTreeSet<Grant>, wishes: &Wishes) -> Option<String> {
+fn grant_hint(missing: &BTreeSet<Grant>, advice: &GrantAdvice) -> Option<String> {
     if missing.is_empty() {
         return None;
     }
-    let (mut command, mut flags, mut secret) = (wishes.allow.clone(), Vec::new(), None);
+    let (mut command, mut flags, mut secret) = (advice.allow.clone(), Vec::new(), None);
     for grant in missing.iter().take(MAX_NAMED) {
-        let listed = wishes.lists(grant);
+        let listed = advice.lists(grant);
         match grant {
             Grant::Origin(origin) => {
                 let origin = text::shell(origin);
@@ -123,7 +123,7 @@ fn grant_hint(missing: &BTreeSet<Grant>, wishes: &Wishes) -> Option<String> {
     Some(match secret {
         Some(name) => format!(
             "to allow it, run `{command}`; `origins` under [extractor.{}.secret.{name}] in host.toml says where it may go",
-            wishes.extractor
+            advice.extractor
         ),
         None => format!("to allow it, run `{command}`; for one run, add `{}`", flags.join(" ")),
     })

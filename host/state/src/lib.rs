@@ -2,27 +2,43 @@
 //!
 //! It must not know the landing zone's files, nor the network: `run` tells it what happened.
 
+mod journal;
+mod prune;
 mod rows;
 mod schema;
 mod upkeep;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-pub use rows::{Counters, CursorKey, End, Fact, FileRow, FoundRow, RunRow, Validators};
+pub use rows::{Counters, CursorKey, End, Fact, FileRow, FoundRow, Known, RunRow};
 pub use upkeep::{Rebuilt, Salvage, salvage};
 
+use clock::Stopwatch;
+use journal::{Durability, Journal};
 use rows::{file_row, run_row};
 use rules::domain::{Digest, Fault, LandError, Resource};
+use rules::validators::Validators;
 
+/// Of so many runs, the newest of all extractors together, it is kept what they used.
+const KEPT_BUDGETS: i64 = 10_000;
 /// How long a statement waits for another process's transaction; ours last milliseconds.
 const BUSY: Duration = Duration::from_secs(30);
 /// The same once the run has to end.
 const BUSY_AT_THE_END: Duration = Duration::from_secs(1);
+/// How long a statement may compute once the run has to end.
+const COMPUTING_AT_THE_END: Duration = Duration::from_secs(1);
+/// How many steps of SQLite's machine go between two looks at that.
+const STEPS: i32 = 10_000;
+/// Longest value that is read or written, in bytes; a row as a whole has the same limit.
+const MAX_VALUE: i32 = 1 << 20;
 /// How often a waiting statement looks again.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -46,6 +62,12 @@ fn wait_for_others(times: i32) -> bool {
     PAUSE.saturating_mul(times.unsigned_abs()) < BUSY
 }
 
+/// Whether a statement has to stop: a database may be made so that one has no end.
+fn has_to_stop() -> bool {
+    static SINCE: OnceLock<Stopwatch> = OnceLock::new();
+    ENDING.load(Ordering::Relaxed) && SINCE.get_or_init(Stopwatch::start).elapsed() > COMPUTING_AT_THE_END
+}
+
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -58,6 +80,12 @@ pub enum StateError {
     /// It may not be written.
     #[error("the state database may not be written")]
     ReadOnly,
+    /// Something that is no regular file has the name of the database, or of one of its side files.
+    #[error("{0} is no regular file")]
+    NoFile(String),
+    /// It did not come to an end before the run had to.
+    #[error("the state database took too long")]
+    TooLong,
     /// A later version of the host made it.
     #[error("the state database has schema version {0}, which a newer host made")]
     Newer(i64),
@@ -71,11 +99,14 @@ pub enum StateError {
 
 impl From<rusqlite::Error> for StateError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, ReadOnly};
+        use rusqlite::ErrorCode::{
+            DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, OperationInterrupted, ReadOnly,
+        };
         match error.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(error),
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
             Some(ReadOnly) => Self::ReadOnly,
+            Some(OperationInterrupted) => Self::TooLong,
             _ => Self::Sqlite(error),
         }
     }
@@ -98,17 +129,19 @@ fn brief(error: &rusqlite::Error) -> String {
 /// An open state database.
 pub struct State {
     connection: Connection,
+    journal: Journal,
 }
 
 impl State {
     /// Open or make the database at `path`, whose directory must hold no symbolic link.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-        leave_wal(&connection)?;
-        // EXTRA also syncs the directory after the journal is deleted, without which a power cut could undo a commit.
-        connection.pragma_update(None, "synchronous", "extra")?;
+        schema::check(&connection)?;
+        let journal = Journal::begin(&connection)?;
+        // Losing it to a power cut loses nothing: what comes later is durable only together with it.
+        journal.set(&connection, Durability::Later)?;
         schema::migrate(&mut connection)?;
-        Ok(Self { connection })
+        Ok(Self { connection, journal })
     }
 
     /// Open the database at `path` for reading; `None` where there is none, or no run in it yet.
@@ -118,18 +151,22 @@ impl State {
         }
         // Read-write, since reading a database in WAL mode needs its side files.
         let connection = connect(path, OpenFlags::empty())?;
-        Ok(schema::has_table(&connection, "extraction_runs")?.then_some(Self { connection }))
+        Ok(schema::has_table(&connection, "extraction_runs")?
+            .then_some(Self { connection, journal: Journal::Rollback }))
     }
 
-    /// Start a run of `extractor`, whose lock the caller holds: rows still `running` are therefore dead and become
+    /// Start a run of that extractor and window, whose lock the caller holds: rows still `running` are therefore dead and become
     /// `failed`. The new run's number, and how many were dead.
-    pub fn begin(&mut self, extractor: &str, now: &str) -> Result<(i64, usize), StateError> {
+    pub fn begin(&mut self, key: &CursorKey, now: &str) -> Result<(i64, usize), StateError> {
+        let CursorKey { extractor, period } = key;
+        // A run that nothing is known of any more after a power cut has landed nothing that counts.
+        self.journal.set(&self.connection, Durability::Later)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let dead = transaction.execute(
             "UPDATE extraction_runs SET status = 'failed', finished_at = ?2,
                     error_message = 'the run was killed, or the machine stopped, before it ended'
               WHERE extractor = ?1 AND status = 'running'",
-            [extractor, now],
+            [extractor.as_str(), now],
         )?;
         if dead > 0 {
             // A dead run may have given files their names without recording them.
@@ -138,9 +175,13 @@ impl State {
         transaction.execute(
             "INSERT INTO extraction_runs (extractor, started_at, status, files_written, files_skipped, bytes_written)
              VALUES (?1, ?2, 'running', 0, 0, 0)",
-            [extractor, now],
+            [extractor.as_str(), now],
         )?;
         let run_id = transaction.last_insert_rowid();
+        if !period.is_empty() {
+            let sql = "INSERT OR REPLACE INTO run_windows (run_id, period) VALUES (?1, ?2)";
+            transaction.execute(sql, params![run_id, period])?;
+        }
         transaction.commit()?;
         Ok((run_id, dead))
     }
@@ -211,33 +252,39 @@ impl State {
     }
 
     /// The validators that a resource came with last.
-    pub fn validators(&self, source: &str, resource: &Resource) -> Result<Option<Validators>, StateError> {
+    pub fn validators(&self, source: &str, resource: &Resource) -> Result<Option<Known>, StateError> {
         let sql = "SELECT v.url, v.etag, v.last_modified, f.path, f.sha256, f.size, f.stored_size
                      FROM validators v JOIN landed_files f ON f.path = v.path
                     WHERE v.source = ?1 AND v.resource = ?2";
         let found = self.connection.prepare_cached(sql)?.query_row([source, &resource.0], |row| {
             let (url, etag, last_modified) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(Validators { url, etag, last_modified, file: file_row(row, 3)? })
+            Ok(Known { validators: Validators { url, etag, last_modified }, file: file_row(row, 3)? })
         });
         Ok(found.optional()?)
     }
 
-    /// The file that a tag stands for, for that resource and the URL that sent it only.
-    pub fn with_tag(
-        &self,
-        source: &str,
-        resource: &Resource,
-        url: &str,
-        etag: &[u8],
-    ) -> Result<Option<FileRow>, StateError> {
-        let sql = "SELECT f.path, f.sha256, f.size, f.stored_size
-                     FROM resource_tags t JOIN landed_files f ON f.path = t.path
-                    WHERE t.source = ?1 AND t.resource = ?2 AND t.url = ?3 AND t.etag = ?4";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row(params![source, resource.0, url, etag], |row| file_row(row, 0)).optional()?)
+    /// Whether a file of this directory is recorded with its content, so that a run counted on it.
+    pub fn has_landed_in(&self, directory: &str) -> Result<bool, StateError> {
+        // `0` is the character after `/`.
+        let sql = "SELECT EXISTS (SELECT 1 FROM landed_files WHERE path > ?1 AND path < ?2 AND sha256 IS NOT NULL)";
+        let bounds = [format!("{directory}/"), format!("{directory}0")];
+        Ok(self.connection.prepare_cached(sql)?.query_row(bounds, |row| row.get(0))?)
     }
 
-    /// Write down, in one transaction: facts whose files are durable, the counters so far, the cursor that they allow.
+    /// Make durable what was committed so far.
+    pub fn make_durable(&mut self) -> Result<(), StateError> {
+        self.journal.sync(&self.connection)
+    }
+
+    /// Write down, in one transaction: facts whose files are durable, and the counters so far.
+    pub fn write_down(&mut self, run_id: i64, facts: &[Fact], counters: Counters) -> Result<(), StateError> {
+        self.journal.set(&self.connection, Durability::Now)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        record(&transaction, run_id, facts, counters)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The same, and the cursor that they allow.
     pub fn checkpoint(
         &mut self,
         run_id: i64,
@@ -245,6 +292,7 @@ impl State {
         counters: Counters,
         (key, cursor): (&CursorKey, &str),
     ) -> Result<(), StateError> {
+        self.journal.set(&self.connection, Durability::Now)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         record(&transaction, run_id, facts, counters)?;
         transaction.execute(
@@ -258,6 +306,8 @@ impl State {
 
     /// End a run, in the same transaction as its last facts.
     pub fn finish(&mut self, run_id: i64, facts: &[Fact], counters: Counters, end: &End<'_>) -> Result<(), StateError> {
+        // What makes it durable is the settling right after it.
+        self.journal.set(&self.connection, Durability::Ordered)?;
         let status = if end.failure.is_some() { "failed" } else { "success" };
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         record(&transaction, run_id, facts, counters)?;
@@ -270,7 +320,9 @@ impl State {
         )?;
         let sql = "INSERT OR REPLACE INTO run_budgets (run_id, budgets) VALUES (?1, ?2)";
         transaction.execute(sql, params![run_id, end.budgets])?;
-        Ok(transaction.commit()?)
+        transaction.execute("DELETE FROM run_budgets WHERE run_id <= ?1", [run_id - KEPT_BUDGETS])?;
+        transaction.commit()?;
+        self.journal.settle(&self.connection)
     }
 
     /// The newest runs first, at most `limit`.
@@ -291,26 +343,28 @@ const RUNS_AND_BUDGETS: &str = "
     SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
            bytes_written, cursor_value, error_message, budgets FROM extraction_runs LEFT JOIN run_budgets USING (run_id)";
 
+/// Open the database, which is as foreign as anything that others may have written: it runs no code of its own, and
+/// nothing in it is larger than what the host would write.
 fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StateError> {
+    for side in ["", "-journal", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(side);
+        // Opening a pipe would wait for whoever writes into it, and cannot be interrupted.
+        if std::fs::symlink_metadata(&name).is_ok_and(|found| !found.is_file()) {
+            let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Err(StateError::NoFile(name));
+        }
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags | more)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE)?;
+    connection.progress_handler(STEPS, Some(has_to_stop))?;
     connection.busy_handler(Some(wait_for_others))?;
     Ok(connection)
-}
-
-/// Have the database be one file at rest. One that somebody else holds open in WAL mode stays so; both are safe.
-fn leave_wal(connection: &Connection) -> Result<(), StateError> {
-    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Ok(());
-    }
-    connection.busy_handler(None)?;
-    let left = connection.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0));
-    connection.busy_handler(Some(wait_for_others))?;
-    match left.map_err(StateError::from) {
-        Ok(_) | Err(StateError::Busy) => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 fn forget_sources(connection: &Connection, extractor: &str) -> Result<(), StateError> {
@@ -345,16 +399,16 @@ fn record_fact(connection: &Connection, run_id: i64, fact: &Fact) -> Result<(), 
             let mut statement = connection.prepare_cached(sql)?;
             statement.execute(params![file.path, source, sha256, file.size, file.stored_size, url, run_id])?;
         }
-        Fact::Seen { source, resource, url, etag, last_modified, path } => {
-            let sql = "INSERT OR REPLACE INTO validators (source, resource, url, etag, last_modified, path)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let mut statement = connection.prepare_cached(sql)?;
+        Fact::Seen { source, resource, validators: Validators { url, etag, last_modified }, path } => {
+            // One that says nothing of itself tells only that it was there.
+            let silent = etag.is_none() && last_modified.is_none();
+            let or = if silent { "IGNORE" } else { "REPLACE" };
+            let sql = format!(
+                "INSERT OR {or} INTO validators (source, resource, url, etag, last_modified, path)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
             statement.execute(params![source, resource.0, url, etag, last_modified, path])?;
-            if let Some(etag) = etag {
-                let sql = "INSERT OR REPLACE INTO resource_tags (source, resource, url, etag, path)
-                           VALUES (?1, ?2, ?3, ?4, ?5)";
-                connection.prepare_cached(sql)?.execute(params![source, resource.0, url, etag, path])?;
-            }
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use rules::domain::{Digest, Resource, Window};
+use rules::validators::Validators;
 
 /// One row of `extraction_runs`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -47,16 +48,12 @@ pub struct FoundRow {
     pub stored_size: u64,
 }
 
-/// The validators that came with a resource last.
+/// The validators that came with a resource last, and the file that they stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Validators {
-    /// The URL that sent them, after redirects.
-    pub url: String,
-    /// The `ETag` field's raw bytes.
-    pub etag: Option<Vec<u8>>,
-    /// The `Last-Modified` field's raw bytes.
-    pub last_modified: Option<Vec<u8>>,
-    /// The file that they stand for.
+pub struct Known {
+    /// What the answer said.
+    pub validators: Validators,
+    /// The file that holds its content.
     pub file: FileRow,
 }
 
@@ -78,12 +75,8 @@ pub enum Fact {
         source: String,
         /// Which one.
         resource: Resource,
-        /// The URL that sent them, after redirects.
-        url: String,
-        /// The `ETag` field's raw bytes.
-        etag: Option<Vec<u8>>,
-        /// The `Last-Modified` field's raw bytes.
-        last_modified: Option<Vec<u8>>,
+        /// What the answer said.
+        validators: Validators,
         /// The file's path.
         path: String,
     },
@@ -121,6 +114,11 @@ pub struct CursorKey {
 }
 
 impl CursorKey {
+    /// The extractor's name.
+    pub fn extractor(&self) -> &str {
+        &self.extractor
+    }
+
     /// The cursor of that extractor and window.
     pub fn new(extractor: &str, backfill: Option<Window>) -> Self {
         Self { extractor: extractor.to_owned(), period: backfill.map(|window| window.to_string()).unwrap_or_default() }

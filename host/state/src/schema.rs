@@ -91,6 +91,23 @@ CREATE TABLE run_budgets (
     budgets TEXT NOT NULL
 );
 ",
+    "
+-- A 200 is recognised by the newest tag alone, which `validators` has.
+DROP TABLE resource_tags;
+
+-- Where a redirect led to the URL that sent them, its query is not kept: it may be a signature.
+UPDATE validators SET url = substr(url, 1, instr(url, '?') - 1)
+ WHERE instr(url, '?') > 0 AND resource <> url AND substr(resource, 1, length(url) + 1) <> url || '#';
+
+-- Whose runs are dead is asked at every start, and does not depend on how many ended.
+CREATE INDEX extraction_runs_running ON extraction_runs (extractor) WHERE status = 'running';
+
+-- The window of a run that was a backfill; the others have no row.
+CREATE TABLE run_windows (
+    run_id INTEGER PRIMARY KEY,
+    period TEXT NOT NULL
+);
+",
 ];
 
 const COLUMNS: [&str; 10] = [
@@ -124,13 +141,18 @@ pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, Sta
     Ok(connection.query_row(sql, [name], |row| row.get(0))?)
 }
 
+/// Check that this is a database that the host may write into, before anything in it changes.
+pub(super) fn check(connection: &Connection) -> Result<(), StateError> {
+    version(connection)?;
+    check_columns(connection)
+}
+
 /// Bring the tables up to date, all or nothing.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StateError> {
     if version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    check_columns(&transaction)?;
     // Another process may have been faster; what counts is what this transaction sees.
     for migration in &MIGRATIONS[version(&transaction)?..] {
         transaction.execute_batch(migration)?;

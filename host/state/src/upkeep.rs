@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
+use super::journal::Durability;
 use super::rows::{file_row, run_row};
 use super::{FileRow, RunRow, State, StateError};
 
@@ -62,13 +63,13 @@ impl State {
 
     /// Write what a repair found out, and end the runs that nobody runs. The caller keeps all runs away meanwhile.
     pub fn rebuild(&mut self, rebuilt: &Rebuilt, now: &str) -> Result<usize, StateError> {
+        self.journal.set(&self.connection, Durability::Ordered)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for path in &rebuilt.gone {
             transaction.execute("DELETE FROM landed_files WHERE path = ?1", [path])?;
         }
         for path in rebuilt.gone.iter().chain(&rebuilt.altered) {
             transaction.execute("DELETE FROM validators WHERE path = ?1", [path])?;
-            transaction.execute("DELETE FROM resource_tags WHERE path = ?1", [path])?;
         }
         for (source, file) in &rebuilt.files {
             let sha256 = file.sha256.map(|digest| digest.0);
@@ -93,11 +94,13 @@ impl State {
             [now],
         )?;
         transaction.commit()?;
+        self.journal.settle(&self.connection)?;
         Ok(dead)
     }
 
     /// Put salvaged rows into a new database.
     pub fn take_over(&mut self, salvage: &Salvage) -> Result<(), StateError> {
+        self.journal.set(&self.connection, Durability::Now)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for run in &salvage.runs {
             transaction.execute(

@@ -1,17 +1,14 @@
-//! Content in, identity out: what a body is while it streams, and how a file of the landing zone is packed and read.
+//! Content in, identity out: what a body is while it streams, and what a stored file holds.
 //!
-//! Pure over `Read`, `Write` and chunks. It must not know about files, names or sources.
+//! Pure over `Read` and chunks.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 
 use rules::domain::Digest;
 use rules::gunzip::{self, BOMB, Gunzip, GzipError, Stop};
 
-/// The level of what the host compresses: 9 takes twice the time for one or two per cent of the size.
-const LEVEL: Compression = Compression::new(6);
 /// Bytes copied at a time.
 const CHUNK: usize = 128 * 1024;
 /// The only header flag that a stored member may carry, its file name (RFC 1952, 2.3.1): DuckDB refuses the others.
@@ -83,6 +80,11 @@ impl Intake {
         Self { limits, hasher: Sha256::new(), size: 0, received: 0, form: Form::Unknown(Vec::with_capacity(HEAD)) }
     }
 
+    /// How many bytes there are so far, decoded where the body is a gzip file.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Take the next chunk.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), IntakeError> {
         self.received += chunk.len() as u64;
@@ -147,29 +149,6 @@ impl Intake {
     }
 }
 
-/// Write `input` as a stored file: one gzip member, modification time 0, no name, no extra field, no comment.
-pub fn compress(input: impl Read, output: impl Write) -> io::Result<()> {
-    let mut encoder = GzBuilder::new().mtime(0).write(output, LEVEL);
-    copy(input, &mut encoder)?;
-    encoder.finish().map(drop)
-}
-
-/// Write the content of the gzip file `input` as a stored file.
-pub fn repack(input: impl Read, output: impl Write) -> io::Result<()> {
-    compress(flate2::read::MultiGzDecoder::new(input), output)
-}
-
-/// Copy to the end.
-pub fn copy(mut input: impl Read, output: &mut impl Write) -> io::Result<()> {
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        match input.read(&mut buffer)? {
-            0 => return Ok(()),
-            read => output.write_all(&buffer[..read])?,
-        }
-    }
-}
-
 /// The identity of a stored file's content; `None` where the file is not whole gzip.
 pub fn identify(mut input: impl Read) -> io::Result<Option<(Digest, u64)>> {
     let mut decoder = Gunzip::default();
@@ -194,7 +173,12 @@ pub fn identify(mut input: impl Read) -> io::Result<Option<(Digest, u64)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, GzBuilder};
+
     use super::*;
+    use crate::packer::pack;
 
     const LIMITS: Limits = Limits { size: 1 << 30 };
 
@@ -206,14 +190,14 @@ mod tests {
 
     fn packed(content: &[u8]) -> Vec<u8> {
         let mut file = Vec::new();
-        compress(content, &mut file).expect("memory");
+        pack(content, &mut file).expect("memory");
         file
     }
 
     #[test]
     fn a_stored_file_has_the_plain_header_and_the_same_bytes_each_time() {
         let file = packed(b"a,b\n1,2\n");
-        assert_eq!(file[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
+        assert_eq!(file[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
         assert_eq!(file, packed(b"a,b\n1,2\n"));
     }
 
@@ -241,7 +225,7 @@ mod tests {
     #[test]
     fn headers_that_some_readers_refuse_are_repacked() {
         let with = |builder: GzBuilder| {
-            let mut encoder = builder.write(Vec::new(), LEVEL);
+            let mut encoder = builder.write(Vec::new(), Compression::fast());
             encoder.write_all(b"a,b\n").expect("memory");
             encoder.finish().expect("memory")
         };
@@ -254,7 +238,7 @@ mod tests {
         ] {
             assert_eq!(take(&file, 3, LIMITS).expect("gzip").packing, packing);
             let mut repacked = Vec::new();
-            repack(&file[..], &mut repacked).expect("memory");
+            pack(flate2::read::MultiGzDecoder::new(&file[..]), &mut repacked).expect("memory");
             assert_eq!(repacked, packed(b"a,b\n"));
         }
     }

@@ -11,14 +11,16 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rules::domain::{Fault, LandError};
+use rules::domain::{Digest, Fault, LandError};
+
+use crate::{LandingError, content};
 use rustix::fs::{
     self, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, mkdirat, openat,
 };
 use rustix::io::Errno;
 
 pub use listing::Found;
-pub use unnamed::{Scratch, Unnamed, is_leftover};
+pub use unnamed::{Scratch, Unnamed, Writer, is_leftover};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
@@ -44,6 +46,28 @@ impl From<DiskError> for LandError {
     }
 }
 
+impl DiskError {
+    /// A sync that is not tried, since an earlier one failed.
+    pub(crate) fn again() -> Self {
+        Self {
+            action: "sync",
+            path: "the landing directory".into(),
+            source: io::Error::other("an earlier sync failed"),
+        }
+    }
+}
+
+/// Something else is in a directory's place than when the run first wrote into it.
+pub(crate) fn replaced(path: &str) -> DiskError {
+    let source = io::Error::other("somebody put another directory in its place while the run was going on");
+    DiskError { action: "write into", path: path.to_owned(), source }
+}
+
+/// There is no directory on the whole way to this one.
+pub(crate) fn gone(path: &str) -> DiskError {
+    DiskError { action: "make a temporary file for", path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
+}
+
 fn failed(action: &'static str, path: impl Into<String>) -> impl FnOnce(Errno) -> DiskError {
     let path = path.into();
     move |errno| DiskError { action, path, source: io::Error::from(errno) }
@@ -65,6 +89,10 @@ pub struct Directory {
     handle: OwnedFd,
     path: String,
 }
+
+/// What tells a directory from any other, whatever its name: its device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity(u64, u64);
 
 /// A lock that lasts as long as this value, and no longer than the process.
 #[derive(Debug)]
@@ -133,8 +161,43 @@ impl Root {
         fs::openat2(&self.handle, path, flags | OFlags::CLOEXEC, mode, resolve)
     }
 
+    /// Where the state database is.
+    pub fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Rename the database and its side files, so that another can take its place; the database's new path.
+    pub fn set_database_aside(&self, suffix: &str) -> Result<PathBuf, DiskError> {
+        for side in ["-journal", "-wal", "-shm"] {
+            self.rename(&format!("{DATABASE}{side}"), &format!("{DATABASE}.{suffix}{side}"))?;
+        }
+        let aside = format!("{DATABASE}.{suffix}");
+        self.rename(DATABASE, &aside)?;
+        self.sync("", None)?;
+        Ok(self.path.join(aside))
+    }
+
+    /// The identity of a stored file's content; `None` where there is no such file, or it is not whole.
+    pub fn identify(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError> {
+        match self.file(path)? {
+            Some(file) => content::identify(file).map_err(|error| LandingError::Io("read a landed file", error)),
+            None => Ok(None),
+        }
+    }
+
+    /// Take an extractor's lock; `None` where another run holds it.
+    pub fn lock_extractor(&self, extractor: &str) -> Result<Option<Lock>, DiskError> {
+        self.lock(extractor, false)
+    }
+
+    /// Take the zone's own lock, shared by all runs, or alone for a repair; `None` where the other kind holds it.
+    pub fn lock_zone(&self, alone: bool) -> Result<Option<Lock>, DiskError> {
+        // No extractor's name begins with a dot.
+        self.lock(".zone", !alone)
+    }
+
     /// Take the lock `.locks/{name}`, for itself or shared with others; `None` where another process is in the way.
-    pub fn lock(&self, name: &str, shared: bool) -> Result<Option<Lock>, DiskError> {
+    fn lock(&self, name: &str, shared: bool) -> Result<Option<Lock>, DiskError> {
         self.directory(LOCKS)?;
         let path = format!("{LOCKS}/{name}");
         let file = self
@@ -152,23 +215,24 @@ impl Root {
     }
 
     /// Rename a file beside itself, never replacing another; one that is not there is left so.
-    pub fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
+    fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
         match fs::renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(failed("rename", from)(errno)),
         }
     }
 
-    /// Open a directory, making it and those above it where they are missing. [`Root::sync`] makes them durable.
-    pub fn directory(&self, path: &str) -> Result<Directory, DiskError> {
+    /// Open a directory, making it and those above it where they are missing; whether it was made. [`Root::sync`] makes
+    /// them durable.
+    pub fn directory(&self, path: &str) -> Result<(Directory, bool), DiskError> {
         let found = |handle| Directory { handle, path: path.to_owned() };
         match self.beneath(path, DIRECTORY, Mode::empty()) {
-            Ok(handle) => return Ok(found(handle)),
+            Ok(handle) => return Ok((found(handle), false)),
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed("open the directory", path)(errno)),
         }
         let above = match path.rsplit_once('/') {
-            Some((above, _)) => Some(self.directory(above)?),
+            Some((above, _)) => Some(self.directory(above)?.0),
             None => None,
         };
         let parent = above.as_ref().map_or(self.handle.as_fd(), |above| above.handle.as_fd());
@@ -177,7 +241,17 @@ impl Root {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(failed("make the directory", path)(errno)),
         }
-        self.beneath(path, DIRECTORY, Mode::empty()).map(found).map_err(failed("open the directory", path))
+        let opened = self.beneath(path, DIRECTORY, Mode::empty()).map_err(failed("open the directory", path))?;
+        Ok((found(opened), true))
+    }
+
+    /// What directory has that name now; `None` where none has.
+    pub fn identity(&self, path: &str) -> Result<Option<Identity>, DiskError> {
+        match self.beneath(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+            Ok(handle) => identity(&handle, path).map(Some),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(errno) => Err(failed("inspect", path)(errno)),
+        }
     }
 
     /// Open a regular file to read; `None` where there is nothing of that name.
@@ -209,10 +283,24 @@ impl Root {
         })
     }
 
-    /// Make the names in a directory durable; an empty path is the root itself.
-    pub fn sync(&self, path: &str) -> Result<(), DiskError> {
+    /// Make the names in a directory durable; an empty path is the root itself. Where it was opened before, it must still
+    /// be the same.
+    pub fn sync(&self, path: &str, known: Option<&Identity>) -> Result<(), DiskError> {
         let handle = self.beneath(spelled(path), DIRECTORY, Mode::empty());
-        handle.and_then(fsync).map_err(failed("sync the directory", spelled(path)))
+        let handle = handle.map_err(failed("sync the directory", spelled(path)))?;
+        if known.is_some_and(|known| identity(&handle, path).as_ref().ok() != Some(known)) {
+            return Err(replaced(path));
+        }
+        fsync(handle).map_err(failed("sync the directory", spelled(path)))
+    }
+
+    /// A nameless file in a directory, or `None` where there is no such directory; an empty path is the root itself.
+    pub fn unnamed_in(&self, path: &str) -> Result<Option<Unnamed>, DiskError> {
+        match self.beneath(spelled(path), DIRECTORY, Mode::empty()) {
+            Ok(handle) => Unnamed::new(&handle, path).map(Some),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed("open the directory", path)(errno)),
+        }
     }
 
     /// A nameless file beside the sources, for what is too large to hold while it is looked at.
@@ -221,10 +309,20 @@ impl Root {
     }
 }
 
+fn identity(handle: &OwnedFd, path: &str) -> Result<Identity, DiskError> {
+    let stat = fstat(handle).map_err(failed("inspect", path))?;
+    Ok(Identity(stat.st_dev, stat.st_ino))
+}
+
 impl Directory {
     /// A nameless file that can be linked here.
     pub fn unnamed(&self) -> Result<Unnamed, DiskError> {
         Unnamed::new(&self.handle, &self.path)
+    }
+
+    /// What tells it from any other.
+    pub fn identity(&self) -> Result<Identity, DiskError> {
+        identity(&self.handle, &self.path)
     }
 
     /// Make the names in this directory durable.
@@ -257,7 +355,8 @@ mod tests {
     #[test]
     fn a_link_never_replaces() {
         let (_guard, root) = root();
-        let directory = root.directory("source/2025").expect("a directory");
+        let (directory, made) = root.directory("source/2025").expect("a directory");
+        assert!(made && !root.directory("source/2025").expect("a directory").1);
         for (content, expected) in [(b"one", true), (b"two", false)] {
             let mut unnamed = directory.unnamed().expect("a file");
             unnamed.writer().write_all(content).expect("a write");

@@ -4,7 +4,8 @@ use std::io::{self, Read as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::gzip::{self, Content, Intake, IntakeError, Limits, Packing};
+use super::content::{self, Content, Intake, IntakeError, Limits, Packing};
+use super::packer::pack;
 
 use rules::domain::Digest;
 
@@ -28,14 +29,14 @@ pub fn gzip(bytes: &[u8]) {
                 file.extend_from_slice(body);
                 Ok(())
             }
-            Packing::Compress => gzip::compress(body, &mut file),
-            Packing::Repack => gzip::repack(body, &mut file),
+            Packing::Compress => pack(body, &mut file),
+            Packing::Repack => pack(flate2::read::MultiGzDecoder::new(body), &mut file),
         };
         assert!(stored.is_ok(), "{content:?} was taken, and cannot be stored: {stored:?}");
         assert_eq!(identity(&file), Some((content.digest, content.size)), "{content:?} is stored as something else");
     }
     let mut packed = Vec::new();
-    assert!(gzip::compress(body, &mut packed).is_ok());
+    assert!(pack(body, &mut packed).is_ok());
     assert_eq!(identity(&packed), Some((Digest(Sha256::digest(body).into()), body.len() as u64)));
     assert_eq!(take(&packed, chunk).map(|content| content.packing), Ok(Packing::AsItCame));
 }
@@ -48,7 +49,7 @@ fn take(body: &[u8], chunk: usize) -> Result<Content, IntakeError> {
 
 /// What the host reads in a file, and any other reader as well.
 fn identity(file: &[u8]) -> Option<(Digest, u64)> {
-    let ours = gzip::identify(file).ok()?;
+    let ours = content::identify(file).ok()?;
     let mut content = Vec::new();
     let theirs = flate2::read::MultiGzDecoder::new(file).read_to_end(&mut content).is_ok();
     let theirs = theirs.then(|| (Digest(Sha256::digest(&content).into()), content.len() as u64));
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn any_body_is_read_back_as_it_was_taken() {
         let mut member = Vec::new();
-        gzip::compress(&b"city,courts\nMalaga,41\n"[..], &mut member).expect("memory");
+        pack(&b"city,courts\nMalaga,41\n"[..], &mut member).expect("memory");
         let two = [&[7], &member[..], &member].concat();
         let mut named = two.clone();
         named[4] = 0b0000_1000;

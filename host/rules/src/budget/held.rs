@@ -5,36 +5,37 @@ use std::sync::atomic::Ordering;
 
 use super::{Budget, Budgets, Spent};
 
-/// Bytes of content that may land, counted until it is known whether they do.
+/// What may be used, counted until it is known whether it is: bytes of content, files.
 #[derive(Debug)]
 pub struct Reserved {
     budgets: Arc<Budgets>,
-    bytes: u64,
+    budget: Budget,
+    amount: u64,
 }
 
 impl Reserved {
-    pub(super) fn new(budgets: Arc<Budgets>) -> Self {
-        Self { budgets, bytes: 0 }
+    pub(super) fn new(budgets: Arc<Budgets>, budget: Budget) -> Self {
+        Self { budgets, budget, amount: 0 }
     }
 
-    /// Reserve so many bytes more; where there is not as much left, the run ends.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Spent> {
-        let bytes = bytes as u64;
-        self.budgets.try_add(Budget::Landed, bytes).map_err(|spent| self.budgets.end_with(spent))?;
-        self.bytes += bytes;
+    /// Have so much reserved in all; where there is not as much left, the run ends.
+    pub fn grow_to(&mut self, amount: u64) -> Result<(), Spent> {
+        let more = amount.saturating_sub(self.amount);
+        self.budgets.try_add(self.budget, more).map_err(|spent| self.budgets.end_with(spent))?;
+        self.amount += more;
         Ok(())
     }
 
-    /// They land.
+    /// It is used.
     pub fn keep(mut self) {
-        self.budgets.used[Budget::Landed as usize].most.fetch_add(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
+        self.budgets.used[self.budget as usize].most.fetch_add(self.amount, Ordering::Relaxed);
+        self.amount = 0;
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.budgets.used[Budget::Landed as usize].now.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budgets.used[self.budget as usize].now.fetch_sub(self.amount, Ordering::Relaxed);
     }
 }
 

@@ -59,6 +59,11 @@ impl Unnamed {
         Writer { file: &self.file, at: 0 }
     }
 
+    /// Write to the file, from its start, for as long as that takes.
+    pub fn own_writer(&self) -> io::Result<Writer<File>> {
+        Ok(Writer { file: self.file.try_clone()?, at: 0 })
+    }
+
     /// In bytes.
     pub fn size(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
@@ -108,6 +113,7 @@ impl Unnamed {
 
 /// Writes one piece after the other, each at its position (`pwrite`): the file's own position stays at its start, for
 /// whoever reads.
+#[derive(Debug)]
 pub struct Writer<F> {
     file: F,
     at: u64,

@@ -1,0 +1,156 @@
+//! The one decision about a staged content: whether it is there already, and under which name it lands if not.
+
+use std::sync::Arc;
+
+use rules::budget::{Budget, Reserved};
+use rules::domain::{Digest, FetchError, LandError, Outcome, Receipt};
+use rules::name::{EntityTag, Place, fingerprint};
+use state::{FileRow, FoundRow};
+use zone::{Found, Landed, Staged, Staging};
+
+use super::storing::{Landing, Store, lock};
+
+impl Store {
+    /// Decide whether a staged content is new, and record what became of it.
+    pub(super) fn settle(
+        &self,
+        staging: Staging,
+        mut reserved: Reserved,
+        landing: &Landing,
+    ) -> Result<Receipt, LandError> {
+        let staged = staging.finish()?;
+        reserved.grow_to(staged.size()).map_err(FetchError::from)?;
+        let digest = staged.digest();
+        let key = (landing.place.source().to_owned(), digest);
+        let turn = Arc::clone(lock(&self.deciding).entry(key.clone()).or_default());
+        let decided = {
+            let _turn = lock(&turn);
+            self.decide(staged, reserved, landing)
+        };
+        {
+            let mut deciding = lock(&self.deciding);
+            // The map's own and this one: nobody else waits for the same turn.
+            if Arc::strong_count(&turn) == 2 {
+                deciding.remove(&key);
+            }
+        }
+        let (file, outcome) = decided?;
+        self.record(landing, &file, digest, outcome)
+    }
+
+    fn decide(&self, staged: Staged, reserved: Reserved, landing: &Landing) -> Result<(FileRow, Outcome), LandError> {
+        let (place, tag) = (&landing.place, landing.tag.as_ref());
+        let (source, digest, size) = (place.source(), staged.digest(), staged.size());
+        if let Some(file) = self.held(place, tag, &digest)? {
+            return Ok((file, Outcome::Unchanged));
+        }
+        // Before the file gets its name: what goes beyond the budget must not be there.
+        let mut counted = self.budgets.reserve(Budget::Files);
+        counted.grow_to(1).map_err(FetchError::from)?;
+        self.before_a_name(&place.directory(tag.is_some()))?;
+        let landed = self.zone.commit(staged, place, tag)?;
+        if landed.written {
+            reserved.keep();
+            counted.keep();
+        }
+        let Landed { path, stored_size, written, taken } = landed;
+        self.note_taken(source, taken);
+        let file = FileRow { path, sha256: Some(digest), size: Some(size), stored_size };
+        self.ledger().file(source, file.clone(), landing.url.as_deref());
+        Ok((file, if written { Outcome::Written } else { Outcome::Unchanged }))
+    }
+
+    /// What has to be known, and to be durable, before a file gets a name in a directory.
+    fn before_a_name(&self, directory: &str) -> Result<(), LandError> {
+        // A power cut may leave the file, and then it must leave the row that says that there may be such files.
+        self.ledger().announce()?;
+        if !self.zone.is_settled(directory) && self.ledger().has_landed_in(directory)? {
+            self.zone.settle(directory);
+        }
+        Ok(())
+    }
+
+    /// Count names that hold other content, or something unreadable.
+    fn note_taken(&self, source: &str, taken: Vec<String>) {
+        let count = taken.len() as u64;
+        if let Some(first) = taken.into_iter().next() {
+            self.end().taken.entry(source.to_owned()).or_insert((0, first)).0 += count;
+        }
+    }
+
+    /// The file that holds this content already, going by the state, or by files that were found and not read yet.
+    fn held(&self, place: &Place, tag: Option<&EntityTag>, digest: &Digest) -> Result<Option<FileRow>, LandError> {
+        let source = place.source();
+        self.open(source)?;
+        let known = self.ledger().with_digest(source, digest)?;
+        for file in known {
+            if self.stands_for(place, &file)? {
+                return Ok(Some(file));
+            }
+        }
+        let unread = self.ledger().unread(source, &place.fingerprints(tag, digest))?;
+        for mut file in unread {
+            // What cannot be read is no file of ours to count on; `commit` leaves it alone.
+            let Ok(Some((found, size))) = self.zone.identify(&file.path) else { continue };
+            file.sha256 = Some(found);
+            file.size = Some(size);
+            self.zone.count_on(&file.path);
+            self.ledger().file(source, file.clone(), None);
+            if found == *digest && place.fits(&file.path) {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Get to know a source before anything is looked up in it.
+    pub(super) fn open(&self, source: &str) -> Result<(), LandError> {
+        self.ledger().open(source, || {
+            let found = |Found { path, stored_size }| FoundRow { fingerprint: fingerprint(&path), path, stored_size };
+            Ok(self.zone.list(source)?.into_iter().map(found).collect())
+        })
+    }
+
+    /// Whether a recorded file can stand for a content: it is there, and of the extension asked for.
+    pub(super) fn stands_for(&self, place: &Place, file: &FileRow) -> Result<bool, LandError> {
+        let there = self.zone.holds(&file.path, file.stored_size)?;
+        Ok(there && place.fits(&file.path) && file.sha256.is_some())
+    }
+
+    /// Record that a content is in `file`, and count it.
+    pub(super) fn record(
+        &self,
+        landing: &Landing,
+        file: &FileRow,
+        digest: Digest,
+        outcome: Outcome,
+    ) -> Result<Receipt, LandError> {
+        let receipt = Receipt {
+            path: file.path.clone(),
+            sha256: digest,
+            size: file.size.unwrap_or_default(),
+            stored_size: file.stored_size,
+            outcome,
+            url: landing.url.clone(),
+        };
+        let mut ledger = self.ledger();
+        if let Some(asked) = &landing.asked {
+            ledger.answered(landing.place.source(), asked, file);
+        }
+        ledger.count(&receipt, || self.zone.scratch())?;
+        // Under the ledger's lock, so that no fact comes in between whose file was not synced.
+        if ledger.is_full() {
+            self.flush(&mut ledger)?;
+        }
+        Ok(receipt)
+    }
+
+    /// Make durable what was found so far.
+    fn flush(&self, ledger: &mut super::ledger::Ledger) -> Result<(), LandError> {
+        if let Err(error) = self.zone.sync() {
+            ledger.sync_failed();
+            return Err(error.into());
+        }
+        Ok(ledger.write_down()?)
+    }
+}

@@ -1,0 +1,78 @@
+//! The end of a run: files durable, then the verdict, then the report.
+
+use std::sync::Arc;
+
+use clock::Stopwatch;
+use rules::budget::{Budget, Budgets};
+use rules::domain::{Fault, Level};
+use rules::redact::Redactor;
+
+use super::Ended;
+use super::storing::{EndState, Store};
+use super::verdict::{self, GrantAdvice};
+use crate::console::Console;
+use crate::error::Kind;
+use crate::report::{Failure, Report};
+
+/// What the end of a run needs to know.
+pub(super) struct Ending {
+    pub(super) extractor: String,
+    pub(super) advice: GrantAdvice,
+    pub(super) budgets: Arc<Budgets>,
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) console: Arc<Console>,
+    /// Whether nothing of the run is still going on.
+    pub(super) quiet: bool,
+    pub(super) stopwatch: Stopwatch,
+}
+
+impl Ending {
+    /// Make the files durable, then write the verdict; the report, and whether the end was recorded.
+    pub(super) fn finish(self, store: &Store, ended: Ended) -> (Report, bool) {
+        let mut ledger = store.ledger();
+        let mut end = std::mem::take(&mut *store.end());
+        if let Err(error) = store.zone.sync() {
+            ledger.sync_failed();
+            end.fault.get_or_insert_with(|| Fault::new(error));
+        }
+        self.tell_taken(&end);
+        let mut failure = verdict::verdict(ended, &end, &self.advice);
+        if let Some(failure) = &mut failure {
+            failure.message = self.redactor.text(&failure.message).into_owned();
+            failure.hints.iter_mut().for_each(|hint| *hint = self.redactor.text(hint).into_owned());
+        }
+        let message = failure.as_ref().map(|failure| failure.message.clone());
+        let elapsed = self.stopwatch.elapsed();
+        self.budgets.note(Budget::Time, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+        let usage = self.budgets.usage();
+        let recorded = ledger.finish(message.as_deref(), &usage.to_string(), !self.quiet);
+        if let Err(error) = &recorded {
+            let message = format!("the run's end could not be recorded: {error}");
+            failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));
+        }
+        let report = Report {
+            run_id: ledger.run_id,
+            extractor: self.extractor,
+            counters: ledger.counters,
+            cursor: end.cursor.filter(|_| end.cursor_is_new),
+            failure,
+            receipts: std::mem::take(&mut ledger.receipts),
+            budgets: usage,
+            elapsed: self.stopwatch.elapsed(),
+        };
+        (report, recorded.is_ok())
+    }
+
+    /// One line for each source in which names were taken, however many they were.
+    fn tell_taken(&self, end: &EndState) {
+        for (source, (count, first)) in &end.taken {
+            let message = match count {
+                1 => format!("{first} holds other content, so the new one is beside it"),
+                _ => format!(
+                    "{count} names in {source} hold other content, such as {first}; the new ones are beside them"
+                ),
+            };
+            self.console.log(Level::Warn, &message);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Bodies on their way: looked at while they arrive, and kept until it is decided whether they are new.
+
+use std::io::{self, BufWriter, Cursor, Read, Write};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use rules::domain::Digest;
+use rules::gunzip::MAGIC;
+
+use crate::content::{Content, Intake, Limits, Packing};
+use crate::disk::{Directory, Root, Scratch, Unnamed, Writer};
+use crate::packer::{self, Packer};
+use crate::{LandingError, Zone};
+
+/// Bodies up to this many bytes are held in memory.
+const HELD: usize = 256 * 1024;
+/// Bytes of packed content that are written at a time.
+const OUTPUT: usize = 128 * 1024;
+
+fn write(error: io::Error) -> LandingError {
+    LandingError::Io("write a temporary file in the landing directory", error)
+}
+
+/// A body of which some came: what it is, and its bytes. The two are independent, so that they can be worked on at once.
+pub struct Staging {
+    /// What it is.
+    pub intake: Intake,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+impl Staging {
+    /// A body of which nothing came yet. `directory` is where it will land, if it is most likely new: it is packed while
+    /// it comes then. One that turns out unchanged would have been packed for nothing.
+    pub fn new(limits: Limits, directory: Option<String>) -> Self {
+        Self { intake: Intake::new(limits), bytes: Bytes { kept: Kept::Memory(Vec::new()), directory } }
+    }
+
+    /// The body is over.
+    pub fn finish(self) -> Result<Staged, LandingError> {
+        let content = self.intake.finish()?;
+        let kept = match self.bytes.kept {
+            Kept::Packing(packing) => {
+                let Eager { packer, file } = *packing;
+                packer.finish().map_err(write)?;
+                Kept::Packed(file)
+            }
+            kept => kept,
+        };
+        Ok(Staged { content, kept })
+    }
+}
+
+/// The bytes of a body, in constant memory.
+pub struct Bytes {
+    kept: Kept,
+    /// Where it is most likely to land.
+    directory: Option<String>,
+}
+
+enum Kept {
+    Memory(Vec<u8>),
+    /// As it came: compressing what turns out unchanged would cost more than writing it.
+    Scratch(Scratch),
+    /// What is most likely new, packed while it comes.
+    Packing(Box<Eager>),
+    Packed(Unnamed),
+}
+
+struct Eager {
+    packer: Packer<BufWriter<Writer<std::fs::File>>>,
+    file: Unnamed,
+}
+
+impl Bytes {
+    /// Take the next chunk.
+    pub fn push(&mut self, zone: &Zone, chunk: &[u8]) -> Result<(), LandingError> {
+        match &mut self.kept {
+            Kept::Memory(held) if held.len() + chunk.len() <= HELD => held.extend_from_slice(chunk),
+            Kept::Memory(held) => {
+                let held = std::mem::take(held);
+                self.kept = match self.directory.as_deref().filter(|_| !held.starts_with(&MAGIC)) {
+                    Some(directory) => Kept::Packing(Box::new(Eager::new(&zone.root, directory)?)),
+                    None => Kept::Scratch(zone.root.scratch()?),
+                };
+                self.push(zone, &held)?;
+                self.push(zone, chunk)?;
+            }
+            Kept::Scratch(file) => file.write_all(chunk).map_err(write)?,
+            Kept::Packing(eager) => eager.packer.push(chunk).map_err(write)?,
+            Kept::Packed(_) => unreachable!("only `finish` makes it, and takes the rest away"),
+        }
+        Ok(())
+    }
+}
+
+impl Eager {
+    fn new(root: &Root, directory: &str) -> Result<Self, LandingError> {
+        // The directory is made only once it is certain that something goes into it.
+        let above = Path::new(directory).ancestors().filter_map(Path::to_str);
+        let file = above.map(|path| root.unnamed_in(path)).find_map(Result::transpose);
+        let file = file.unwrap_or_else(|| Err(crate::disk::gone(directory)))?;
+        let output = BufWriter::with_capacity(OUTPUT, file.own_writer().map_err(write)?);
+        Ok(Self { packer: Packer::new(output).map_err(write)?, file })
+    }
+}
+
+/// A whole body, looked at, not yet in the zone.
+pub struct Staged {
+    content: Content,
+    kept: Kept,
+}
+
+/// A file that is whole and durable, and has no name yet.
+pub(crate) struct Packed {
+    pub(crate) file: Unnamed,
+    pub(crate) stored_size: u64,
+}
+
+impl Staged {
+    /// Over the content before compression.
+    pub fn digest(&self) -> Digest {
+        self.content.digest
+    }
+
+    /// Bytes before compression.
+    pub fn size(&self) -> u64 {
+        self.content.size
+    }
+
+    /// The file that will be linked into `directory`, its content durable.
+    pub(crate) fn pack(self, directory: &Directory) -> Result<Packed, LandingError> {
+        let new_file = |error| LandingError::Io("write a new file", error);
+        let packed = |file: Unnamed| {
+            file.sync()?;
+            let stored_size = file.size().map_err(new_file)?;
+            Ok(Packed { file, stored_size })
+        };
+        let scratch;
+        let input: Box<dyn Read + '_> = match self.kept {
+            Kept::Packed(file) => return packed(file),
+            Kept::Memory(held) => Box::new(Cursor::new(held)),
+            Kept::Scratch(file) => {
+                scratch = file;
+                Box::new(scratch.reader())
+            }
+            Kept::Packing(_) => unreachable!("`finish` has made a file of it"),
+        };
+        let file = directory.unnamed()?;
+        let mut output = BufWriter::with_capacity(OUTPUT, file.writer());
+        let written = match self.content.packing {
+            Packing::Compress => packer::pack(input, &mut output),
+            Packing::Repack => packer::pack(MultiGzDecoder::new(input), &mut output),
+            Packing::AsItCame => copy(input, &mut output),
+        };
+        written.and_then(|()| output.flush()).map_err(new_file)?;
+        drop(output);
+        packed(file)
+    }
+}
+
+fn copy(mut input: impl Read, output: &mut impl Write) -> io::Result<()> {
+    let mut buffer = vec![0; OUTPUT];
+    loop {
+        match input.read(&mut buffer)? {
+            0 => return Ok(()),
+            read => output.write_all(&buffer[..read])?,
+        }
+    }
+}
