@@ -258,6 +258,22 @@ fn content_that_the_extractor_makes_streams_through() {
 }
 
 #[test]
+fn content_that_the_extractor_rewrites_as_it_comes_lands_whole_or_not_at_all() {
+    let (environment, origin) = (environment(), Origin::start());
+    // No line break at the end, and more than one chunk.
+    let lines = "1,court,2,city,padel,open\n".repeat(20_000) + "3,last";
+    let act = ["--param", "do=rewrite"];
+    origin.route("/courts.csv", Reply::new(lines.clone()).cut_after(300_000));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("probe", &with(&arguments, &act)).exits(1);
+    assert_eq!(environment.everything(), [""; 0]);
+    origin.route("/courts.csv", Reply::new(lines).chunked());
+    environment.run("probe", &with(&arguments, &act)).exits(0);
+    let expected = "1,COURT,2,city,open\n".repeat(20_000) + "3,LAST\n";
+    assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [expected.into_bytes()]);
+}
+
+#[test]
 fn large_content_goes_through_a_file_of_its_own_and_leaves_nothing_else() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/large.csv", Reply::lines(100_000).etag("\"large\""));

@@ -113,6 +113,11 @@ impl Identity {
         pem(&self.chain[0])
     }
 
+    /// The key as a PEM file has it, for a server that is another program.
+    pub fn key_pem(&self) -> String {
+        armoured("PRIVATE KEY", self.key.secret_der())
+    }
+
     /// What serves TLS with it.
     pub(crate) fn server(self) -> Arc<rustls::ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -131,10 +136,15 @@ fn private(key: &KeyPair) -> PrivateKeyDer<'static> {
     PrivatePkcs8KeyDer::from(key.serialize_der()).into()
 }
 
-/// Bytes as a PEM file has a certificate (RFC 7468).
+/// Bytes as a PEM file has a certificate.
 pub fn pem(der: &[u8]) -> String {
+    armoured("CERTIFICATE", der)
+}
+
+/// Bytes as a PEM file has them (RFC 7468).
+fn armoured(what: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> =
         text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("Base64 is ASCII")).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", lines.join("\n"))
 }

@@ -3,7 +3,9 @@
 use futures_util::future::{join, join_all};
 use landing::{Content, Context, Date, Error, Receipt, Request, Slot, Source, concurrent, params, run};
 
-/// How much `made` hands over at a time, in bytes.
+use crate::rewrite::Rewriter;
+
+/// How much `made` hands over at a time, and how much `rewrite` reads at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
 /// How many lines `many` writes to each content.
 const LINES: usize = 50;
@@ -106,6 +108,32 @@ async fn take(how: &str, url: &str) -> Result<Receipt, Error> {
 pub(crate) async fn made() -> Result<(), Error> {
     let size = params::parsed("size")?.unwrap_or(CHUNK);
     log(&Source::own()?.land_made(wanted_slot()?, async |content| make(content, size).await).await?);
+    Ok(())
+}
+
+/// Fetches `url`, rewrites its lines as they come and lands them. The host must keep its memory constant whatever the
+/// size, and land nothing where the body breaks off.
+pub(crate) async fn rewrite() -> Result<(), Error> {
+    let (mut body, whole) = Request::get(&params::required("url")?).send().await?.into_body();
+    let source = Source::own()?;
+    let landed = source.land_made(wanted_slot()?, async |content| {
+        let (mut rewriter, mut chunk) = (Rewriter::default(), Vec::with_capacity(CHUNK));
+        loop {
+            chunk.clear();
+            (_, chunk) = body.read(chunk).await;
+            if chunk.is_empty() {
+                break;
+            }
+            let mut lines = Vec::with_capacity(CHUNK);
+            rewriter.push(&chunk, &mut lines);
+            content.write(lines).await?;
+        }
+        let mut rest = Vec::new();
+        rewriter.finish(&mut rest);
+        content.write(rest).await?;
+        Ok(whole.await?)
+    });
+    log(&landed.await?);
     Ok(())
 }
 

@@ -4,6 +4,9 @@
 
 mod acts;
 mod faults;
+// The benchmark's native peer compiles the same file.
+#[path = "../../../tests/benches/peers/rewrite.rs"]
+mod rewrite;
 
 use landing::{Error, Extractor, params};
 
@@ -36,6 +39,7 @@ impl Extractor for Probe {
             "mirror" => acts::mirror().await,
             "each" => acts::each().await,
             "made" => acts::made().await,
+            "rewrite" => acts::rewrite().await,
             "many" => acts::many().await,
             "waits" => acts::waits().await,
             "twice" => acts::twice().await,
