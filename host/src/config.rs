@@ -5,6 +5,7 @@
 mod asks;
 mod file;
 mod flags;
+mod params;
 mod record;
 mod secrets;
 mod standing;
@@ -23,7 +24,6 @@ pub use standing::Standing;
 use crate::error::Error;
 use engine::Manifest;
 use fetch::{Egress, FetchLimits};
-use file::ExtractorConfig;
 use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
 use rules::domain::{Digest, Grant, Window};
 use rules::policy::Policy;
@@ -107,7 +107,7 @@ impl Plan {
         let settings = &granted.settings;
         Ok(Self {
             landing: landing_directory(flags.landing.as_deref()),
-            params: params(flags, &config, component.manifest, &name)?,
+            params: params::resolve(flags, &config, component.manifest, &name)?,
             asked: granted.missing(&asks),
             sources: taken.chain([name.clone()]).collect(),
             asked_sources: (!asks.any_source).then(|| asks.sources.clone()),
@@ -132,39 +132,6 @@ impl Plan {
             name,
         })
     }
-}
-
-fn params(
-    flags: &Flags,
-    config: &ExtractorConfig,
-    manifest: &Manifest,
-    name: &str,
-) -> Result<BTreeMap<String, String>, Error> {
-    let mut params: BTreeMap<String, String> = config.param.clone();
-    let mut seen = BTreeSet::new();
-    for (key, value) in &flags.params {
-        if !seen.insert(key) {
-            return Err(Error::usage(format!("the parameter `{key}` is given twice")).hint("give each parameter once"));
-        }
-        params.insert(key.clone(), value.clone());
-    }
-    if manifest.declared {
-        let known = &manifest.params;
-        if let Some(unknown) = params.keys().find(|key| !known.contains_key(*key)) {
-            let known: Vec<String> = known.keys().map(|key| format!("`{key}`")).collect();
-            let hint = match known.is_empty() {
-                true => format!("{name} takes no parameters"),
-                false => format!("{name} takes {}", known.join(", ")),
-            };
-            return Err(Error::usage(format!("{name} has no parameter `{unknown}`")).hint(hint));
-        }
-        for (key, param) in known {
-            if let Some(default) = &param.default {
-                params.entry(key.clone()).or_insert_with(|| default.clone());
-            }
-        }
-    }
-    Ok(params)
 }
 
 fn fetch_limits(settings: &Settings, unframed: bool) -> FetchLimits {

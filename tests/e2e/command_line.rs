@@ -117,3 +117,25 @@ fn a_directory_that_cannot_be_written_fails_before_the_first_request() {
     assert_eq!(origin.asked(), []);
     assert_eq!(fs::read(environment.landing()).expect("a file"), b"a file, not a directory");
 }
+
+#[test]
+fn a_parameter_can_be_read_from_a_file_or_from_standard_input() {
+    let (environment, origin) = (environment(), harness::Origin::start());
+    let mut urls = String::new();
+    for number in 0..20 {
+        origin.route(&format!("/{number}"), harness::Reply::new(format!("{number}\n")));
+        urls += &format!("{}\n", origin.url(&format!("/{number}")));
+    }
+    let list = environment.write("urls.txt", &urls);
+    let grant = origin.grant();
+    let run = |url: &str, input: Option<&std::path::Path>| {
+        let mut command = environment.run_command("mirror", &["--allow-http", &grant, "--param", url]);
+        if let Some(input) = input {
+            command.stdin(std::fs::File::open(input).expect("a file"));
+        }
+        harness::Ran::new(command.output().expect("the program"))
+    };
+    assert_eq!(run("url=@urls.txt", None).exits(0).json()["files_written"], 20);
+    assert_eq!(run("url=@-", Some(&list)).exits(0).json()["files_skipped"], 20);
+    run("url=@none.txt", None).exits(2).says("the parameter `url` cannot be read from none.txt").says("hint: ");
+}

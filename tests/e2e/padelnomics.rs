@@ -94,6 +94,23 @@ fn an_error_page_of_overpass_does_not_land() {
 }
 
 #[test]
+fn an_answer_without_a_court_does_not_land() {
+    let header = OVERPASS.lines().next().expect("a header").to_owned() + "\n";
+    for answer in [header.clone(), String::new(), header[..9].to_owned()] {
+        let (environment, origin) = prepared();
+        origin.route("/overpass", Reply::new(answer).header("Content-Type", "text/csv"));
+        let ran = environment.run("padelnomics", &[]).exits(1).says("without a single court").json();
+        assert_eq!(ran["files_written"], 2, "the other feeds land all the same");
+        assert!(environment.paths().iter().all(|path| !path.starts_with("overpass/")));
+    }
+    // Nor does one that breaks off.
+    let (environment, origin) = prepared();
+    origin.route("/overpass", Reply::new(OVERPASS).header("Content-Type", "text/csv").cut_after(OVERPASS.len() - 1));
+    environment.run("padelnomics", &[]).exits(1);
+    assert!(environment.paths().iter().all(|path| !path.starts_with("overpass/")));
+}
+
+#[test]
 fn without_grants_nothing_is_asked_and_the_missing_ones_are_named() {
     let environment = environment();
     // Nobody ever looked at it, so it is not started.

@@ -1,7 +1,7 @@
 //! Lands any list of URLs. It knows nothing of what they hold: the bodies never enter the extractor.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use landing::{Context, Error, Extractor, Outcome, Receipt, Request, Slot, Source, concurrent, params, run};
 
@@ -18,7 +18,8 @@ impl Extractor for Mirror {
         if run::backfill().is_some() {
             return Err(Error::new("mirror lands what is there now, and knows no days: leave `--backfill` out"));
         }
-        let urls = distinct(params::words("url"));
+        let given = params::get("url").unwrap_or_default();
+        let urls = distinct(given.split_whitespace());
         if urls.is_empty() {
             return Err(Error::new("there is no URL to land: give one or several by `--param url=\"URL URL …\"`"));
         }
@@ -38,7 +39,8 @@ impl Extractor for Mirror {
             let result = source.mirror(request, Slot::new(&extension)).await;
             done.set(done.get() + 1);
             run::progress(done.get(), Some(total));
-            result.context(url)
+            // Of a receipt no more than that is kept: there may be very many.
+            result.map(|receipt| receipt.outcome).context(url)
         })
         .await;
         log_outcomes(results.iter().flatten());
@@ -50,10 +52,9 @@ impl Extractor for Mirror {
 landing::export!(Mirror);
 
 /// The URLs in their order, each once: landing one twice at the same time would only download it twice.
-fn distinct(mut urls: Vec<String>) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    urls.retain(|url| seen.insert(url.clone()));
-    urls
+fn distinct<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = HashSet::new();
+    urls.filter(|url| seen.insert(*url)).collect()
 }
 
 fn at_once(set: Option<usize>) -> Result<usize, Error> {
@@ -65,10 +66,10 @@ fn at_once(set: Option<usize>) -> Result<usize, Error> {
     }
 }
 
-fn log_outcomes<'a>(receipts: impl Iterator<Item = &'a Receipt>) {
+fn log_outcomes<'a>(outcomes: impl Iterator<Item = &'a Outcome>) {
     let (mut written, mut unchanged) = (0, 0);
-    for receipt in receipts {
-        match receipt.outcome {
+    for outcome in outcomes {
+        match outcome {
             Outcome::Written => written += 1,
             Outcome::Unchanged => unchanged += 1,
         }
@@ -82,9 +83,8 @@ mod tests {
 
     #[test]
     fn urls_are_landed_once_each() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(distinct(words("b a b c a")), words("b a c"));
-        assert_eq!(distinct(Vec::new()), Vec::<String>::new());
+        assert_eq!(distinct("b a b c a".split(' ')), ["b", "a", "c"]);
+        assert_eq!(distinct(std::iter::empty()), [""; 0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Overpass reports many failures with status 200. A page instead of data is known by its content type, before anything
 //! lands. A query that the server aborts is harder: its CSV writer stays silent about it, and the rows just end. With
-//! no row at all that is noticed, after the fact; an answer cut off later looks whole.
+//! no row at all that is noticed before anything lands; an answer cut off later looks whole.
 
 use landing::{Context, Date, Error, Receipt, Request, Response, Slot, Source, url};
 
@@ -28,6 +28,8 @@ const COLUMNS: [&str; 17] = [
 ];
 /// How long the server may work, in seconds: what its own query page asks for.
 const TIMEOUT: u32 = 180;
+/// How much of an answer is taken at a time, in bytes.
+const CHUNK: usize = 64 * 1024;
 /// How much of an error page is quoted, in characters.
 const QUOTE_LIMIT: usize = 300;
 
@@ -44,11 +46,25 @@ pub(crate) async fn land(endpoint: &str, date: Option<Date>) -> Result<Receipt, 
         Some(date) => slot.on(date),
         None => slot,
     };
-    let receipt = source.land(response, slot).await?;
-    if receipt.size <= header().len() as u64 {
-        return Err(Error::new("Overpass answered without a single court, as it does when it aborts a query"));
+    let (mut body, whole) = response.into_body();
+    let mut start = Vec::new();
+    while start.len() <= header().len() {
+        let (_, chunk) = body.read(Vec::with_capacity(CHUNK)).await;
+        if chunk.is_empty() {
+            whole.await?;
+            return Err(Error::new("Overpass answered without a single court, as it does when it aborts a query"));
+        }
+        start.extend(chunk);
     }
-    Ok(receipt)
+    let landed = source.land_made(slot, async |content| {
+        let mut chunk = start;
+        while !chunk.is_empty() {
+            content.write(chunk).await?;
+            (_, chunk) = body.read(Vec::with_capacity(CHUNK)).await;
+        }
+        Ok(whole.await?)
+    });
+    landed.await
 }
 
 /// The query, in Overpass QL.

@@ -21,7 +21,7 @@ pub struct Flags {
     /// Whether the configuration file may be one that is yet to be made.
     #[arg(skip)]
     pub new_config: bool,
-    /// Set a parameter of the extractor
+    /// Set a parameter of the extractor; @FILE reads the value from a file, @- from standard input
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub params: Vec<(String, String)>,
     /// Let the extractor send requests to this origin, such as `https://example.org`
