@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 
-use landing::{Context, Error, Extractor, Outcome, Receipt, Request, Slot, Source, concurrent, params, run};
+use landing::{Context, Error, Extractor, Outcome, Request, Slot, Source, concurrent, params, run};
 
 /// Where the manifest gives no default, as under a host that reads no manifests.
 const EXTENSION: &str = "csv";

@@ -48,7 +48,8 @@ impl Store {
         let mut counted = self.budgets.reserve(Budget::Files);
         counted.grow_to(1).map_err(FetchError::from)?;
         self.before_a_name(&place.directory(tag.is_some()))?;
-        let landed = self.zone.commit(staged, place, tag)?;
+        let landed =
+            self.zone.commit(staged, place, tag, |path, stored_size| self.ledger().recorded(path, stored_size))?;
         if landed.written {
             reserved.keep();
             counted.keep();

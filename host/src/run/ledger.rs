@@ -27,8 +27,12 @@ pub(super) struct Ledger {
     /// Sources whose files the state knows.
     opened: HashSet<String>,
     by_digest: HashMap<(String, Digest), Vec<FileRow>>,
-    /// Paths whose content this run knows, whatever the state says of them.
-    identified: HashSet<String>,
+    /// What this run knows of the content and size of files, whatever the state says of them.
+    by_path: HashMap<String, (Digest, u64)>,
+    /// Sources in which the state has files that nobody read yet.
+    unread: HashSet<String>,
+    /// Directories of which it was asked whether anything has landed there.
+    asked_directories: HashSet<String>,
     by_resource: HashMap<(String, Resource), Known>,
     /// Whether files may have got their names without being recorded.
     list_again: bool,
@@ -48,7 +52,9 @@ impl Ledger {
             pending: Vec::new(),
             opened: HashSet::new(),
             by_digest: HashMap::new(),
-            identified: HashSet::new(),
+            by_path: HashMap::new(),
+            unread: HashSet::new(),
+            asked_directories: HashSet::new(),
             by_resource: HashMap::new(),
             list_again: false,
             counters: Counters::default(),
@@ -80,6 +86,9 @@ impl Ledger {
             }
             self.state.index(source, &self.extractor, self.run_id, &found)?;
         }
+        if self.state.has_unread(source)? {
+            self.unread.insert(source.to_owned());
+        }
         self.opened.insert(source.to_owned());
         Ok(())
     }
@@ -101,8 +110,11 @@ impl Ledger {
 
     /// Files of a source that were not read yet and whose names tell one of these fingerprints.
     pub(super) fn unread(&self, source: &str, fingerprints: &[String]) -> Result<Vec<FileRow>, StateError> {
+        if !self.unread.contains(source) {
+            return Ok(Vec::new());
+        }
         let mut files = self.state.unread(source, fingerprints)?;
-        files.retain(|file| !self.identified.contains(&file.path));
+        files.retain(|file| !self.by_path.contains_key(&file.path));
         Ok(files)
     }
 
@@ -110,8 +122,8 @@ impl Ledger {
     pub(super) fn file(&mut self, source: &str, file: FileRow, url: Option<&str>) {
         if let Some(digest) = file.sha256 {
             self.by_digest.entry((source.to_owned(), digest)).or_default().push(file.clone());
+            self.by_path.insert(file.path.clone(), (digest, file.stored_size));
         }
-        self.identified.insert(file.path.clone());
         self.pending.push(Fact::File { source: source.to_owned(), file, url: url.map(str::to_owned) });
     }
 
@@ -160,8 +172,17 @@ impl Ledger {
     }
 
     /// Whether an earlier run counted on a file in this directory.
-    pub(super) fn has_landed_in(&self, directory: &str) -> Result<bool, StateError> {
-        self.state.has_landed_in(directory)
+    pub(super) fn has_landed_in(&mut self, directory: &str) -> Result<bool, StateError> {
+        // What this run lands there says nothing of the names above it.
+        let first = self.asked_directories.insert(directory.to_owned());
+        if first { self.state.has_landed_in(directory) } else { Ok(false) }
+    }
+
+    /// What a file of that path and size is known to hold. An error is as good as not knowing.
+    pub(super) fn recorded(&self, path: &str, stored_size: u64) -> Option<Digest> {
+        let known = self.by_path.get(path).copied();
+        let known = known.or_else(|| self.state.recorded(path).unwrap_or(None));
+        known.filter(|(_, size)| *size == stored_size).map(|(digest, _)| digest)
     }
 
     /// Whether so much was found that it should be written down.
@@ -181,7 +202,7 @@ impl Ledger {
         self.pending.clear();
         self.by_digest.clear();
         self.by_resource.clear();
-        self.identified.clear();
+        self.by_path.clear();
     }
 
     /// Make the facts so far durable, and then the cursor. The caller has made their files durable.

@@ -244,6 +244,20 @@ impl State {
         Ok(files)
     }
 
+    /// Whether there are files of a source that were not read yet.
+    pub fn has_unread(&self, source: &str) -> Result<bool, StateError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM landed_files WHERE source = ?1 AND sha256 IS NULL)";
+        Ok(self.connection.query_row(sql, [source], |row| row.get(0))?)
+    }
+
+    /// The digest and the stored size of a file, where it was read or landed.
+    pub fn recorded(&self, path: &str) -> Result<Option<(Digest, u64)>, StateError> {
+        let sql = "SELECT sha256, stored_size FROM landed_files WHERE path = ?1 AND sha256 IS NOT NULL";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_row([path], |row| Ok((Digest(row.get(0)?), row.get(1)?)));
+        Ok(found.optional()?)
+    }
+
     /// The paths of all known files of a source.
     pub fn paths(&self, source: &str) -> Result<HashSet<String>, StateError> {
         let mut statement = self.connection.prepare("SELECT path FROM landed_files WHERE source = ?1")?;

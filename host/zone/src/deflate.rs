@@ -26,8 +26,10 @@ const MAX_CHAIN: c_int = 32;
 const RAW_WINDOW: c_int = -15;
 /// How much memory zlib takes for its tables; its default.
 const MEMORY: c_int = 8;
-/// Bytes of output that are made room for at a time.
+/// Most bytes of output that are made room for at a time.
 const ROOM: usize = 64 * 1024;
+/// Room for what does not get smaller, and for the end of a block.
+const SPARE_ROOM: usize = 64;
 
 /// Most compressors that are kept for later: each takes 300 KiB, and making one for every small file takes longer than
 /// the file.
@@ -105,9 +107,10 @@ impl Deflater {
         stream.next_in = block.as_ptr().cast_mut();
         stream.avail_in = length(block);
         let flush = if last { Z_FINISH } else { Z_SYNC_FLUSH };
+        let step = (block.len() + SPARE_ROOM).min(ROOM);
         loop {
             let filled = output.len();
-            output.resize(filled + ROOM, 0);
+            output.resize(filled + step, 0);
             let room = &mut output[filled..];
             stream.next_out = room.as_mut_ptr();
             stream.avail_out = length(room);
@@ -115,7 +118,7 @@ impl Deflater {
             // the call, and the library never writes to its input.
             let told = unsafe { deflate(stream, flush) };
             let left = stream.avail_out as usize;
-            output.truncate(filled + ROOM - left);
+            output.truncate(filled + step - left);
             // Room that is left over says that nothing is held back.
             if told == Z_STREAM_END || left > 0 {
                 return;

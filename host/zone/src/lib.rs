@@ -99,8 +99,15 @@ impl Zone {
     }
 
     /// Give a staged content its name, durable but for its directory entry, which [`Zone::sync`] settles.
-    /// A name that is taken is compared by whole digest: the same content is there, or the next name is tried.
-    pub fn commit(&self, staged: Staged, place: &Place, tag: Option<&EntityTag>) -> Result<Landed, LandingError> {
+    /// A name that is taken is compared by whole digest: the same content is there, or the next name is tried. `recorded`
+    /// says what a file of that path and size is known to hold, so that it need not be read.
+    pub fn commit(
+        &self,
+        staged: Staged,
+        place: &Place,
+        tag: Option<&EntityTag>,
+        recorded: impl Fn(&str, u64) -> Option<Digest>,
+    ) -> Result<Landed, LandingError> {
         let below = place.directory(tag.is_some());
         let directory = self.directories.open(&self.root, &below)?;
         let digest = staged.digest();
@@ -110,7 +117,7 @@ impl Zone {
             let path = format!("{below}/{name}");
             let (found, written) = match self.put(&mut content, &directory, &path, &name)? {
                 Some(stored_size) => (Some(stored_size), true),
-                None => (self.compare(&path, &digest)?, false),
+                None => (self.compare(&path, &digest, &recorded)?, false),
             };
             let Some(stored_size) = found else {
                 taken.push(path);
@@ -138,10 +145,16 @@ impl Zone {
     }
 
     /// The size of the file there, if it holds that content. What cannot be read is other content: it is left alone.
-    fn compare(&self, path: &str, digest: &Digest) -> Result<Option<u64>, LandingError> {
+    fn compare(
+        &self,
+        path: &str,
+        digest: &Digest,
+        recorded: impl Fn(&str, u64) -> Option<Digest>,
+    ) -> Result<Option<u64>, LandingError> {
         let Entry::File(stored_size) = self.root.entry(path)? else { return Ok(None) };
-        let found = self.identify(path).unwrap_or(None);
-        Ok(found.filter(|(found, _)| found == digest).map(|_| stored_size))
+        let found = recorded(path, stored_size);
+        let found = found.or_else(|| Some(self.identify(path).unwrap_or(None)?.0));
+        Ok((found.as_ref() == Some(digest)).then_some(stored_size))
     }
 
     /// Whether the name of a directory, and all names above it, are known to be durable.

@@ -160,6 +160,13 @@ fn stopped() -> io::Error {
     io::Error::other("a thread that compresses stopped")
 }
 
+/// Pack content that is in memory.
+pub(crate) fn pack_held(content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packer = Packer::new(Vec::new())?;
+    packer.push(content)?;
+    packer.finish()
+}
+
 /// Pack all that `input` gives.
 pub(crate) fn pack(mut input: impl Read, output: impl Write) -> io::Result<()> {
     let mut packer = Packer::new(output)?;

@@ -1,6 +1,6 @@
 //! Bodies on their way: looked at while they arrive, and kept until it is decided whether they are new.
 
-use std::io::{self, BufWriter, Cursor, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -136,25 +136,35 @@ impl Staged {
             let stored_size = file.size().map_err(new_file)?;
             Ok(Packed { file, stored_size })
         };
-        let scratch;
-        let input: Box<dyn Read + '_> = match self.kept {
+        let file = match self.kept {
             Kept::Packed(file) => return packed(file),
-            Kept::Memory(held) => Box::new(Cursor::new(held)),
-            Kept::Scratch(file) => {
-                scratch = file;
-                Box::new(scratch.reader())
-            }
             Kept::Packing(_) => unreachable!("`finish` has made a file of it"),
+            Kept::Memory(held) => {
+                let file = directory.unnamed()?;
+                let written = match self.content.packing {
+                    Packing::Compress => packer::pack_held(&held),
+                    Packing::Repack => {
+                        let mut output = Vec::new();
+                        packer::pack(MultiGzDecoder::new(&held[..]), &mut output).map(|()| output)
+                    }
+                    Packing::AsItCame => Ok(held),
+                };
+                written.and_then(|bytes| file.writer().write_all(&bytes)).map_err(new_file)?;
+                file
+            }
+            Kept::Scratch(scratch) => {
+                let file = directory.unnamed()?;
+                let (input, mut output) = (scratch.reader(), BufWriter::with_capacity(OUTPUT, file.writer()));
+                let written = match self.content.packing {
+                    Packing::Compress => packer::pack(input, &mut output),
+                    Packing::Repack => packer::pack(MultiGzDecoder::new(input), &mut output),
+                    Packing::AsItCame => copy(input, &mut output),
+                };
+                written.and_then(|()| output.flush()).map_err(new_file)?;
+                drop(output);
+                file
+            }
         };
-        let file = directory.unnamed()?;
-        let mut output = BufWriter::with_capacity(OUTPUT, file.writer());
-        let written = match self.content.packing {
-            Packing::Compress => packer::pack(input, &mut output),
-            Packing::Repack => packer::pack(MultiGzDecoder::new(input), &mut output),
-            Packing::AsItCame => copy(input, &mut output),
-        };
-        written.and_then(|()| output.flush()).map_err(new_file)?;
-        drop(output);
         packed(file)
     }
 }
