@@ -52,6 +52,21 @@ enum Command {
     Compile,
 }
 
+/// Compile the component that comes on standard input, where this process was started for that; what to exit with then.
+///
+/// A program that runs extractors calls this before anything else: it is started again for each component that it does
+/// not know.
+pub fn compile_if_asked() -> Option<i32> {
+    let asked = std::env::args_os().nth(1).is_some_and(|argument| argument == "compile");
+    asked.then(|| match compile::execute() {
+        Ok(_) => 0,
+        Err(error) => {
+            complain(&error);
+            error.kind.exit_code().into()
+        }
+    })
+}
+
 /// The whole program.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {

@@ -1,4 +1,34 @@
-//! The library behind the program `host`.
+//! The library behind the program `host`, for those who run extractors from a program of their own.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use host::{Component, Console, Flags, Observers, Package, Plan, Verbosity, execute};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // An unknown component is compiled by another process of this program.
+//!     if let Some(code) = host::compile_if_asked() {
+//!         std::process::exit(code);
+//!     }
+//!     let path = Path::new("guests/mirror.wasm");
+//!     let package = Package::read(path)?;
+//!     let flags = Flags {
+//!         landing: Some("data/landing".into()),
+//!         allow_http: vec!["https://example.org".into()],
+//!         params: vec![("url".into(), "https://example.org/prices.csv".into())],
+//!         ..Flags::default()
+//!     };
+//!     let component = Component { path, digest: package.digest, manifest: &package.manifest };
+//!     let plan = Plan::resolve(&flags, component)?;
+//!     let linked = package.link(Some(Path::new("/var/cache/mine")))?;
+//!     let console = Console::new(Verbosity::Normal).without_secrets(&plan.redactor);
+//!     let observers = Observers { console: Arc::new(console), timings: Arc::default(), all_receipts: false };
+//!     let report = execute(plan, linked, &observers)?;
+//!     print!("{}", report.text());
+//!     Ok(())
+//! }
+//! ```
 //!
 //! The way of one byte: a source, `fetch`, `zone` (hash, name, gzip, commit), `state`, `report`. The extractor, inside
 //! `engine`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`, and for
@@ -21,6 +51,14 @@ mod files;
 mod repair;
 mod report;
 mod run;
+mod timings;
 mod verify;
 
-pub use cli::main;
+pub use cli::{compile_if_asked, main};
+pub use config::{Component, Flags, Plan};
+pub use console::{Console, Verbosity};
+pub use engine::{LoadError, Manifest, Package};
+pub use error::{Error, Kind};
+pub use report::{Failure, Report};
+pub use run::{Observers, execute};
+pub use timings::Timings;

@@ -45,7 +45,7 @@ pub struct Report {
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
     /// What became of each content, in the order of landing.
-    pub receipts: Receipts,
+    pub(crate) receipts: Receipts,
     /// What was used of each budget and what was allowed.
     pub budgets: serde_json::Value,
     /// How long it took.

@@ -20,6 +20,7 @@ use crate::config::Plan;
 use crate::console::Console;
 use crate::error::{Error, Kind};
 use crate::report::Report;
+use crate::timings::Timings;
 use clock::{Moment, Stopwatch};
 use ending::Ending;
 use engine::{Linked, Services, Stop};
@@ -45,8 +46,19 @@ enum Ended {
     Signal(Caught),
 }
 
-/// Run an extractor as planned; `all_receipts` has the report hold what became of each content. An error means that no run was started; what happens to one that was is in its report.
-pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>, all_receipts: bool) -> Result<Report, Error> {
+/// Who is told what a run does.
+#[derive(Clone)]
+pub struct Observers {
+    /// Standard error, while it goes on.
+    pub console: Arc<Console>,
+    /// Where its time goes.
+    pub timings: Arc<Timings>,
+    /// Whether its report holds what became of each content.
+    pub all_receipts: bool,
+}
+
+/// Run an extractor as planned. An error means that no run was started; what happens to one that was is in its report.
+pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Report, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
     let root = Root::open(&plan.landing).map_err(|error| {
         failed(&error).hint("name another directory with `--landing DIR`, or make this one writable")
@@ -65,7 +77,7 @@ pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>, all_receipts:
     let report = runtime.block_on(async {
         // From before the row is there, so that no signal leaves one that runs for ever.
         let signals = Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?;
-        run(plan, linked, console, root, signals, Receipts::new(all_receipts)).await
+        run(plan, linked, observers, root, signals).await
     });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
@@ -75,11 +87,13 @@ pub fn execute(plan: Plan, linked: Linked, console: &Arc<Console>, all_receipts:
 async fn run(
     plan: Plan,
     linked: Linked,
-    console: &Arc<Console>,
+    observers: &Observers,
     root: Root,
     mut signals: Signals,
-    receipts: Receipts,
 ) -> Result<Report, Error> {
+    let Observers { console, timings, all_receipts } = observers;
+    timings.step("lock the landing directory");
+    let receipts = Receipts::new(*all_receipts);
     let (started, stopwatch) = (Moment::now(), Stopwatch::start());
     let (database, name, backfill) = (root.database(), plan.name.clone(), plan.backfill);
     let (path, now) = (database.clone(), started.iso8601());
@@ -89,6 +103,7 @@ async fn run(
         None => Error::new(Kind::Failed, &error).hint(database_hint(&error, &database)),
     };
     let Begun { ledger, dead, cursor } = begun.map_err(unusable)?;
+    timings.step("open the state");
     if dead > 0 {
         let message =
             "the run before this one was killed, or the machine stopped, before it ended; it is marked as failed";
@@ -97,10 +112,12 @@ async fn run(
 
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
-    let store = Arc::new(Store::new(Zone::new(Arc::new(root)), plan.content, Arc::clone(&budgets), ledger, end));
+    let zone = Zone::new(Arc::new(root));
+    let store = Store::new(zone, plan.content, Arc::clone(&budgets), Arc::clone(timings), ledger, end);
+    let store = Arc::new(store);
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
-    let session = session(plan, started, console, &store);
+    let session = session(plan, started, observers, &store);
     let extractor = session.name.clone();
     let mut ended = match caught {
         Some(caught) => Ended::Signal(caught),
@@ -110,7 +127,9 @@ async fn run(
             signals.unless(run).await.map_or_else(Ended::Signal, Ended::Stopped)
         }
     };
+    timings.step("run the extractor");
     let quiet = settle_down(&store, &mut ended, &mut signals).await;
+    timings.step("wait for what is being stored");
     // An extractor may make light of a refusal and end well, or leave the landing that was refused behind.
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
@@ -118,6 +137,7 @@ async fn run(
     let ending = Ending { extractor, advice, budgets, redactor, console: Arc::clone(console), quiet, stopwatch };
     let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
+    timings.step("make all of it durable");
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
     if let (false, Some(caught), Some(failure)) = (recorded, caught, &mut report.failure) {
         failure.kind = caught.kind();
@@ -199,7 +219,7 @@ fn database_hint(error: &StateError, database: &Path) -> String {
     }
 }
 
-fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Store>) -> Arc<Session> {
+fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store>) -> Arc<Session> {
     let limits = (plan.fetch, plan.budgets);
     let fetcher = Fetcher::new(plan.egress, limits, Arc::clone(&plan.redactor), &plan.name, started.seed());
     Arc::new(Session {
@@ -212,7 +232,8 @@ fn session(plan: Plan, started: Moment, console: &Arc<Console>, store: &Arc<Stor
         started,
         fetcher,
         redactor: plan.redactor,
-        console: Arc::clone(console),
+        console: Arc::clone(&observers.console),
+        timings: Arc::clone(&observers.timings),
         store: Arc::clone(store),
     })
 }

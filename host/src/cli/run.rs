@@ -10,7 +10,8 @@ use crate::allow::{Offer, Review};
 use crate::config::{self, Component, Flags, Plan, Standing, compiled_store};
 use crate::console::{Console, Verbosity};
 use crate::error::{Error, Kind};
-use crate::run;
+use crate::run::{self, Observers};
+use crate::timings::Timings;
 use engine::{LoadError, Package};
 
 /// Run an extractor once
@@ -23,23 +24,35 @@ pub(super) struct RunArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
+    /// Tell on standard error where the time went
+    #[arg(long)]
+    timings: bool,
     /// Show what the extractor tells and each file; twice, each request as well
     #[arg(long, short, action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
 pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
+    let timings = Arc::new(Timings::default());
     let path = &arguments.component;
     let unusable = |error: LoadError| super::unusable("run", path, &error);
     let package = Package::read(path).map_err(unusable)?;
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
+    timings.step("read the component");
     ask_first(arguments, component)?;
     let plan = Plan::resolve(&arguments.flags, component)?;
+    timings.step("resolve the configuration");
     let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
+    timings.step("load or compile its code");
     let console = Arc::new(Console::new(Verbosity::from(arguments.verbose)).without_secrets(&plan.redactor));
-    let report = run::execute(plan, linked, &console, arguments.json);
+    let observers =
+        Observers { console: Arc::clone(&console), timings: Arc::clone(&timings), all_receipts: arguments.json };
+    let report = run::execute(plan, linked, &observers);
     console.finish();
     let report = report?;
+    if arguments.timings {
+        let _ = std::io::stderr().write_all(timings.text().as_bytes());
+    }
     match arguments.json {
         true => super::print_with(|output| report.write_json(output))?,
         false => super::print(&report.text())?,

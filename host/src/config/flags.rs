@@ -40,6 +40,7 @@ pub struct Flags {
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
     pub wait: Option<Option<Time>>,
     #[command(flatten)]
+    #[allow(missing_docs, reason = "a comment would become the help of the first of its flags")]
     pub budget: Settings,
 }
 

@@ -9,7 +9,8 @@ use jiff::civil::Date;
 
 use super::storing::{Asked, Landing, Store, storage};
 use crate::console::Console;
-use clock::Moment;
+use crate::timings::{Beside, Timings};
+use clock::{Moment, Stopwatch};
 use engine::{Content, OpenSource, Services};
 use fetch::{Fetcher, Until};
 use rules::domain::{
@@ -36,6 +37,7 @@ pub(super) struct Session {
     pub(super) fetcher: Fetcher,
     pub(super) redactor: Arc<Redactor>,
     pub(super) console: Arc<Console>,
+    pub(super) timings: Arc<Timings>,
     pub(super) store: Arc<Store>,
 }
 
@@ -59,7 +61,9 @@ impl Session {
 
     async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
         let shown = request.shown();
+        let watch = Stopwatch::start();
         let sent = self.fetcher.send(request, conditions, until).await;
+        self.timings.add(Beside::Answers, watch.elapsed());
         match &sent {
             Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
             Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),

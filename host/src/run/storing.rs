@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use clock::Stopwatch;
 use futures::StreamExt as _;
 use rules::budget::{Budget, Budgets};
 use rules::domain::{Body, Digest, Fault, FetchError, Grant, LandError, Receipt, Resource};
@@ -17,11 +18,16 @@ use tokio::sync::Semaphore;
 use zone::{Intake, LandingError, Limits, Staging, Zone};
 
 use super::ledger::Ledger;
+use crate::timings::{Beside, Timings};
 
 /// Most jobs on blocking threads at once.
 const JOBS: u32 = 8;
-/// Bytes of a body that are gathered before a blocking thread takes them.
+/// Bytes of a body that are gathered at least before a blocking thread takes them.
 const BATCH: usize = 128 * 1024;
+/// The same at most, where few bodies arrive at once: each handing over takes time.
+const LARGE_BATCH: usize = 1024 * 1024;
+/// Bytes that all bodies together gather before they are handed over, as long as each gets its least.
+const GATHERED: usize = 4 * 1024 * 1024;
 /// Most responses that are landed at once. What an extractor makes itself counts as its memory instead.
 const LANDINGS: usize = 64;
 /// Most missing grants that are kept.
@@ -75,6 +81,7 @@ pub(super) struct Store {
     pub(super) zone: Zone,
     limits: Limits,
     pub(super) budgets: Arc<Budgets>,
+    timings: Arc<Timings>,
     ledger: Mutex<Ledger>,
     end: Mutex<EndState>,
     /// One entry for each content that is being decided on, so that the same content twice at once is one file.
@@ -90,11 +97,19 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Store {
-    pub(super) fn new(zone: Zone, limits: Limits, budgets: Arc<Budgets>, ledger: Ledger, end: EndState) -> Self {
+    pub(super) fn new(
+        zone: Zone,
+        limits: Limits,
+        budgets: Arc<Budgets>,
+        timings: Arc<Timings>,
+        ledger: Ledger,
+        end: EndState,
+    ) -> Self {
         Self {
             zone,
             limits,
             budgets,
+            timings,
             ledger: Mutex::new(ledger),
             end: Mutex::new(end),
             deciding: Mutex::default(),
@@ -134,9 +149,11 @@ impl Store {
         let turn = Arc::clone(&self.jobs).acquire_owned().await.map_err(storage)?;
         let store = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let (_turn, watch) = (turn, Stopwatch::start());
             // Noted here and not by whoever waits: the extractor may have given up waiting.
-            work(&store).inspect_err(|error| store.note_fault(error))
+            let done = work(&store).inspect_err(|error| store.note_fault(error));
+            store.timings.add(Beside::Storing, watch.elapsed());
+            done
         });
         done.await.unwrap_or_else(|error| {
             let error = storage(format!("a storing thread failed: {error}"));
@@ -164,7 +181,7 @@ impl Store {
         let mut reserved = self.budgets.reserve(Budget::Landed);
         loop {
             // The next batch arrives while the one before is looked at and kept; whichever fails first ends it.
-            let ((batch, over), mut staging) = futures::try_join!(gather(&mut body), taken)?;
+            let ((batch, over), mut staging) = futures::try_join!(gather(&mut body, self.batch()), taken)?;
             // It takes room on the disk from now on, whether it turns out new or not.
             reserved.grow_to(staging.intake.size()).map_err(FetchError::from)?;
             if over {
@@ -177,6 +194,12 @@ impl Store {
             }
             taken = futures::future::Either::Right(Box::pin(self.take(staging, batch)));
         }
+    }
+
+    /// How many bytes of a body are to be gathered, going by how many bodies arrive.
+    fn batch(&self) -> usize {
+        let arriving = LANDINGS.saturating_sub(self.landings.available_permits()).max(1);
+        (GATHERED / arriving).clamp(BATCH, LARGE_BATCH)
     }
 
     /// Look at a batch on one thread, and keep it on another.
@@ -199,9 +222,9 @@ impl Store {
 
 /// The next bytes of a body, and whether it is over. They are copied: a chunk of one byte may hold on to a buffer of
 /// many.
-async fn gather(body: &mut Body) -> Result<(Vec<u8>, bool), LandError> {
+async fn gather(body: &mut Body, least: usize) -> Result<(Vec<u8>, bool), LandError> {
     let mut batch = Vec::new();
-    while batch.len() < BATCH {
+    while batch.len() < least {
         match body.next().await {
             Some(chunk) => batch.extend_from_slice(&chunk?),
             None => return Ok((batch, true)),
