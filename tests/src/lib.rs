@@ -6,6 +6,7 @@
 
 pub mod certificate;
 pub mod component;
+pub mod deaf;
 pub mod environment;
 pub mod hostile;
 pub mod origin;
@@ -19,6 +20,7 @@ pub mod soak;
 mod wire;
 
 pub use certificate::{Authority, Identity};
+pub use deaf::Deaf;
 pub use environment::{Environment, Ran, guest, under, without_manifest};
 pub use origin::{Gate, Origin};
 pub use reply::{Part, Reply, gzip};

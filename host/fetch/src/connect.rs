@@ -20,14 +20,13 @@ use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::proxy::{self, Proxy};
+use super::race;
 use super::tls::{self, Authorities};
 use super::wire::Counted;
 use rules::budget::Budgets;
 use rules::domain::FetchError;
 use rules::policy::{Policy, Refusal};
 
-/// Most addresses of one name that are tried.
-const MAX_ADDRESSES: usize = 8;
 /// Most names that are looked up at once.
 const MAX_LOOKUPS: usize = 8;
 
@@ -153,8 +152,10 @@ impl Inner {
             .map_err(|error| ConnectError::lasting(FetchError::Invalid(format!("{}: {error}", shown(uri)))))?;
         let proxy = self.proxy.as_ref().filter(|_| Proxy::leads_to(&host));
         let mut stream = match proxy {
-            Some(proxy) => self.dial(&self.resolve(&proxy.host, proxy.port).await?, "the proxy").await?,
-            None => self.dial(&self.addresses(&host, port).await?, shown(uri)).await?,
+            Some(proxy) => {
+                self.dial(to_dial(&self.resolve(&proxy.host, proxy.port).await?, proxy.port), "the proxy").await?
+            }
+            None => self.dial(self.addresses(&host, port).await?, shown(uri)).await?,
         };
         if !https {
             return Ok(Stream::Plain(TokioIo::new(stream), proxy.is_some()));
@@ -181,14 +182,14 @@ impl Inner {
     async fn addresses(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let addresses = self.resolve(host, port).await?;
         for address in &addresses {
-            self.policy.address(host, port, address.ip())?;
+            self.policy.address(host, port, *address)?;
         }
-        Ok(addresses)
+        Ok(to_dial(&addresses, port))
     }
 
     /// What a host resolves to, unchecked.
-    async fn resolve(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
-        let addresses = match host {
+    async fn resolve(&self, host: &Host<String>, port: u16) -> Result<Vec<IpAddr>, ConnectError> {
+        Ok(match host {
             Host::Ipv4(address) => vec![IpAddr::V4(*address)],
             Host::Ipv6(address) => vec![IpAddr::V6(*address)],
             Host::Domain(name) => self
@@ -196,25 +197,24 @@ impl Inner {
                 .resolve(name.clone(), port)
                 .await
                 .map_err(|error| ConnectError::passing(format!("cannot resolve {name}: {error}")))?,
-        };
-        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+        })
     }
 
-    async fn dial(&self, addresses: &[SocketAddr], shown: &str) -> Result<Wire, ConnectError> {
-        let mut last = None;
-        for address in addresses.iter().take(MAX_ADDRESSES) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    // Requests are written whole; waiting to fill a segment would only add delay.
-                    let _ = stream.set_nodelay(true);
-                    return Ok(Counted::new(stream, self.budgets.clone()));
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        let reason = last.map_or_else(|| "the name has no address".to_owned(), |error| error.to_string());
-        Err(ConnectError::passing(format!("cannot connect to {shown}: {reason}")))
+    async fn dial(&self, addresses: Vec<SocketAddr>, shown: &str) -> Result<Wire, ConnectError> {
+        let stream = race::race(addresses, TcpStream::connect, || tokio::time::sleep(race::DELAY)).await;
+        let stream = stream.map_err(|last| {
+            let reason = last.map_or_else(|| "the name has no address".to_owned(), |error| error.to_string());
+            ConnectError::passing(format!("cannot connect to {shown}: {reason}"))
+        })?;
+        // Requests are written whole; waiting to fill a segment would only add delay.
+        let _ = stream.set_nodelay(true);
+        Ok(Counted::new(stream, self.budgets.clone()))
     }
+}
+
+/// All of a name's addresses that are dialled, in order.
+fn to_dial(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
+    race::order(addresses).into_iter().map(|address| SocketAddr::new(address, port)).collect()
 }
 
 type Wire = Counted<TcpStream>;
@@ -271,6 +271,7 @@ impl Connection for Stream {
 mod tests {
     use std::net::TcpListener;
 
+    use harness::Deaf;
     use tower_service::Service as _;
 
     use super::*;
@@ -313,6 +314,20 @@ mod tests {
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         assert!(connect(&origin, &[&origin], &[]).is_ok());
         assert!(listener.accept().is_ok());
+    }
+
+    #[test]
+    fn a_first_address_where_nobody_answers_does_not_take_the_name_down() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let _deaf = Deaf::at(SocketAddr::from(([127, 0, 0, 2], port)));
+        let origin = format!("http://localhost:{port}");
+        assert!(connect(&origin, &[&origin], &["127.0.0.2", "127.0.0.1"]).is_ok());
+        assert!(listener.accept().is_ok());
+        // One where nobody listens does not either, and where it is the last one, it says so.
+        assert!(connect(&origin, &[&origin], &["127.0.0.3", "127.0.0.1"]).is_ok());
+        let error = connect(&origin, &[&origin], &["127.0.0.3"]).err().expect("a failure");
+        assert!(error.to_string().contains("Connection refused") && error.transient, "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod body;
 mod connect;
 mod pace;
 mod proxy;
+mod race;
 mod tls;
 #[cfg(test)]
 mod vectors;
@@ -348,7 +349,7 @@ fn failure(error: &hyper_util::client::legacy::Error, url: &Url) -> Failure {
 
 fn broken_head(error: &hyper::Error, url: &Url) -> Failure {
     let url = shown_url(url);
-    if error.is_parse() || error.is_parse_too_large() || error.is_user() {
+    if error.is_parse() || error.is_user() {
         return Failure { error: FetchError::Protocol(format!("{url} broke HTTP: {error}")), transient: false };
     }
     let error = match error.source() {
