@@ -152,7 +152,7 @@ impl Reader {
             let frame = match frame {
                 Err(_) => return Err(FetchError::Timeout(format!("no data within {:?}", self.limits.idle))),
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(FetchError::Broken(super::broken_body(&error))),
+                Ok(Some(Err(error))) => return Err(super::broken_body(&error)),
                 Ok(Some(Ok(frame))) => frame,
             };
             // Trailers carry nothing that lands.

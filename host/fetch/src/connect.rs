@@ -22,7 +22,7 @@ use url::Host;
 use super::proxy::{self, Proxy};
 use super::race;
 use super::tls::{self, Authorities};
-use super::wire::Counted;
+use super::wire::{Counted, Strict};
 use rules::budget::Budgets;
 use rules::domain::FetchError;
 use rules::policy::{Policy, Refusal};
@@ -158,7 +158,7 @@ impl Inner {
             None => self.dial(self.addresses(&host, port).await?, shown(uri)).await?,
         };
         if !https {
-            return Ok(Stream::Plain(TokioIo::new(stream), proxy.is_some()));
+            return Ok(Stream::Plain(TokioIo::new(Strict::new(stream)), proxy.is_some()));
         }
         if proxy.is_some() {
             proxy::open_tunnel(&mut stream, &host, port).await.map_err(|reason| ConnectError {
@@ -175,7 +175,7 @@ impl Inner {
             let error = FetchError::Unreachable(format!("TLS with {} failed: {reason}", shown(uri)));
             ConnectError { error, transient }
         })?;
-        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
+        Ok(Stream::Tls(Box::new(TokioIo::new(Strict::new(stream)))))
     }
 
     /// What may be dialled: one forbidden address refuses the name as a whole, since a name that mixes them is an attack.
@@ -222,8 +222,8 @@ type Wire = Counted<TcpStream>;
 /// A connection, encrypted or not.
 pub(super) enum Stream {
     /// And whether it leads to a proxy, which has to be told the whole URL.
-    Plain(TokioIo<Wire>, bool),
-    Tls(Box<TokioIo<TlsStream<Wire>>>),
+    Plain(TokioIo<Strict<Wire>>, bool),
+    Tls(Box<TokioIo<Strict<TlsStream<Wire>>>>),
 }
 
 macro_rules! either {

@@ -35,6 +35,7 @@ use connect::{ConnectError, Connector};
 use pace::{Pace, Turn};
 use rules::budget::{Budget, Budgets};
 use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
+use rules::framing::Lax;
 use rules::policy::{Origin, Policy, shown_origin, shown_url};
 use rules::redact::Redactor;
 use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
@@ -349,8 +350,15 @@ fn failure(error: &hyper_util::client::legacy::Error, url: &Url) -> Failure {
 
 fn broken_head(error: &hyper::Error, url: &Url) -> Failure {
     let url = shown_url(url);
+    let broke = |what: &dyn std::fmt::Display| Failure {
+        error: FetchError::Protocol(format!("{url} broke HTTP: {what}")),
+        transient: false,
+    };
+    if let Some(lax) = lax(error) {
+        return broke(&lax);
+    }
     if error.is_parse() || error.is_user() {
-        return Failure { error: FetchError::Protocol(format!("{url} broke HTTP: {error}")), transient: false };
+        return broke(error);
     }
     let error = match error.source() {
         Some(cause) => FetchError::Unreachable(format!("the connection to {url} broke off: {cause}")),
@@ -359,10 +367,17 @@ fn broken_head(error: &hyper::Error, url: &Url) -> Failure {
     Failure { error, transient: true }
 }
 
-/// What to say of a body that broke off.
-fn broken_body(error: &hyper::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("the body did not arrive whole: {cause}"),
-        None => format!("the body did not arrive whole: {error}"),
+/// What to say of a body that broke off, or that broke HTTP.
+fn broken_body(error: &hyper::Error) -> FetchError {
+    match (lax(error), error.source()) {
+        (Some(lax), _) => FetchError::Protocol(format!("the body did not arrive whole: {lax}")),
+        (None, Some(cause)) => FetchError::Broken(format!("the body did not arrive whole: {cause}")),
+        (None, None) => FetchError::Broken(format!("the body did not arrive whole: {error}")),
     }
+}
+
+/// What the connection itself was refused for.
+fn lax(error: &hyper::Error) -> Option<Lax> {
+    let cause = error.source()?.downcast_ref::<std::io::Error>()?;
+    cause.get_ref()?.downcast_ref::<Lax>().copied()
 }

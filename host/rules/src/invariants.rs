@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
 use super::domain::Digest;
+use super::framing::Framing;
 use super::name::{self, EntityTag, Place};
 use super::policy::{OriginGrant, Policy, Refusal};
 use super::{address, retry};
@@ -134,6 +135,33 @@ pub fn retry_after(field: &[u8]) {
     }
 }
 
+/// A byte that says how an answer is cut, then the answer: how it comes makes no difference, and up to where it may be
+/// read its head has no line end but CRLF.
+pub fn framing(bytes: &[u8]) {
+    let Some((chunk, answer)) = bytes.split_first() else { return };
+    let asked = || {
+        let mut framing = Framing::default();
+        framing.sent(b"GET / HTTP/1.1\r\nhost: example.org\r\n\r\n");
+        framing
+    };
+    let whole = asked().received(answer);
+    let (mut parts, mut at) = (asked(), 0);
+    let in_parts = answer.chunks(usize::from(*chunk).max(1)).try_for_each(|part| {
+        parts.received(part).map_err(|(good, lax)| (at + good, lax))?;
+        at += part.len();
+        Ok(())
+    });
+    assert_eq!(in_parts, whole, "chunks of {chunk} make a difference");
+    let good = whole.map_or_else(|(good, _)| good, |()| answer.len());
+    assert!(good <= answer.len() && whole.is_ok() == (good == answer.len()));
+    let starts = answer[..good].iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(good);
+    let ends = answer.windows(4).skip(starts).position(|four| four == b"\r\n\r\n").map_or(good, |at| starts + at);
+    let head = &answer[..ends.min(good)];
+    for pair in head.windows(2) {
+        assert_eq!(pair[0] == b'\r', pair[1] == b'\n', "{head:?}");
+    }
+}
+
 /// Bytes as an entity tag, as a name, as an extension and as a path: what is taken makes safe names only.
 pub fn names(bytes: &[u8]) {
     let digest = Digest(Sha256::digest(bytes).into());
@@ -198,6 +226,18 @@ mod tests {
     #[test]
     fn no_server_asks_for_a_wait_without_end() {
         bent(&[b"120", b"18446744073709551615", b"Sun, 06 Nov 1994 08:49:37 GMT"], 5_000, retry_after);
+    }
+
+    #[test]
+    fn an_answer_is_judged_however_it_is_cut() {
+        let seeds: [&[u8]; 5] = [
+            b"\x07HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na,b\nHTTP/1.1 200 OK\r\n\r\n",
+            b"\x01HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
+            b"\x09HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=\"y\"\r\na,b\n\r\n0\r\nX: y\r\n\r\n",
+            b"\x03HTTP/1.1 200 OK\nContent-Length: 4\n\n",
+            b"\x05\r\nHTTP/1.1 200 OK\r\nX: \ry\r\n\r\n",
+        ];
+        bent(&seeds, 20_000, framing);
     }
 
     #[test]
