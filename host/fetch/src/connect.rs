@@ -272,6 +272,7 @@ mod tests {
     use std::net::TcpListener;
 
     use harness::Deaf;
+    use rules::policy::OriginGrant;
     use tower_service::Service as _;
 
     use super::*;
@@ -286,7 +287,11 @@ mod tests {
     }
 
     fn connect(uri: &str, grants: &[&str], resolves_to: &[&str]) -> Result<Stream, ConnectError> {
-        let policy = Policy::new(grants.iter().map(|grant| grant.parse().expect("a grant")).collect(), None);
+        connect_by(grants.iter().map(|grant| grant.parse().expect("a grant")).collect(), uri, resolves_to)
+    }
+
+    fn connect_by(grants: Vec<OriginGrant>, uri: &str, resolves_to: &[&str]) -> Result<Stream, ConnectError> {
+        let policy = Policy::new(grants, None);
         let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
         let mut connector = Connector::new(policy, Fake(addresses), Duration::from_secs(5), Default::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -304,6 +309,26 @@ mod tests {
             let error = connect(&uri, &[&grant], addresses).err().expect("a refusal");
             assert!(matches!(error.error, FetchError::Denied { .. }), "{error}");
             assert!(!error.transient);
+        }
+        assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn one_address_that_private_does_not_open_closes_the_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        listener.set_nonblocking(true).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let origin = format!("http://db.internal:{port}");
+        let private = || origin.parse::<OriginGrant>().expect("a grant").also_private().expect("a name");
+        for (addresses, at) in [
+            (&["127.0.0.1"][..], "127.0.0.1"),
+            (&["10.0.0.1", "127.0.0.1"], "127.0.0.1"),
+            (&["127.0.0.1", "fd00::1"], "127.0.0.1"),
+            (&["192.168.0.1", "169.254.169.254"], "169.254.169.254"),
+            (&["fd00:ec2::254", "fd00::1"], "fd00:ec2::254"),
+        ] {
+            let error = connect_by(vec![private()], &origin, addresses).err().expect("a refusal");
+            assert!(error.to_string().contains(&format!("resolves to {at}")), "{error}");
         }
         assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(io::ErrorKind::WouldBlock));
     }

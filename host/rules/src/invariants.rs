@@ -85,17 +85,25 @@ fn covered(grant: &str, url: &Url) -> bool {
 }
 
 /// Sixteen bytes or four, an address: a grant of a name opens only addresses that the standard library, too, takes for
-/// none of this machine or its networks, and no IPv6 address that holds such an IPv4 address.
+/// none of this machine or its networks, and no IPv6 address that holds such an IPv4 address. One with `private` opens
+/// those of its networks as well, and no other.
 pub fn addresses(bytes: &[u8]) {
     let address = match (<[u8; 16]>::try_from(bytes), <[u8; 4]>::try_from(bytes)) {
         (Ok(bits), _) => IpAddr::from(bits),
         (_, Ok(bits)) => IpAddr::from(bits),
         _ => return,
     };
-    let Ok(grant) = "https://example.org".parse() else { return };
-    let open = open(vec![grant]).address(&Host::Domain("example.org".to_owned()), 443, address).is_ok();
+    let Ok(grant) = "https://example.org".parse::<OriginGrant>() else { return };
+    let Ok(private) = grant.clone().also_private() else { return };
+    let passes = |grant| open(vec![grant]).address(&Host::Domain("example.org".to_owned()), 443, address).is_ok();
+    let open = passes(grant);
     assert_eq!(open, address::special(address).is_none(), "{address}");
     assert!(!(open && inside(address)), "{address} is open");
+    let shared = match address {
+        IpAddr::V4(v4) => v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    };
+    assert!(!passes(private) || open || shared, "{address} is open by `private`");
 }
 
 fn inside(address: IpAddr) -> bool {
