@@ -85,6 +85,30 @@ fn an_origin_in_a_private_network_is_told_and_kept() {
 }
 
 #[test]
+fn nobody_asks_for_or_grants_every_site_under_a_public_suffix() {
+    let environment = environment();
+    let says = "`https://*.github.io` would open every site under github.io";
+    // Who packs a manifest is told, and who gets one packed by another tool.
+    let component = environment.write("prices.wasm", harness::without_manifest(&guest("mirror")));
+    environment.write("extractor.toml", manifest(&["https://*.github.io"], ""));
+    environment.host(["pack", &shown(&component)]).exits(2).says(says);
+    let other = packed(&environment, "other", &manifest(&["https://*.xithub.io"], ""));
+    let bytes = fs::read(&other).expect("a component");
+    let at = bytes.windows(9).position(|part| part == b"xithub.io").expect("a manifest");
+    let asks = environment.write("asks.wasm", [&bytes[..at], b"g", &bytes[at + 1..]].concat());
+    for command in ["run", "allow", "inspect"] {
+        let ran = environment.host([command, &shown(&asks)]).exits(2).says(says);
+        ran.says("its manifest asks for what cannot be granted");
+    }
+    let component = shown(&component);
+    environment.host(["run", &component, "--allow-http", "https://*.github.io"]).exits(2).says(says);
+    environment.host(["allow", &component, "--yes", "--http", "https://*.github.io"]).exits(2).says(says);
+    environment.write("host.toml", "[extractor.prices]\nhttp = [\"https://*.github.io\"]\n");
+    environment.host(["run", &component]).exits(2).says("[extractor.prices]: `http`: ").says(says);
+    assert!(!environment.landing().exists());
+}
+
+#[test]
 fn a_new_version_is_asked_only_for_the_difference() {
     let environment = environment();
     environment.write("host.toml", "# by hand\n[extractor.prices]\nhttp = [\n    \"https://a.example\", # first\n]\n");

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use psl::{List, Psl as _};
 use url::{Host, Url};
 
 use super::{Origin, special};
@@ -104,10 +105,22 @@ impl FromStr for OriginGrant {
             Host::Domain(name) if below && !name.trim_end_matches('.').contains('.') => {
                 Err(format!("`{text}` would open a whole top-level domain"))
             }
+            Host::Domain(name) if below && is_above_sites(name) => {
+                let name = name.trim_end_matches('.');
+                Err(format!("`{text}` would open every site under {name}, whoever they belong to: name one of them"))
+            }
             Host::Ipv4(_) | Host::Ipv6(_) if below => Err(shape()),
             _ => Ok(Self { origin, below, private: false }),
         }
     }
+}
+
+/// Whether anybody may have a site of their own directly below this name, by the public suffix list.
+fn is_above_sites(name: &str) -> bool {
+    let below = format!("a.{}", name.trim_end_matches('.'));
+    let suffix = List.suffix(below.as_bytes()).filter(|suffix| suffix.is_known());
+    // The suffix is this name, or one label longer where every name below this one is a suffix.
+    suffix.is_some_and(|suffix| suffix.as_bytes().len() >= below.len() - 2)
 }
 
 #[cfg(test)]
@@ -159,6 +172,31 @@ mod tests {
             let [wide_grant, narrow_grant] = [wide, narrow].map(|text| text.parse::<OriginGrant>().expect(text));
             assert_eq!(wide_grant.includes(&narrow_grant), includes, "{wide} {narrow}");
             assert_eq!(wide_grant.to_string(), wide);
+        }
+    }
+
+    #[test]
+    fn no_grant_opens_every_site_under_a_public_suffix() {
+        let parse = |text: &str| text.parse::<OriginGrant>();
+        for (name, under) in [
+            ("co.uk", "co.uk"),
+            ("CO.UK.", "co.uk"),
+            ("github.io", "github.io"),
+            ("s3.amazonaws.com", "s3.amazonaws.com"),
+            // Every name below it is a suffix.
+            ("kawasaki.jp", "kawasaki.jp"),
+            ("foo.ck", "foo.ck"),
+            ("公司.cn", "xn--55qx5d.cn"),
+        ] {
+            for wide in [format!("https://*.{name}"), format!("http://*.{name}:8080")] {
+                let error = parse(&wide).expect_err(&wide);
+                assert!(error.contains(&format!("would open every site under {under}, ")), "{error}");
+            }
+            assert!(parse(&format!("https://{name}")).is_ok(), "{name}");
+            assert!(parse(&format!("https://*.mine.below.{name}")).is_ok(), "{name}");
+        }
+        for narrow in ["example.co.uk", "city.kawasaki.jp", "www.ck", "example.org", "b.internal", "data.example"] {
+            assert!(parse(&format!("https://*.{narrow}")).is_ok(), "{narrow}");
         }
     }
 
