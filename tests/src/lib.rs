@@ -9,6 +9,8 @@ pub mod component;
 pub mod deaf;
 pub mod environment;
 pub mod hostile;
+pub mod http2;
+pub mod nginx;
 pub mod origin;
 pub mod packages;
 pub mod python;
@@ -22,6 +24,8 @@ mod wire;
 pub use certificate::{Authority, Identity};
 pub use deaf::Deaf;
 pub use environment::{Environment, Ran, guest, under, without_manifest};
+pub use http2::Http2;
+pub use nginx::Nginx;
 pub use origin::{Gate, Origin};
 pub use reply::{Part, Reply, gzip};
 

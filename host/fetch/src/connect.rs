@@ -4,25 +4,22 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio_rustls::client::TlsStream;
 use url::Host;
 
+use super::lanes::Lanes;
 use super::proxy::{self, Proxy};
 use super::race;
+use super::stream::{Stream, Wire};
 use super::tls::{self, Authorities};
-use super::wire::{Counted, Strict};
+use super::wire::Counted;
 use rules::budget::Budgets;
 use rules::domain::FetchError;
 use rules::policy::{Policy, Refusal};
@@ -104,6 +101,7 @@ struct Inner {
     /// What is spent by receiving.
     budgets: Option<Arc<Budgets>>,
     tls: OnceLock<Result<tokio_rustls::TlsConnector, ConnectError>>,
+    lanes: Lanes,
 }
 
 impl Connector {
@@ -114,7 +112,8 @@ impl Connector {
         (authorities, proxy, budgets): (Authorities, Option<Proxy>, Option<Arc<Budgets>>),
     ) -> Self {
         let resolver = Box::new(resolver);
-        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, budgets, tls: OnceLock::new() }))
+        let (tls, lanes) = (OnceLock::new(), Lanes::default());
+        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, budgets, tls, lanes }))
     }
 }
 
@@ -135,7 +134,14 @@ impl tower_service::Service<Uri> for Connector {
                 error: FetchError::Timeout(format!("no connection to {} within {limit:?}", shown(&uri))),
                 transient: true,
             };
-            tokio::time::timeout(limit, inner.connect(&uri)).await.map_err(|_| timed_out())?
+            let connection = inner.connect(&uri);
+            let connection = async {
+                match uri.scheme() == Some(&http::uri::Scheme::HTTPS) {
+                    true => inner.lanes.connect(shown(&uri), connection, Stream::is_shared).await,
+                    false => connection.await,
+                }
+            };
+            tokio::time::timeout(limit, connection).await.map_err(|_| timed_out())?
         })
     }
 }
@@ -158,7 +164,7 @@ impl Inner {
             None => self.dial(self.addresses(&host, port).await?, shown(uri)).await?,
         };
         if !https {
-            return Ok(Stream::Plain(TokioIo::new(Strict::new(stream)), proxy.is_some()));
+            return Ok(Stream::plain(stream, proxy.is_some()));
         }
         if proxy.is_some() {
             proxy::open_tunnel(&mut stream, &host, port).await.map_err(|reason| ConnectError {
@@ -175,7 +181,7 @@ impl Inner {
             let error = FetchError::Unreachable(format!("TLS with {} failed: {reason}", shown(uri)));
             ConnectError { error, transient }
         })?;
-        Ok(Stream::Tls(Box::new(TokioIo::new(Strict::new(stream)))))
+        Ok(Stream::encrypted(stream))
     }
 
     /// What may be dialled: one forbidden address refuses the name as a whole, since a name that mixes them is an attack.
@@ -215,56 +221,6 @@ impl Inner {
 /// All of a name's addresses that are dialled, in order.
 fn to_dial(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
     race::order(addresses).into_iter().map(|address| SocketAddr::new(address, port)).collect()
-}
-
-type Wire = Counted<TcpStream>;
-
-/// A connection, encrypted or not.
-pub(super) enum Stream {
-    /// And whether it leads to a proxy, which has to be told the whole URL.
-    Plain(TokioIo<Strict<Wire>>, bool),
-    Tls(Box<TokioIo<Strict<TlsStream<Wire>>>>),
-}
-
-macro_rules! either {
-    ($stream:expr, $inner:ident => $call:expr) => {
-        match $stream.get_mut() {
-            Stream::Plain($inner, _) => {
-                let $inner = Pin::new($inner);
-                $call
-            }
-            Stream::Tls($inner) => {
-                let $inner = Pin::new($inner.as_mut());
-                $call
-            }
-        }
-    };
-}
-
-impl Read for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        either!(self, inner => inner.poll_read(cx, buffer))
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, inner => inner.poll_write(cx, buffer))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, inner => inner.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, inner => inner.poll_shutdown(cx))
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new().proxy(matches!(self, Self::Plain(_, true)))
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,518 @@
+//! HTTP/2: what is landed by it, over how many connections, and what comes of servers that break it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use harness::http2::{
+    Answer, END, END_HEADERS, PADDED, fields, frame, go_away, headers, kind, last_data, reset, says, settings,
+};
+use harness::{Authority, Environment, Gate, Http2, Nginx, Origin, Part, Ran, gzip};
+
+use crate::environment;
+use crate::hostile::{MOST_MEMORY, peak_memory};
+
+const CSV: &str = "city,courts\nMalaga,41\n";
+const HERE: &[&str] = &["127.0.0.1", "localhost"];
+
+/// `host.toml` and `ca.pem`: this CA is trusted, and the extractor may ask these origins.
+fn trusting(environment: &Environment, authority: &Authority, extractor: &str, origins: &[String], more: &str) {
+    environment.write("ca.pem", authority.pem());
+    let origins: Vec<String> = origins.iter().map(|origin| format!("\"{origin}\"")).collect();
+    let origins = origins.join(", ");
+    environment
+        .write("host.toml", format!("{more}[tls]\nca = [\"ca.pem\"]\n[extractor.{extractor}]\nhttp = [{origins}]\n"));
+}
+
+fn contents(environment: &Environment) -> BTreeSet<Vec<u8>> {
+    environment.landed().into_values().collect()
+}
+
+#[test]
+fn a_thousand_files_come_over_one_connection() {
+    let authority = Authority::new("The tests' own");
+    let Some(nginx) = Nginx::start(&authority.identity(HERE)) else { return };
+    let environment = environment();
+    trusting(&environment, &authority, "mirror", &[nginx.grant()], "");
+    let names: Vec<String> = (0..1000).map(|number| format!("{number}.csv")).collect();
+    names.iter().for_each(|name| nginx.put(name, format!("{CSV}{name}\n")));
+    let urls: Vec<String> = names.iter().map(|name| nginx.url(&format!("/{name}"))).collect();
+    let url = format!("url={}", urls.join(" "));
+    let run = || environment.run("mirror", &["--param", &url, "--param", "concurrency=64"]).exits(0).json();
+    assert_eq!(run()["files_written"], 1000);
+    assert_eq!(contents(&environment), names.iter().map(|name| format!("{CSV}{name}\n").into()).collect());
+    let log = nginx.log(1000);
+    let connections: BTreeSet<&String> = log.iter().map(|words| &words[0]).collect();
+    assert_eq!((log.len(), connections.len()), (1000, 1));
+    assert!(log.iter().all(|words| words[1] == "HTTP/2.0" && words[2] == "200"), "{:?}", log[0]);
+    // Conditions, and their answers, are the same as ever.
+    assert_eq!(run()["files_skipped"], 1000);
+    let log = nginx.log(2000);
+    assert!(log[1000..].iter().all(|words| words[2] == "304"), "{:?}", log[1000]);
+    assert_eq!(log[1000..].iter().map(|words| &words[0]).collect::<BTreeSet<_>>().len(), 1);
+}
+
+#[test]
+fn a_large_file_comes_whole_and_compressed() {
+    let authority = Authority::new("The tests' own");
+    let Some(nginx) = Nginx::start(&authority.identity(HERE)) else { return };
+    let environment = environment();
+    trusting(&environment, &authority, "mirror", &[nginx.named("localhost")], "");
+    let large: Vec<u8> = (0..200_000).flat_map(harness::reply::line).collect();
+    nginx.put("large.csv", &large);
+    let url = format!("url={}/large.csv", nginx.named("localhost"));
+    environment.run("mirror", &["--param", &url]).exits(0);
+    assert_eq!(contents(&environment), BTreeSet::from([large.clone()]));
+    let sent: usize = nginx.log(1)[0][3].parse().expect("a number");
+    assert!(sent < large.len() / 2, "{sent}");
+}
+
+#[test]
+fn it_goes_through_a_proxy_too() {
+    let authority = Authority::new("The tests' own");
+    let Some(nginx) = Nginx::start(&authority.identity(&["data.example"])) else { return };
+    let (environment, proxy) = (environment(), Origin::start());
+    proxy.tunnel_to("data.example:443", nginx.address());
+    let more = format!("[network]\nproxy = \"{}\"\n", proxy.grant());
+    trusting(&environment, &authority, "mirror", &["https://data.example".into()], &more);
+    let names = ["a", "b", "c", "d"];
+    names.iter().for_each(|name| nginx.put(&format!("{name}.csv"), name));
+    let urls = names.map(|name| format!("https://data.example/{name}.csv")).join(" ");
+    environment.run("mirror", &["--param", &format!("url={urls}")]).exits(0);
+    assert_eq!(contents(&environment), names.iter().map(|name| name.as_bytes().to_vec()).collect());
+    assert!(nginx.log(4).iter().all(|words| words[1] == "HTTP/2.0"));
+    assert_eq!(proxy.asked().len(), 1, "one tunnel for all");
+}
+
+const OK: &[(&str, &str)] = &[(":status", "200")];
+
+/// A 200 with these fields, and this body in one frame.
+fn answer(more: &'static [(&'static str, &'static str)], body: &'static [u8]) -> Answer {
+    says(move |stream| [headers(stream, &[OK, more].concat()), last_data(stream, body)].concat())
+}
+
+/// What is said in front of a right answer.
+fn then_right(bytes: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Answer {
+    says(move |stream| [bytes(stream), headers(stream, OK), last_data(stream, CSV)].concat())
+}
+
+/// What is said behind the head of a right answer.
+fn after_head(bytes: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Answer {
+    says(move |stream| [headers(stream, OK), bytes(stream)].concat())
+}
+
+fn data(stream: u32, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    frame(kind::DATA, 0, stream, bytes)
+}
+
+fn ping() -> Vec<u8> {
+    frame(kind::PING, 0, 0, [7; 8])
+}
+
+fn early(stream: u32, status: &str) -> Vec<u8> {
+    headers(stream, &[(":status", status)])
+}
+
+fn head(of: &'static [(&'static str, &'static str)]) -> Answer {
+    says(move |stream| [headers(stream, of), last_data(stream, CSV)].concat())
+}
+
+type Case = (&'static str, Answer, Result<Vec<u8>, &'static str>);
+
+/// Answers that are odd, and whole.
+fn whole() -> Vec<Case> {
+    let padded = |stream| frame(kind::DATA, END | PADDED, stream, [&[100][..], CSV.as_bytes(), &[0; 100]].concat());
+    let split = |stream| {
+        let block = fields(&[(":status", "200"), ("x", "y")]);
+        let parts = [frame(kind::HEADERS, 0, stream, &block[..3]), frame(kind::CONTINUATION, 0, stream, &block[3..9])];
+        [parts.concat(), frame(kind::CONTINUATION, END_HEADERS, stream, &block[9..]), last_data(stream, CSV)].concat()
+    };
+    let none = |stream| frame(kind::HEADERS, END_HEADERS | END, stream, fields(OK));
+    let trailers = |stream| {
+        let trailers = frame(kind::HEADERS, END_HEADERS | END, stream, fields(&[("content-length", "3"), ("x", "y")]));
+        [data(stream, CSV), trailers].concat()
+    };
+    let bytes = |stream| {
+        let bytes = CSV.as_bytes().chunks(1).flat_map(|byte| data(stream, byte)).collect::<Vec<u8>>();
+        [bytes, last_data(stream, "")].concat()
+    };
+    let cases: Vec<(&'static str, Answer)> = vec![
+        ("an answer", answer(&[], CSV.as_bytes())),
+        ("a right length", answer(&[("content-length", "22")], CSV.as_bytes())),
+        // The library leaves it out, and it frames nothing.
+        ("a field of requests", head(&[(":status", "200"), (":path", "/")])),
+        ("padding", after_head(padded)),
+        ("a head in three frames", says(split)),
+        ("trailers", after_head(trailers)),
+        ("frames of one byte", after_head(bytes)),
+        ("an empty frame in front", after_head(|stream| [data(stream, ""), last_data(stream, CSV)].concat())),
+        ("early hints", then_right(|stream| [early(stream, "103"), early(stream, "100")].concat())),
+        ("ten thousand early hints", then_right(|stream| early(stream, "103").repeat(10_000))),
+        ("a hundred thousand pings", then_right(|_| ping().repeat(100_000))),
+        ("ten thousand settings", then_right(|_| settings(&[(3, 100)]).repeat(10_000))),
+        (
+            "frames of unknown kinds",
+            then_right(|stream| [frame(99, 255, stream, "what"), frame(98, 0, 0, "")].concat()),
+        ),
+        ("priorities", then_right(|stream| frame(kind::PRIORITY, 0, stream, [0, 0, 0, 9, 1]))),
+        ("windows", then_right(|_| frame(kind::WINDOW_UPDATE, 0, 0, 1000u32.to_be_bytes()).repeat(1000))),
+        ("a farewell, and what was promised", then_right(|stream| go_away(stream, 0))),
+        ("a reset behind the end", after_head(|stream| [last_data(stream, CSV), reset(stream, 0)].concat())),
+        ("another reset behind the end", after_head(|stream| [last_data(stream, CSV), reset(stream, 8)].concat())),
+    ];
+    let cases = cases.into_iter().map(|(what, answer)| (what, answer, Ok(CSV.into())));
+    let packed: &'static [u8] = gzip(CSV.as_bytes()).leak();
+    let more: [Case; 2] = [
+        ("no body", says(none), Ok(Vec::new())),
+        ("gzip", answer(&[("content-encoding", "gzip")], packed), Ok(CSV.into())),
+    ];
+    cases.chain(more).collect()
+}
+
+/// Answers whose head is broken, or whose body does not come to its end.
+fn broken() -> Vec<Case> {
+    let half = |then: fn(u32) -> Vec<u8>| after_head(move |stream| [data(stream, "city,"), then(stream)].concat());
+    let many = |stream| {
+        let fields: Vec<(&str, &str)> = OK.iter().copied().chain(vec![("x", "y"); 101]).collect();
+        [headers(stream, &fields), last_data(stream, CSV)].concat()
+    };
+    let heads: [(&'static str, &'static [(&'static str, &'static str)]); 15] = [
+        ("no status", &[("x", "y")]),
+        ("two statuses", &[(":status", "200"), (":status", "200")]),
+        ("a status that is no number", &[(":status", "2OO")]),
+        ("a short status", &[(":status", "20")]),
+        ("a long status", &[(":status", "2000")]),
+        ("an empty status", &[(":status", "")]),
+        ("a status behind a field", &[("x", "y"), (":status", "200")]),
+        ("an unknown pseudo field", &[(":status", "200"), (":what", "y")]),
+        ("a name in upper case", &[(":status", "200"), ("X", "y")]),
+        ("a line end in a value", &[(":status", "200"), ("x", "y\r\nz: a")]),
+        ("an empty name", &[(":status", "200"), ("", "y")]),
+        ("a transfer encoding", &[(":status", "200"), ("transfer-encoding", "chunked")]),
+        ("a field of the connection", &[(":status", "200"), ("connection", "close")]),
+        ("two lengths", &[(":status", "200"), ("content-length", "22"), ("content-length", "22")]),
+        ("a length that is no number", &[(":status", "200"), ("content-length", "22, 22")]),
+    ];
+    let heads = heads.map(|(what, of)| (what, head(of), Err("")));
+    let whole = "did not arrive whole";
+    let more: Vec<Case> = vec![
+        ("a hundred and one fields", says(many), Err("more than 100 fields")),
+        ("a length that is too long", answer(&[("content-length", "23")], CSV.as_bytes()), Err(whole)),
+        ("a length that is too short", answer(&[("content-length", "21")], CSV.as_bytes()), Err("")),
+        (
+            "an empty body with a length",
+            says(|stream| {
+                frame(kind::HEADERS, END_HEADERS | END, stream, fields(&[(":status", "200"), ("content-length", "1")]))
+            }),
+            Err("broke HTTP"),
+        ),
+        ("a reset without an error", half(|stream| reset(stream, 0)), Err(whole)),
+        ("a reset: canceled", half(|stream| reset(stream, 8)), Err(whole)),
+        ("a reset: internal error", half(|stream| reset(stream, 2)), Err(whole)),
+        ("a reset: refused", half(|stream| reset(stream, 7)), Err(whole)),
+        ("a reset before the head", says(|stream| reset(stream, 2)), Err("broke off")),
+        ("a refusal before the head", says(|stream| reset(stream, 7)), Err("broke off")),
+        ("a farewell before the head", says(|_| go_away(0, 0)), Err("broke off")),
+        ("a farewell with an error", half(|_| go_away(0, 11)), Err(whole)),
+        ("status 204 with a body", head(&[(":status", "204")]), Err("")),
+        ("status 206", head(&[(":status", "206")]), Err("status 206")),
+        ("an unasked 304", head(&[(":status", "304")]), Err("")),
+        ("status 999", head(&[(":status", "999")]), Err("status 999")),
+        ("an unasked coding", answer(&[("content-encoding", "br")], CSV.as_bytes()), Err("was not asked for")),
+        (
+            "cut gzip",
+            answer(&[("content-encoding", "gzip")], gzip(CSV.as_bytes())[..20].to_vec().leak()),
+            Err("truncated"),
+        ),
+    ];
+    heads.into_iter().chain(more).collect()
+}
+
+/// Frames that are broken, or out of place.
+fn frames() -> Vec<Case> {
+    let cases: Vec<(&'static str, Answer)> = vec![
+        ("HTTP/1", says(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\na,b\n1,2\n".to_vec())),
+        (
+            "data before the head",
+            says(|stream| [data(stream, "x"), headers(stream, OK), last_data(stream, CSV)].concat()),
+        ),
+        ("data of no stream", then_right(|_| data(0, "x"))),
+        ("data of a stream that nobody opened", then_right(|stream| data(stream + 2, "x"))),
+        ("a head of no stream", then_right(|_| headers(0, OK))),
+        ("a head of a stream that nobody opened", then_right(|stream| headers(stream + 2, OK))),
+        ("a stream of the server's own", then_right(|_| headers(2, OK))),
+        (
+            "a promise",
+            then_right(|stream| {
+                frame(
+                    kind::PUSH_PROMISE,
+                    END_HEADERS,
+                    stream,
+                    [&2u32.to_be_bytes()[..], &fields(&[(":path", "/")])].concat(),
+                )
+            }),
+        ),
+        ("a frame of 20 kB", after_head(|stream| last_data(stream, [b'x'; 20_000]))),
+        ("a continuation of nothing", then_right(|stream| frame(kind::CONTINUATION, END_HEADERS, stream, fields(OK)))),
+        (
+            "a head that is not continued",
+            says(|stream| [frame(kind::HEADERS, 0, stream, fields(OK)), last_data(stream, CSV)].concat()),
+        ),
+        (
+            "a head that others come into",
+            says(|stream| {
+                let rest = frame(kind::CONTINUATION, END_HEADERS, stream, "");
+                [frame(kind::HEADERS, 0, stream, fields(OK)), ping(), rest, last_data(stream, CSV)].concat()
+            }),
+        ),
+        (
+            "padding that is longer than its frame",
+            after_head(|stream| frame(kind::DATA, END | PADDED, stream, [9, b'x'])),
+        ),
+        (
+            "a window beyond all bounds",
+            then_right(|_| frame(kind::WINDOW_UPDATE, 0, 0, (u32::MAX >> 1).to_be_bytes()).repeat(2)),
+        ),
+        ("a window by nothing", then_right(|_| frame(kind::WINDOW_UPDATE, 0, 0, [0; 4]))),
+        ("settings of five bytes", then_right(|_| frame(kind::SETTINGS, 0, 0, [0; 5]))),
+        ("settings of a stream", then_right(|stream| frame(kind::SETTINGS, 0, stream, ""))),
+        ("settings beyond all bounds", then_right(|_| settings(&[(4, u32::MAX)]))),
+        ("a ping of seven bytes", then_right(|_| frame(kind::PING, 0, 0, [0; 7]))),
+        ("a ping of a stream", then_right(|stream| frame(kind::PING, 0, stream, [0; 8]))),
+        ("a reset of three bytes", then_right(|stream| frame(kind::RST_STREAM, 0, stream, [0; 3]))),
+        ("a reset of a stream that nobody opened", then_right(|stream| reset(stream + 2, 0))),
+        ("a farewell of a stream", then_right(|stream| frame(kind::GOAWAY, 0, stream, [0; 8]))),
+        ("an index of nothing", then_right(|stream| frame(kind::HEADERS, END_HEADERS, stream, [0x80]))),
+        (
+            "an index beyond the table",
+            then_right(|stream| frame(kind::HEADERS, END_HEADERS, stream, [0xff, 0xff, 0x7f])),
+        ),
+        (
+            "a table of a gigabyte",
+            then_right(|stream| frame(kind::HEADERS, END_HEADERS, stream, [0x3f, 0xe1, 0xff, 0xff, 0xff, 3])),
+        ),
+        (
+            "a text beyond its block",
+            then_right(|stream| frame(kind::HEADERS, END_HEADERS, stream, [0, 0x7f, 0xff, 0x7f, b'x'])),
+        ),
+        ("broken Huffman codes", then_right(|stream| frame(kind::HEADERS, END_HEADERS, stream, [0, 0x81, 0, 0x81, 0]))),
+        ("a head behind the end", after_head(|stream| [data(stream, "x"), headers(stream, OK)].concat())),
+    ];
+    cases.into_iter().map(|(what, answer)| (what, answer, Err(""))).collect()
+}
+
+/// What came of each URL, as the probe logs it.
+fn outcomes(environment: &Environment, ran: &Ran) -> BTreeMap<String, Result<Vec<u8>, String>> {
+    let landed = environment.landed();
+    let mut outcomes = BTreeMap::new();
+    for line in ran.stderr.lines() {
+        let Some(line) = line.find("https://").map(|at| &line[at..]) else { continue };
+        if let Some((url, path)) = line.split_once(" landed at ") {
+            outcomes.insert(url.to_owned(), Ok(landed[path].clone()));
+        } else if let Some((url, says)) = line.split_once(" failed: ") {
+            outcomes.insert(url.to_owned(), Err(says.to_owned()));
+        }
+    }
+    assert_eq!(environment.everything(), landed.into_keys().collect::<Vec<_>>());
+    outcomes
+}
+
+/// The arguments of a run of the probe that asks each of these servers once.
+fn probe(environment: &Environment, authority: &Authority, servers: &[Http2], how: &str, more: &[&str]) -> Vec<String> {
+    let grants: Vec<String> = servers.iter().map(Http2::grant).collect();
+    trusting(environment, authority, "probe", &grants, "");
+    let urls: Vec<String> = servers.iter().map(|server| server.url("/a.csv")).collect();
+    let url = format!("url={}", urls.join(" "));
+    let how = format!("how={how}");
+    let fixed = ["-v", "--retries", "0", "--param", "do=each", "--param", &how, "--param", &url];
+    fixed.iter().chain(more).map(|argument| (*argument).to_owned()).collect()
+}
+
+fn judge(cases: &[Case], how: &str) {
+    let authority = Authority::new("The tests' own");
+    let environment = environment();
+    let start = |(_, answer, _): &Case| Http2::start(authority.identity(HERE), settings(&[]), [Arc::clone(answer)]);
+    let servers: Vec<Http2> = cases.iter().map(start).collect();
+    let arguments = probe(&environment, &authority, &servers, how, &["--idle-timeout", "10s", "--param", "count=1"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcomes = outcomes(&environment, &environment.run("probe", &arguments).exits(0));
+    let wrong = servers.iter().zip(cases).filter_map(|(server, (what, _, comes))| {
+        let outcome = outcomes.get(&server.url("/a.csv"));
+        let right = match (comes, outcome) {
+            (Ok(expected), Some(Ok(content))) => content == expected,
+            (Err(expected), Some(Err(says))) => says.contains(expected) && !says.contains("within 10s"),
+            _ => false,
+        };
+        (!right).then(|| format!("{what}: {outcome:.300?}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{} of {}, by {how}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn answers_are_whole_or_nothing_lands() {
+    let cases = [whole(), broken(), frames()].concat();
+    ["mirror", "land"].iter().for_each(|how| judge(&cases, how));
+}
+
+#[test]
+fn a_connection_that_ends_inside_a_body_lands_nothing() {
+    let authority = Authority::new("The tests' own");
+    let environment = environment();
+    let cut = || after_head(|stream| data(stream, "city,"));
+    let servers = [
+        Http2::closing(authority.identity(HERE), settings(&[]), [cut()]),
+        Http2::closing(authority.identity(HERE), settings(&[]), [says(|_| Vec::new())]),
+        // Nothing of HTTP/2 at all, though it was agreed on.
+        Http2::closing(authority.identity(HERE), b"220 mail.example ESMTP\r\n".to_vec(), [cut()]),
+    ];
+    let arguments =
+        probe(&environment, &authority, &servers, "mirror", &["--idle-timeout", "10s", "--param", "count=1"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcomes = outcomes(&environment, &environment.run("probe", &arguments).exits(0));
+    assert_eq!(outcomes.len(), 3, "{outcomes:?}");
+    assert!(
+        outcomes.values().all(|outcome| outcome.as_ref().is_err_and(|says| !says.contains("within"))),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn what_was_refused_before_it_began_is_sent_again() {
+    let authority = Authority::new("The tests' own");
+    for (what, first) in [("a refusal", says(|stream| reset(stream, 7))), ("a farewell", says(|_| go_away(0, 0)))] {
+        for act in ["mirror", "post"] {
+            let environment = environment();
+            let answers = [Arc::clone(&first), answer(&[], CSV.as_bytes())];
+            let server = Http2::start(authority.identity(HERE), settings(&[]), answers);
+            trusting(&environment, &authority, "probe", &[server.grant()], "");
+            let url = format!("url={}", server.url("/a.csv"));
+            let ran = environment.run("probe", &["--param", &format!("do={act}"), "--param", &url]);
+            ran.exits(0);
+            assert_eq!(server.requests(), 2, "{what}, {act}");
+        }
+    }
+    // What may have been processed is not, unless it may be repeated.
+    let environment = environment();
+    let answers = [says(|stream| reset(stream, 2)), answer(&[], CSV.as_bytes())];
+    let server = Http2::start(authority.identity(HERE), settings(&[]), answers);
+    trusting(&environment, &authority, "probe", &[server.grant()], "");
+    let url = format!("url={}", server.url("/a.csv"));
+    environment.run("probe", &["--param", "do=post", "--param", &url]).exits(1).says("broke off");
+    assert_eq!(server.requests(), 1);
+}
+
+#[test]
+fn a_server_that_stops_is_given_up() {
+    let authority = Authority::new("The tests' own");
+    let hold = Gate::default();
+    let stops = |bytes: fn(u32) -> Vec<u8>| -> Answer {
+        let hold = hold.clone();
+        Arc::new(move |stream| vec![Part::Bytes(bytes(stream)), Part::Hold(hold.clone())])
+    };
+    let start = |begin: Vec<u8>, answer: Answer| Http2::start(authority.identity(HERE), begin, [answer]);
+    let servers = [
+        start(settings(&[]), stops(|_| Vec::new())),
+        start(Vec::new(), stops(|_| Vec::new())),
+        start(settings(&[]), stops(|stream| headers(stream, OK))),
+        start(settings(&[]), stops(|stream| [headers(stream, OK), data(stream, "city,")].concat())),
+        start(settings(&[]), stops(|stream| last_data(stream, CSV)[..12].to_vec())),
+        start(settings(&[]), stops(|stream| early(stream, "100"))),
+        // It lets nobody ask.
+        start(settings(&[(3, 0)]), stops(|_| Vec::new())),
+    ];
+    let environment = environment();
+    let arguments =
+        probe(&environment, &authority, &servers, "mirror", &["--idle-timeout", "500ms", "--param", "count=9"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcomes = outcomes(&environment, &environment.run("probe", &arguments).exits(0));
+    hold.open();
+    assert_eq!(outcomes.len(), servers.len(), "{outcomes:?}");
+    assert!(
+        outcomes.values().all(|outcome| matches!(outcome, Err(says) if says.contains("within 500ms"))),
+        "{outcomes:?}"
+    );
+    // A window that never opens keeps a body from being sent.
+    let server = start(settings(&[(4, 0)]), stops(|_| Vec::new()));
+    trusting(&environment, &authority, "probe", &[server.grant()], "");
+    let url = format!("url={}", server.url("/a.csv"));
+    let more = ["--param", "do=post", "--param", "content=body", "--idle-timeout", "500ms"];
+    environment.run("probe", &[&["--param", &url], &more[..]].concat()).exits(1).says("within 500ms");
+}
+
+#[test]
+fn memory_stays_flat_whatever_frames_are_sent() {
+    let authority = Authority::new("The tests' own");
+    let goes_on = |first: fn(u32) -> Vec<u8>, again: fn(u32) -> Vec<u8>, megabytes: usize| -> Answer {
+        Arc::new(move |stream| {
+            let again = again(stream);
+            let count = ((megabytes << 20) / again.len()) as u64;
+            vec![Part::Bytes(first(stream)), Part::Repeat(again, count)]
+        })
+    };
+    let head = |stream| headers(stream, OK);
+    let none = |_| Vec::new();
+    // A field of four kilobytes, put into the table of the connection and named again and again by one byte.
+    let bomb = |stream| {
+        let field = [&[0x40, 1, b'x', 0x7f, 0x81, 0x1e][..], &[b'y'; 4000]].concat();
+        frame(kind::HEADERS, END_HEADERS, stream, [&fields(OK)[..], &field, &[0xbe; 12_000]].concat())
+    };
+    let answers = [
+        ("pings", goes_on(none, |_| ping(), 20)),
+        ("settings", goes_on(none, |_| settings(&[]), 20)),
+        ("early hints", goes_on(none, |stream| early(stream, "103"), 20)),
+        ("resets of a stream that is closed", goes_on(|stream| reset(stream, 0), |stream| reset(stream, 0), 20)),
+        ("windows", goes_on(none, |_| frame(kind::WINDOW_UPDATE, 0, 0, 1u32.to_be_bytes()), 20)),
+        ("empty frames", goes_on(head, |stream| data(stream, ""), 20)),
+        ("frames of one byte", goes_on(head, |stream| data(stream, "x"), 20)),
+        (
+            "padding",
+            goes_on(head, |stream| frame(kind::DATA, PADDED, stream, [[255].as_slice(), &[0; 255]].concat()), 20),
+        ),
+        (
+            "a head without end",
+            goes_on(
+                |stream| frame(kind::HEADERS, 0, stream, fields(OK)),
+                |stream| frame(kind::CONTINUATION, 0, stream, fields(&[("x", "y")])),
+                20,
+            ),
+        ),
+        (
+            "a head of nothing without end",
+            goes_on(
+                |stream| frame(kind::HEADERS, 0, stream, fields(OK)),
+                |stream| frame(kind::CONTINUATION, 0, stream, ""),
+                20,
+            ),
+        ),
+        ("a head that unpacks to 48 MB", says(bomb)),
+        ("data that heeds no window", goes_on(head, |stream| data(stream, [b'x'; 16_384]), 200)),
+        ("frames of unknown kinds", goes_on(none, |_| frame(99, 0, 0, [0; 16_384]), 100)),
+        ("trailers", goes_on(head, |stream| headers(stream, &[("x", "y")]), 20)),
+    ];
+    let names: Vec<&str> = answers.iter().map(|(what, _)| *what).collect();
+    let start = |(_, answer)| Http2::closing(authority.identity(HERE), settings(&[]), [answer]);
+    let mut servers: Vec<Http2> = answers.into_iter().map(start).collect();
+    let (reached, hold) = (Gate::default(), Gate::default());
+    let (at_last, until) = (reached.clone(), hold.clone());
+    let last: Answer = Arc::new(move |stream| {
+        let right = [headers(stream, OK), last_data(stream, CSV)].concat();
+        vec![Part::Open(at_last.clone()), Part::Hold(until.clone()), Part::Bytes(right)]
+    });
+    servers.push(Http2::start(authority.identity(HERE), settings(&[]), [last]));
+    let environment = environment();
+    environment.run("probe", &["--param", "do=escape"]).exits(0);
+    let arguments =
+        probe(&environment, &authority, &servers, "mirror", &["--idle-timeout", "5s", "--param", "count=1"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let running = environment.spawn("probe", &arguments);
+    assert!((0..10).any(|_| reached.wait()), "the last one was never asked for");
+    let peak = peak_memory(&running);
+    hold.open();
+    let outcomes = outcomes(&environment, &Ran::new(running.wait_with_output().expect("the program")).exits(0));
+    for (server, what) in servers.iter().zip(names) {
+        let outcome = outcomes.get(&server.url("/a.csv"));
+        assert!(matches!(outcome, Some(Err(_))), "{what}: {outcome:.300?}");
+    }
+    eprintln!("{peak} KiB at the peak");
+    assert!(peak < MOST_MEMORY, "{peak} KiB");
+}
