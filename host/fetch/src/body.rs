@@ -149,7 +149,8 @@ impl Reader {
             let Some(chunk) = self.receive().await? else {
                 // No bytes at all are an empty body, whatever its coding.
                 if let Some(decoder) = self.decoder.as_ref().filter(|_| self.received > 0) {
-                    decoder.finish().map_err(|error| FetchError::Protocol(error.to_string()))?;
+                    // All of it came, but it was cut before it was sent, which may be better next time.
+                    decoder.finish().map_err(|error| FetchError::Broken(error.to_string()))?;
                 }
                 return Ok(None);
             };

@@ -41,7 +41,7 @@ use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
 use rules::policy::{Origin, Policy, shown_origin, shown_url};
 use rules::redact::Redactor;
 use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
-use rules::retry;
+use rules::retry::{self, Attempts};
 use rules::secret::Secret;
 use rules::text;
 use rules::validators::{Conditions, FinalUrl};
@@ -195,12 +195,18 @@ impl Fetcher {
     }
 
     /// Send a request and follow where it leads; the response's body is still to be read. `until` says how long it
-    /// counts as one of the requests that its origin gets at once.
-    pub async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
+    /// counts as one of the requests that its origin gets at once. What is sent again on the way counts in `attempts`.
+    pub async fn send(
+        &self,
+        request: Checked,
+        conditions: &Conditions,
+        until: Until,
+        attempts: &mut Attempts,
+    ) -> Result<Response, FetchError> {
         let Checked { mut url, resource, mut fields } = request;
         let most = self.limits.redirects;
         for hop in 1.. {
-            let (response, turn) = self.hop(&fields, &url, conditions).await?;
+            let (response, turn) = self.hop((&fields, &url), conditions, attempts).await?;
             let Some(location) = redirect(&response)? else {
                 let turn = turn.filter(|_| until == Until::Body);
                 let url = FinalUrl { text: self.redactor.text(url.as_str()).into_owned(), redirected: hop > 1 };
@@ -219,10 +225,14 @@ impl Fetcher {
         unreachable!("the loop counts without end")
     }
 
-    /// How long to wait before asking again for a body that broke off; `None` where that was done often enough.
-    pub fn wait_after_broken_body(&self, attempt: u32, request: &Checked) -> Option<Duration> {
-        let repeatable = retry::is_repeatable(&request.fields.method);
-        retry::wait(attempt, self.limits.retries, None, self.seed_for(&request.url)).filter(|_| repeatable)
+    /// How long to wait before asking again for a body that did not come whole; `None` where that would not help, or was
+    /// done often enough.
+    pub fn wait_after_body(&self, error: &FetchError, request: &Checked, attempts: &mut Attempts) -> Option<Duration> {
+        let may_pass = matches!(error, FetchError::Broken(_) | FetchError::Timeout(_));
+        if !may_pass || !retry::is_repeatable(&request.fields.method) {
+            return None;
+        }
+        attempts.next(self.limits.retries, None, self.seed_for(&request.url))
     }
 
     /// Requests of one run should not all come back at the same moment either.
@@ -232,15 +242,15 @@ impl Fetcher {
         hasher.finish()
     }
 
-    /// One hop, sent again while it fails in a way that may pass.
+    /// One hop, sent again while it fails in a way that may pass. While it waits it has no turn, nor anything open.
     async fn hop(
         &self,
-        fields: &Fields,
-        url: &Url,
+        (fields, url): (&Fields, &Url),
         conditions: &Conditions,
+        attempts: &mut Attempts,
     ) -> Result<(http::Response<Incoming>, Option<Turn>), FetchError> {
         let repeatable = retry::is_repeatable(&fields.method);
-        for attempt in 1.. {
+        loop {
             let (failure, asked, again) = match self.attempt(fields, url, conditions).await {
                 Ok((response, turn)) if !retry::is_transient(response.status().as_u16()) => {
                     return Ok((response, Some(turn)));
@@ -253,13 +263,13 @@ impl Fetcher {
                 Err(failure) if !failure.transient => return Err(failure.error),
                 Err(failure) => (Err(failure.error), None, repeatable || failure.unprocessed),
             };
-            let wait = retry::wait(attempt, self.limits.retries, asked, self.seed_for(url)).filter(|_| again);
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return failure,
+            if !again {
+                return failure;
             }
+            let Some(wait) = attempts.next(self.limits.retries, asked, self.seed_for(url)) else { return failure };
+            drop(failure);
+            tokio::time::sleep(wait).await;
         }
-        unreachable!("the loop counts without end")
     }
 
     async fn attempt(

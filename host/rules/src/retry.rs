@@ -31,6 +31,22 @@ pub fn retry_after(field: &[u8], now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or(Duration::ZERO))
 }
 
+/// How often one thing that is wanted was asked for again, whatever went wrong with it: requests and bodies share one
+/// count, so that neither multiplies the other.
+#[derive(Debug, Clone, Default)]
+pub struct Attempts {
+    again: u32,
+}
+
+impl Attempts {
+    /// How long to wait before the next attempt, which counts from here; `None` where there were enough.
+    pub fn next(&mut self, retries: u32, asked: Option<Duration>, seed: u64) -> Option<Duration> {
+        let wait = wait(self.again + 1, retries, asked, seed)?;
+        self.again += 1;
+        Some(wait)
+    }
+}
+
 /// How long to wait before attempt `attempt` (1 is the first retry); `None` where it should not be made.
 pub fn wait(attempt: u32, retries: u32, asked: Option<Duration>, seed: u64) -> Option<Duration> {
     if attempt > retries {
@@ -84,6 +100,17 @@ mod tests {
         assert_eq!(wait(1, 0, Some(Duration::ZERO), 0), None);
         assert!(wait(40, 99, None, 0).is_some_and(|wait| wait <= MAX_BACKOFF));
         assert_ne!(wait(1, 3, None, 1), wait(1, 3, None, 2));
+    }
+
+    #[test]
+    fn attempts_are_counted_together() {
+        let mut attempts = Attempts::default();
+        let waits = [None, Some(Duration::ZERO), None, None].map(|asked| attempts.next(3, asked, 1));
+        assert_eq!(waits, [wait(1, 3, None, 1), Some(Duration::ZERO), wait(3, 3, None, 1), None]);
+        // A wait that is too long is none, and counts for nothing.
+        let mut attempts = Attempts::default();
+        assert_eq!(attempts.next(1, Some(MAX_RETRY_AFTER * 2), 1), None);
+        assert!(attempts.next(1, None, 1).is_some());
     }
 
     #[test]
