@@ -43,7 +43,7 @@ pub(super) struct Session {
 /// What came of asking for what is to be mirrored.
 enum Answered {
     /// A response, and what was known before it.
-    New(Response, Option<Known>),
+    New(Box<Response>, Option<Known>),
     /// It is what is there already.
     Unchanged(Receipt),
 }
@@ -100,7 +100,7 @@ impl Session {
         let mut attempts = Attempts::default();
         loop {
             let (response, known) = match self.ask(&place, &checked, &request.url, &mut attempts).await? {
-                Answered::New(response, known) => (response, known),
+                Answered::New(response, known) => (*response, known),
                 Answered::Unchanged(receipt) => return Ok(receipt),
             };
             // Not before: who waits for an origin must not keep the others from landing.
@@ -138,7 +138,7 @@ impl Session {
             // of another representation than the one that was asked about.
             response = self.send(request.clone(), &Conditions::new(), Until::Body, attempts).await?;
         }
-        Ok(Answered::New(response, known))
+        Ok(Answered::New(Box::new(response), known))
     }
 
     /// The validators that this resource came with last, where the file that they stand for is still there.
