@@ -56,6 +56,23 @@ fn a_thousand_files_come_over_one_connection() {
 }
 
 #[test]
+fn a_server_that_says_farewell_is_asked_on_another_connection() {
+    let authority = Authority::new("The tests' own");
+    // By itself nginx does so after a thousand requests.
+    let Some(nginx) = Nginx::start(&authority.identity(HERE)) else { return };
+    let environment = environment();
+    trusting(&environment, &authority, "mirror", &[nginx.grant()], "");
+    let names: Vec<String> = (0..2200).map(|number| format!("{number}.csv")).collect();
+    names.iter().for_each(|name| nginx.put(name, name));
+    let urls: Vec<String> = names.iter().map(|name| nginx.url(&format!("/{name}"))).collect();
+    let arguments = ["--retries", "0", "--param", "concurrency=64", "--param", &format!("url={}", urls.join(" "))];
+    assert_eq!(environment.run("mirror", &arguments).exits(0).json()["files_written"], 2200);
+    let log = nginx.log(2200);
+    let connections: BTreeSet<&String> = log.iter().map(|words| &words[0]).collect();
+    assert_eq!((log.len(), connections.len()), (2200, 3));
+}
+
+#[test]
 fn a_large_file_comes_whole_and_compressed() {
     let authority = Authority::new("The tests' own");
     let Some(nginx) = Nginx::start(&authority.identity(HERE)) else { return };
@@ -208,8 +225,15 @@ fn what_was_refused_before_it_began_is_sent_again() {
             assert_eq!(server.requests(), 2, "{what}, {act}");
         }
     }
-    // What may have been processed is not, unless it may be repeated.
+    // Nobody has to say farewell again and again.
     let environment = environment();
+    let server = Http2::start(authority.identity(HERE), settings(&[]), [says(|_| go_away(0, 0))]);
+    trusting(&environment, &authority, "mirror", &[server.grant()], "");
+    let url = format!("url={}", server.url("/a.csv"));
+    environment.run("mirror", &["--retries", "1", "--param", &url]).exits(1).says("broke off");
+    assert_eq!((server.requests(), server.connections()), (5, 5));
+    // What may have been processed is not, unless it may be repeated.
+    let environment = crate::environment();
     let answers = [says(|stream| reset(stream, 2)), answer(&[], CSV.as_bytes())];
     let server = Http2::start(authority.identity(HERE), settings(&[]), answers);
     trusting(&environment, &authority, "probe", &[server.grant()], "");

@@ -12,16 +12,26 @@ use rules::policy::shown_url;
 /// An attempt that failed.
 pub(super) struct Failure {
     pub(super) error: FetchError,
-    /// Whether another attempt may do better.
-    pub(super) transient: bool,
-    /// Whether the server said that it did nothing, so that any request may be sent again (RFC 9113, 8.7).
-    pub(super) unprocessed: bool,
+    pub(super) again: Again,
+}
+
+/// Whether another attempt may do better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// It would not.
+    Never,
+    /// It may, of a request that may be sent twice.
+    IfRepeatable,
+    /// It may, of any request: the server said that it did nothing (RFC 9113, 8.7).
+    Always,
+    /// The same on another connection, at once: this one is at its end, as servers have it after some requests.
+    Elsewhere,
 }
 
 impl Failure {
     /// One that no other attempt would change.
     pub(super) fn lasting(error: FetchError) -> Self {
-        Self { error, transient: false, unprocessed: false }
+        Self { error, again: Again::Never }
     }
 
     /// Of a request that got no response.
@@ -29,7 +39,8 @@ impl Failure {
         let mut cause = error.source();
         while let Some(error) = cause {
             if let Some(ConnectError { error, transient }) = error.downcast_ref::<ConnectError>() {
-                return Self { error: error.clone(), transient: *transient, unprocessed: false };
+                let again = if *transient { Again::IfRepeatable } else { Again::Never };
+                return Self { error: error.clone(), again };
             }
             if let Some(error) = error.downcast_ref::<hyper::Error>() {
                 return Self::of_head(Cause::of(error), &shown_url(url));
@@ -37,15 +48,15 @@ impl Failure {
             cause = error.source();
         }
         let error = FetchError::Unreachable(format!("{}: {error}", shown_url(url)));
-        Self { error, transient: true, unprocessed: false }
+        Self { error, again: Again::IfRepeatable }
     }
 
     fn of_head(cause: Cause, url: &str) -> Self {
         match cause {
             Cause::Breach(what) => Self::lasting(FetchError::Protocol(format!("{url} broke HTTP: {what}"))),
-            Cause::End { what, unprocessed } => {
+            Cause::End { what, again } => {
                 let error = FetchError::Unreachable(format!("the connection to {url} broke off: {what}"));
-                Self { error, transient: true, unprocessed }
+                Self { error, again }
             }
         }
     }
@@ -63,7 +74,7 @@ enum Cause {
     /// The server broke HTTP.
     Breach(String),
     /// The connection broke off, or the server said that it would not go on.
-    End { what: String, unprocessed: bool },
+    End { what: String, again: Again },
 }
 
 impl Cause {
@@ -78,7 +89,7 @@ impl Cause {
             return Self::Breach(error.to_string());
         }
         let what = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-        Self::End { what, unprocessed: false }
+        Self::End { what, again: Again::IfRepeatable }
     }
 
     /// What a server says of an error in its own words is not shown.
@@ -88,16 +99,15 @@ impl Cause {
         if error.is_library() {
             return Self::Breach(format!("HTTP/2: {said}"));
         }
-        let unprocessed = error.is_remote()
-            && match reason {
-                Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
-                // Streams that it may have begun go on after it.
-                Some(h2::Reason::NO_ERROR) => error.is_go_away(),
-                _ => false,
-            };
+        let again = match reason {
+            Some(h2::Reason::REFUSED_STREAM) if error.is_reset() => Again::Always,
+            // Streams that it may have begun go on after it.
+            Some(h2::Reason::NO_ERROR) if error.is_go_away() => Again::Elsewhere,
+            _ => Again::IfRepeatable,
+        };
         match error.get_io() {
-            Some(error) => Self::End { what: error.to_string(), unprocessed: false },
-            None => Self::End { what: format!("the server ended it: {said}"), unprocessed },
+            Some(error) => Self::End { what: error.to_string(), again: Again::IfRepeatable },
+            None => Self::End { what: format!("the server ended it: {said}"), again },
         }
     }
 }

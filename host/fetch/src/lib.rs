@@ -34,7 +34,7 @@ pub use tls::Authorities;
 
 use body::BodyLimits;
 use connect::Connector;
-use failure::Failure;
+use failure::{Again, Failure};
 use pace::{Pace, Turn};
 use rules::budget::{Budget, Budgets};
 use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
@@ -258,12 +258,12 @@ impl Fetcher {
                 Ok((response, _turn)) => {
                     let asked = response.headers().get(header::RETRY_AFTER);
                     let asked = asked.and_then(|field| retry::retry_after(field.as_bytes(), clock::system()));
-                    (Ok((response, None)), asked, repeatable)
+                    (Ok((response, None)), asked, Again::IfRepeatable)
                 }
-                Err(failure) if !failure.transient => return Err(failure.error),
-                Err(failure) => (Err(failure.error), None, repeatable || failure.unprocessed),
+                Err(Failure { again: Again::Elsewhere, .. }) if attempts.elsewhere() => continue,
+                Err(Failure { error, again }) => (Err(error), None, again),
             };
-            if !again {
+            if again == Again::Never || (again == Again::IfRepeatable && !repeatable) {
                 return failure;
             }
             let Some(wait) = attempts.next(self.limits.retries, asked, self.seed_for(url)) else { return failure };
