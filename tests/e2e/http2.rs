@@ -281,6 +281,22 @@ fn a_server_that_stops_is_given_up() {
 }
 
 #[test]
+fn no_more_streams_are_open_than_requests_may_be() {
+    let authority = Authority::new("The tests' own");
+    let environment = environment();
+    let silence: Answer = Arc::new(|_| Vec::new());
+    let server = Http2::start(authority.identity(HERE), settings(&[]), [silence]);
+    trusting(&environment, &authority, "probe", &[server.grant()], "");
+    let urls: Vec<String> = (0..12).map(|number| server.url(&format!("/{number}"))).collect();
+    let url = format!("url={}", urls.join(" "));
+    let fixed = ["--param", "do=each", "--param", "how=mirror", "--param", "count=12", "--param", &url];
+    // Nobody is answered, so that what was asked until the run ended was asked at once.
+    let limits = ["--max-concurrency", "4", "--timeout", "2s"];
+    environment.run("probe", &[&fixed[..], &limits].concat()).exits(3);
+    assert_eq!((server.requests(), server.connections()), (4, 1));
+}
+
+#[test]
 fn memory_stays_flat_whatever_frames_are_sent() {
     let authority = Authority::new("The tests' own");
     let goes_on = |first: fn(u32) -> Vec<u8>, again: fn(u32) -> Vec<u8>, megabytes: usize| -> Answer {
