@@ -108,10 +108,13 @@ impl Review {
             }
         }
         let useful = granted.http.iter().filter(|origin| asks.overlaps_origin(origin));
-        let already: Vec<String> = useful.map(ToString::to_string).collect();
-        if !already.is_empty() {
-            self.notes.push(format!("already granted: requests to {}", already.join(", ")));
+        let (private, public): (Vec<_>, Vec<_>) = useful.partition(|origin| origin.is_private());
+        let public: Vec<String> = public.into_iter().map(ToString::to_string).collect();
+        if !public.is_empty() {
+            self.notes.push(format!("already granted: requests to {}", public.join(", ")));
         }
+        let private = private.into_iter().map(|origin| format!("already granted: {}", told_origin(origin)));
+        self.notes.extend(private);
         if asks.any_http {
             self.notes.push("it may use any other origin that you grant by name, with `--http ORIGIN`".into());
         }
@@ -257,7 +260,7 @@ impl Review {
     fn withdrawn(&mut self, standing: &Standing) {
         let (asks, granted) = (&standing.asks, &standing.granted);
         let http = granted.http.iter().filter(|origin| !asks.overlaps_origin(origin));
-        let http = http.map(|origin| format!("requests to {origin}"));
+        let http = http.map(told_origin);
         let sources = granted.sources.iter().filter(|source| !asks.takes_source(source) && **source != standing.name);
         let sources = sources.map(|source| format!("appending files to {source}"));
         let secrets = granted.secrets.keys().filter(|secret| !asks.takes_secret(secret));
@@ -288,6 +291,10 @@ fn head(component: Component<'_>, name: &str) -> String {
         }
     }
     head
+}
+
+fn told_origin(origin: &OriginGrant) -> String {
+    format!("requests to {origin}{}", if origin.is_private() { ", also at private addresses" } else { "" })
 }
 
 /// What somebody else says, so that it is not taken for what the host says.

@@ -1,8 +1,10 @@
 //! Days that are not like others, by the program `faketime`.
 
-use std::process::Command;
+use std::fs;
+use std::process::{Child, Command};
+use std::time::{Duration, SystemTime};
 
-use harness::{Environment, Origin, Ran, Reply, under};
+use harness::{Environment, Gate, Origin, Part, Ran, Reply, under};
 
 use crate::{environment, mirror, with};
 
@@ -52,4 +54,69 @@ fn a_clock_that_jumps_back_confuses_nothing() {
     // The order of runs is that of their numbers, whatever the clock said.
     assert_eq!(environment.query("SELECT run_id FROM extraction_runs ORDER BY run_id DESC"), ["3", "2", "1"]);
     assert_eq!(environment.query("SELECT count(*) FROM extraction_runs WHERE status = 'success'"), ["3"]);
+}
+
+/// `host run` of mirror, started, by a system clock that the file `offset` sets while it runs, as an administrator does
+/// or NTP: time that passed is not changed by it. Nothing where there is no `faketime`.
+fn by_a_clock_of_its_own(environment: &Environment, origin: &Origin, more: &[&str]) -> Option<Child> {
+    let preload = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
+    let preload = match preload {
+        Ok(output) => String::from_utf8(output.stdout).expect("a path"),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "CI has no faketime");
+            eprintln!("skipped: the program faketime cannot be run: {error}");
+            return None;
+        }
+    };
+    let mut host = environment.run_command("mirror", &with(&mirror(origin, "/courts.csv"), more));
+    host.env("LD_PRELOAD", preload.trim()).env("FAKETIME_TIMESTAMP_FILE", environment.write("offset", "+0"));
+    host.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    Some(host.spawn().expect("the program"))
+}
+
+/// A moment as a field has it.
+fn in_seconds(seconds: u64) -> String {
+    httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds))
+}
+
+#[test]
+fn a_clock_that_is_set_makes_no_wait_longer_than_it_may_be() {
+    // Set back while it waits, or just before: the time that passes is not the clock's.
+    let (environment, origin) = (environment(), Origin::start());
+    let told = Gate::default();
+    let busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 2\r\n\r\n";
+    let busy = Reply::parts(vec![Part::Bytes(busy.to_vec()), Part::Open(told.clone())]);
+    origin.script("/courts.csv", [busy, Reply::new("a,b\n")]);
+    let Some(running) = by_a_clock_of_its_own(&environment, &origin, &["--timeout", "60s"]) else { return };
+    assert!(told.wait());
+    fs::write(environment.path().join("offset"), "-1d").expect("a file");
+    Ran::new(running.wait_with_output().expect("the program")).exits(0);
+    assert_eq!((origin.asked().len(), environment.landed().len()), (2, 1));
+
+    // Set back before the answer comes: its moment is a day away, and nobody waits for a day. Set ahead, it is over.
+    for (offset, code, requests) in [("-1d", 1, 1), ("+1d", 0, 2)] {
+        let (environment, origin) = (crate::environment(), Origin::start());
+        let (reached, hold) = (Gate::default(), Gate::default());
+        origin.script(
+            "/courts.csv",
+            [Reply::status(503).header("Retry-After", in_seconds(60)).gated(&reached, &hold), Reply::new("a,b\n")],
+        );
+        let running = by_a_clock_of_its_own(&environment, &origin, &["--timeout", "50s"]).expect("faketime");
+        assert!(reached.wait());
+        fs::write(environment.path().join("offset"), offset).expect("a file");
+        hold.open();
+        let ran = Ran::new(running.wait_with_output().expect("the program")).exits(code);
+        assert_eq!(origin.asked().len(), requests, "{offset}: {ran:?}");
+    }
+
+    // The run's own limit is no matter of the system's clock either.
+    let (environment, origin) = (crate::environment(), Origin::start());
+    let (reached, hold) = (Gate::default(), Gate::default());
+    origin.route("/courts.csv", Reply::status(503).header("Retry-After", "200").gated(&reached, &hold));
+    let running = by_a_clock_of_its_own(&environment, &origin, &["--timeout", "2s"]).expect("faketime");
+    assert!(reached.wait());
+    fs::write(environment.path().join("offset"), "-1d").expect("a file");
+    hold.open();
+    Ran::new(running.wait_with_output().expect("the program")).exits(3).says("`timeout` of 2s");
+    assert_eq!(environment.query("SELECT status FROM extraction_runs"), ["failed"]);
 }

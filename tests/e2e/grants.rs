@@ -58,6 +58,57 @@ fn what_nobody_granted_does_not_start_and_the_command_that_grants_it_does() {
 }
 
 #[test]
+fn an_origin_in_a_private_network_is_told_and_kept() {
+    let environment = environment();
+    let entry = "{ origin = \"https://db.internal:8443\", private = true }";
+    environment.write("host.toml", format!("[extractor.prices]\nhttp = [\"https://b.example\", {entry}]\n"));
+    let origins = ["https://a.example", "https://b.example", "https://db.internal:8443"];
+    let component = shown(&packed(&environment, "prices", &manifest(&origins, "")));
+    let asked = environment.host(["allow", &component, "--yes"]).exits(0).stdout;
+    for line in [
+        "  already granted: requests to https://b.example\n",
+        "  already granted: requests to https://db.internal:8443, also at private addresses\n",
+        "  + send requests to https://a.example\n",
+    ] {
+        assert!(asked.contains(line), "{asked}");
+    }
+    let http = format!("[\"https://b.example\", {entry}, \"https://a.example\"]");
+    assert_eq!(config(&environment), format!("[extractor.prices]\nhttp = {http}\n"));
+    let grant = &environment.host(["inspect", &component, "--json"]).exits(0).json()["grant"];
+    assert_eq!(grant["private"], serde_json::json!(["https://db.internal:8443"]));
+    assert_eq!(grant["missing"], serde_json::json!([]));
+    // Neither a flag nor a manifest can say so, and it is for one name.
+    environment.host(["allow", &component, "--http", entry]).exits(2).says("is not an origin such as");
+    let wild = "{ origin = \"https://*.b.example\", private = true }";
+    environment.write("host.toml", format!("[extractor.prices]\nhttp = [{wild}]\n"));
+    environment.host(["run", &component]).exits(2).says("[extractor.prices]: `http`: `private` is for one name");
+}
+
+#[test]
+fn nobody_asks_for_or_grants_every_site_under_a_public_suffix() {
+    let environment = environment();
+    let says = "`https://*.github.io` would open every site under github.io";
+    // Who packs a manifest is told, and who gets one packed by another tool.
+    let component = environment.write("prices.wasm", harness::without_manifest(&guest("mirror")));
+    environment.write("extractor.toml", manifest(&["https://*.github.io"], ""));
+    environment.host(["pack", &shown(&component)]).exits(2).says(says);
+    let other = packed(&environment, "other", &manifest(&["https://*.xithub.io"], ""));
+    let bytes = fs::read(&other).expect("a component");
+    let at = bytes.windows(9).position(|part| part == b"xithub.io").expect("a manifest");
+    let asks = environment.write("asks.wasm", [&bytes[..at], b"g", &bytes[at + 1..]].concat());
+    for command in ["run", "allow", "inspect"] {
+        let ran = environment.host([command, &shown(&asks)]).exits(2).says(says);
+        ran.says("its manifest asks for what cannot be granted");
+    }
+    let component = shown(&component);
+    environment.host(["run", &component, "--allow-http", "https://*.github.io"]).exits(2).says(says);
+    environment.host(["allow", &component, "--yes", "--http", "https://*.github.io"]).exits(2).says(says);
+    environment.write("host.toml", "[extractor.prices]\nhttp = [\"https://*.github.io\"]\n");
+    environment.host(["run", &component]).exits(2).says("[extractor.prices]: `http`: ").says(says);
+    assert!(!environment.landing().exists());
+}
+
+#[test]
 fn a_new_version_is_asked_only_for_the_difference() {
     let environment = environment();
     environment.write("host.toml", "# by hand\n[extractor.prices]\nhttp = [\n    \"https://a.example\", # first\n]\n");

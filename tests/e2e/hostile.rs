@@ -245,7 +245,7 @@ fn a_connection_that_breaks_lands_nothing() {
 }
 
 /// What a run may hold at its peak, in KiB, whatever is sent to it; half of that is the program itself.
-const MOST_MEMORY: u64 = 48 * 1024;
+pub(crate) const MOST_MEMORY: u64 = 48 * 1024;
 
 #[test]
 fn memory_stays_flat_whatever_is_sent() {
@@ -305,7 +305,7 @@ fn empty_member() -> Vec<u8> {
 }
 
 /// The most memory that a process held so far, in KiB, as the kernel keeps count of it.
-fn peak_memory(running: &Child) -> u64 {
+pub(crate) fn peak_memory(running: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", running.id())).expect("a status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number")

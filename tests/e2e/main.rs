@@ -10,6 +10,7 @@ mod earlier;
 mod faults;
 mod grants;
 mod hostile;
+mod http2;
 mod injected;
 mod landing;
 mod limits;

@@ -1,6 +1,9 @@
 //! Which requests are sent, and which are not. A test of a refusal also shows that nothing was asked.
 
-use harness::{Origin, Reply};
+use std::time::Duration;
+
+use harness::{Gate, Origin, Part, Ran, Reply, gzip};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{environment, mirror, with};
 
@@ -105,6 +108,76 @@ fn failures_that_pass_are_retried() {
     let arguments = mirror(&origin, "/courts.csv");
     environment.run("mirror", &with(&arguments, &[])).exits(0);
     assert_eq!(origin.asked().len(), 3);
+}
+
+#[test]
+fn a_body_that_does_not_come_whole_is_asked_for_again() {
+    let hold = Gate::default();
+    let stalls = || {
+        let half = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\ncity", CSV.len());
+        Reply::parts(vec![Part::Bytes(half.into()), Part::Hold(hold.clone())])
+    };
+    let whole = gzip(CSV.as_bytes());
+    let cut = Reply::new(&whole[..whole.len() - 3]).gzip_encoded();
+    let slow = Reply::new(CSV).dripping(Duration::from_millis(30));
+    for (what, first) in
+        [("a stall", stalls()), ("a drip", slow), ("cut gzip", cut), ("a break", Reply::new(CSV).cut_after(5))]
+    {
+        let (environment, origin) = (environment(), Origin::start());
+        origin.script("/courts.csv", [first, Reply::new(CSV)]);
+        let arguments = mirror(&origin, "/courts.csv");
+        let limits = ["--idle-timeout", "300ms", "--min-speed", "1MB", "-v"];
+        environment.run("mirror", &with(&arguments, &limits)).exits(0);
+        assert_eq!((origin.asked().len(), environment.landed().len()), (2, 1), "{what}");
+    }
+    hold.open();
+    // What is wrong for good is not, and nor is what was sent with a body of its own.
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new([&whole[..], b"junk"].concat()).gzip_encoded());
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(1).says("followed by something else");
+    assert_eq!(origin.asked().len(), 1);
+}
+
+#[test]
+fn requests_and_bodies_share_one_budget_of_retries() {
+    let (environment, origin) = (environment(), Origin::start());
+    let busy = || Reply::status(503).header("Retry-After", "0");
+    let cut = || Reply::new(CSV).cut_after(5);
+    // Each body takes two requests, so that two budgets would multiply.
+    origin.script("/courts.csv", [busy(), cut(), busy(), cut(), busy(), cut(), busy(), cut(), busy(), Reply::new(CSV)]);
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &["--retries", "3"])).exits(1).says("did not arrive whole");
+    assert_eq!(origin.asked().len(), 4);
+    assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn an_origin_that_asks_for_patience_does_not_hold_up_another() {
+    let (busy, other) = (Origin::start(), Origin::start());
+    for (what, reply, more) in [
+        ("Retry-After", Reply::status(503).header("Retry-After", "300"), &[][..]),
+        ("a rate", Reply::new(CSV), &["--max-rate", "1/h"]),
+    ] {
+        let environment = environment();
+        let (reached, hold) = (Gate::default(), Gate::default());
+        other.route("/courts.csv", Reply::new(CSV).gated(&reached, &hold));
+        // More than land at once.
+        let mut urls: Vec<String> = (0..70).map(|number| busy.url(&format!("/{number}"))).collect();
+        (0..70).for_each(|number| busy.route(&format!("/{number}"), reply.clone()));
+        urls.push(other.url("/courts.csv"));
+        let url = format!("url={}", urls.join(" "));
+        let (busy, other) = (busy.grant(), other.grant());
+        let how = ["--param", "do=each", "--param", "how=mirror", "--param", "count=100", "--param", &url];
+        let grants = ["--allow-http", &busy, "--allow-http", &other];
+        let running = environment.spawn("probe", &[&grants, &how[..], more].concat());
+        let asked = reached.wait();
+        hold.open();
+        let process = i32::try_from(running.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(process, Signal::TERM).expect("a signal");
+        Ran::new(running.wait_with_output().expect("the program")).exits(143);
+        assert!(asked, "{what} held up another origin");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Https: what is trusted, and what is not. A test of a refusal also shows that no request arrived.
 
-use harness::{Authority, Environment, Identity, Origin, Ran, Reply, certificate, reply::LINE};
+use harness::{Authority, Environment, Gate, Identity, Origin, Part, Ran, Reply, certificate, reply::LINE};
 
 use crate::environment;
 
@@ -202,6 +202,54 @@ fn a_redirect_keeps_to_https_and_checks_each_certificate() {
     assert_eq!(environment.everything(), [""; 0]);
     mirror(&environment, &origin.url("/up"), &[]).exits(0);
     assert_eq!((other.asked().len(), environment.paths().len()), (1, 1));
+}
+
+#[test]
+fn a_way_down_to_http_and_faults_of_tls_change_nothing_for_a_body_that_streams() {
+    let authority = Authority::new("The tests' own");
+    let open = Origin::start();
+    open.route("/a.csv", Reply::new(CSV));
+    let down = || Reply::redirect(302, open.url("/a.csv"));
+    let cut = "HTTP/1.1 302 Found\r\nContent-Length: 99\r\nLocation: ";
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncity";
+    for how in ["stream", "land", "fetch", "mirror"] {
+        let (environment, origin) = (environment(), Origin::secure(authority.identity(HERE)));
+        let (begun, hold) = (Gate::default(), Gate::default());
+        // One body is on its way all the while.
+        let first = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", CSV.len(), &CSV[..5]);
+        let steps = vec![Part::Bytes(first.into()), Part::Open(begun.clone()), Part::Hold(hold.clone())];
+        origin.route("/0", Reply::parts([steps, vec![Part::Bytes(CSV[5..].into())]].concat()));
+        let faults = [
+            down(),
+            down().unannounced(),
+            down().header("Connection", "close").reset(),
+            Reply::raw(format!("{cut}{}\r\n\r\nhalf", open.url("/a.csv"))).reset(),
+            Reply::raw(format!("{cut}{}\r\n\r\n", open.url("/a.csv"))).unannounced(),
+            Reply::raw(format!("{cut}{}", open.url("/a.csv"))).unannounced(),
+            Reply::raw(half).unannounced(),
+            Reply::raw(half).reset(),
+        ];
+        let count = faults.len();
+        for (number, fault) in faults.into_iter().enumerate() {
+            origin.route(&format!("/{}", number + 1), fault);
+        }
+        trusting(&environment, &authority, &[&origin.grant(), &open.grant()], "");
+        let urls: Vec<String> = (0..=count).map(|number| origin.url(&format!("/{number}"))).collect();
+        let (how, url) = (format!("how={how}"), format!("url={}", urls.join(" ")));
+        let fixed = ["-v", "--name", "mirror", "--retries", "0", "--param", "do=each", "--param", "count=20"];
+        let running = environment.spawn("probe", &[&fixed[..], &["--param", &how, "--param", &url]].concat());
+        assert!(begun.wait());
+        while origin.asked().len() <= count {
+            std::thread::yield_now();
+        }
+        hold.open();
+        let ran = Ran::new(running.wait_with_output().expect("the program")).exits(0);
+        assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()], "{how}");
+        assert_eq!(environment.everything().len(), 1, "{how}");
+        let failed = ran.stderr.lines().filter(|line| line.contains(" failed: ")).count();
+        assert_eq!(failed, count, "{how}: {}", ran.stderr);
+        assert_eq!(open.asked(), [], "{how}");
+    }
 }
 
 #[test]

@@ -113,6 +113,11 @@ impl Identity {
         pem(&self.chain[0])
     }
 
+    /// The whole chain as a PEM file has it.
+    pub fn chain_pem(&self) -> String {
+        self.chain.iter().map(|certificate| pem(certificate)).collect()
+    }
+
     /// The key as a PEM file has it, for a server that is another program.
     pub fn key_pem(&self) -> String {
         armoured("PRIVATE KEY", self.key.secret_der())

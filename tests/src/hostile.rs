@@ -5,11 +5,13 @@
 mod bodies;
 mod framing;
 mod heads;
+pub mod http2;
 mod redirects;
 
 pub use bodies::bodies;
 pub use framing::framing;
 pub use heads::{fields, status_lines};
+pub use http2::http2;
 pub use redirects::redirects;
 
 use crate::Reply;

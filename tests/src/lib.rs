@@ -6,8 +6,11 @@
 
 pub mod certificate;
 pub mod component;
+pub mod deaf;
 pub mod environment;
 pub mod hostile;
+pub mod http2;
+pub mod nginx;
 pub mod origin;
 pub mod packages;
 pub mod python;
@@ -19,7 +22,10 @@ pub mod soak;
 mod wire;
 
 pub use certificate::{Authority, Identity};
+pub use deaf::Deaf;
 pub use environment::{Environment, Ran, guest, under, without_manifest};
+pub use http2::Http2;
+pub use nginx::Nginx;
 pub use origin::{Gate, Origin};
 pub use reply::{Part, Reply, gzip};
 

@@ -173,7 +173,12 @@ impl Origin {
 
     /// Lead whoever asks for a tunnel to `target` (`host:port`) to this server, whatever is said there.
     pub fn tunnel(&self, target: &str, to: &Self) {
-        lock(&self.shared.tunnels).insert(target.to_owned(), to.address);
+        self.tunnel_to(target, to.address);
+    }
+
+    /// Lead whoever asks for a tunnel to `target` to whatever listens at an address of this machine.
+    pub fn tunnel_to(&self, target: &str, to: SocketAddr) {
+        lock(&self.shared.tunnels).insert(target.to_owned(), to);
     }
 
     /// What clients sent through its tunnels so far.

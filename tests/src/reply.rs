@@ -314,7 +314,7 @@ impl Reply {
 }
 
 impl Part {
-    fn send(&self, stream: &mut Wire) -> std::io::Result<()> {
+    pub(crate) fn send(&self, stream: &mut Wire) -> std::io::Result<()> {
         match self {
             Self::Bytes(bytes) => stream.write_all(bytes),
             Self::Repeat(bytes, times) => {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Version, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
+use super::failure;
 use super::pace::Turn;
 use clock::Stopwatch;
 use rules::domain::{Body, FetchError};
@@ -35,17 +36,29 @@ pub(super) struct BodyLimits {
 
 /// Check a response's fields before any of its body is read: their size, since the HTTP library's limit is only about
 /// right, and how they say that the body ends (RFC 9112, 6.3). Whatever is not exactly one way of framing is refused:
-/// what lies between two readings of it is how bodies are truncated and smuggled.
-pub(super) fn check_head(headers: &HeaderMap, has_body: bool, limits: BodyLimits) -> Result<(), FetchError> {
+/// what lies between two readings of it is how bodies are truncated and smuggled. In HTTP/2 the frames say where a body
+/// ends, so a length is checked against them and a transfer encoding is out of place (RFC 9113, 8.1.1 and 8.2.2).
+pub(super) fn check_head(
+    headers: &HeaderMap,
+    version: Version,
+    has_body: bool,
+    limits: BodyLimits,
+) -> Result<(), FetchError> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let broken = |reason: &str| Err(FetchError::Protocol(reason.to_owned()));
     if headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > super::MAX_HEAD {
         return broken("the response's head is too large: more than 64 KiB of fields");
     }
+    if headers.len() > super::MAX_FIELDS {
+        return broken("the response's head has more than 100 fields");
+    }
     match (lengths.next(), lengths.next(), codings.next(), codings.next()) {
         (_, Some(_), _, _) => broken("the response has more than one Content-Length field"),
         (Some(_), _, Some(_), _) => broken("the response has both Content-Length and Transfer-Encoding"),
+        (_, _, Some(_), _) if version == Version::HTTP_2 => {
+            broken("the response is of HTTP/2 and has a Transfer-Encoding field")
+        }
         (_, _, Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         (_, _, Some(_), _) => broken("the response has a transfer encoding other than `chunked`"),
         (Some(length), ..) => {
@@ -56,22 +69,22 @@ pub(super) fn check_head(headers: &HeaderMap, has_body: bool, limits: BodyLimits
                 Some(_) => Ok(()),
             }
         }
-        (None, _, None, _) if has_body && !limits.unframed => {
+        (None, _, None, _) if has_body && !limits.unframed && version != Version::HTTP_2 => {
             broken("the response does not say where its body ends: neither Content-Length nor chunked")
         }
         (None, _, None, _) => Ok(()),
     }
 }
 
-/// The decoded body of a response with these headers. The turn is given back at its end.
+/// The decoded body of a response with this head. The turn is given back at its end.
 pub(super) fn decoded(
     incoming: Incoming,
-    headers: &HeaderMap,
+    head: &http::response::Parts,
     limits: BodyLimits,
     turn: Option<Turn>,
 ) -> Result<Body, FetchError> {
     let mut decoder = None;
-    for field in headers.get_all(header::CONTENT_ENCODING) {
+    for field in head.headers.get_all(header::CONTENT_ENCODING) {
         for coding in field.to_str().unwrap_or("?").split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
             match coding.to_ascii_lowercase().as_str() {
                 "identity" => {}
@@ -85,6 +98,7 @@ pub(super) fn decoded(
     }
     let reader = Reader {
         incoming,
+        says_its_end: head.version == Version::HTTP_2,
         decoder,
         limits,
         _turn: turn,
@@ -106,6 +120,8 @@ pub(super) fn decoded(
 
 struct Reader {
     incoming: Incoming,
+    /// Whether the end of its chunks is only an end where the body says so as well.
+    says_its_end: bool,
     decoder: Option<Box<Gunzip>>,
     limits: BodyLimits,
     /// Held for its drop.
@@ -133,7 +149,8 @@ impl Reader {
             let Some(chunk) = self.receive().await? else {
                 // No bytes at all are an empty body, whatever its coding.
                 if let Some(decoder) = self.decoder.as_ref().filter(|_| self.received > 0) {
-                    decoder.finish().map_err(|error| FetchError::Protocol(error.to_string()))?;
+                    // All of it came, but it was cut before it was sent, which may be better next time.
+                    decoder.finish().map_err(|error| FetchError::Broken(error.to_string()))?;
                 }
                 return Ok(None);
             };
@@ -151,8 +168,13 @@ impl Reader {
             self.waited += asked.elapsed();
             let frame = match frame {
                 Err(_) => return Err(FetchError::Timeout(format!("no data within {:?}", self.limits.idle))),
+                // A reset without an error reads like an end (RFC 9113, 8.1).
+                Ok(None) if self.says_its_end && !self.incoming.is_end_stream() => {
+                    let reason = "the body did not arrive whole: the server ended it before its end";
+                    return Err(FetchError::Broken(reason.into()));
+                }
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(FetchError::Broken(super::broken_body(&error))),
+                Ok(Some(Err(error))) => return Err(failure::of_body(&error)),
                 Ok(Some(Ok(frame))) => frame,
             };
             // Trailers carry nothing that lands.

@@ -4,30 +4,26 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio_rustls::client::TlsStream;
 use url::Host;
 
+use super::lanes::Lanes;
 use super::proxy::{self, Proxy};
+use super::race;
+use super::stream::{Stream, Wire};
 use super::tls::{self, Authorities};
 use super::wire::Counted;
 use rules::budget::Budgets;
 use rules::domain::FetchError;
 use rules::policy::{Policy, Refusal};
 
-/// Most addresses of one name that are tried.
-const MAX_ADDRESSES: usize = 8;
 /// Most names that are looked up at once.
 const MAX_LOOKUPS: usize = 8;
 
@@ -105,6 +101,7 @@ struct Inner {
     /// What is spent by receiving.
     budgets: Option<Arc<Budgets>>,
     tls: OnceLock<Result<tokio_rustls::TlsConnector, ConnectError>>,
+    lanes: Lanes,
 }
 
 impl Connector {
@@ -115,7 +112,8 @@ impl Connector {
         (authorities, proxy, budgets): (Authorities, Option<Proxy>, Option<Arc<Budgets>>),
     ) -> Self {
         let resolver = Box::new(resolver);
-        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, budgets, tls: OnceLock::new() }))
+        let (tls, lanes) = (OnceLock::new(), Lanes::default());
+        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, budgets, tls, lanes }))
     }
 }
 
@@ -136,7 +134,14 @@ impl tower_service::Service<Uri> for Connector {
                 error: FetchError::Timeout(format!("no connection to {} within {limit:?}", shown(&uri))),
                 transient: true,
             };
-            tokio::time::timeout(limit, inner.connect(&uri)).await.map_err(|_| timed_out())?
+            let connection = inner.connect(&uri);
+            let connection = async {
+                match uri.scheme() == Some(&http::uri::Scheme::HTTPS) {
+                    true => inner.lanes.connect(shown(&uri), connection, Stream::is_shared).await,
+                    false => connection.await,
+                }
+            };
+            tokio::time::timeout(limit, connection).await.map_err(|_| timed_out())?
         })
     }
 }
@@ -153,11 +158,13 @@ impl Inner {
             .map_err(|error| ConnectError::lasting(FetchError::Invalid(format!("{}: {error}", shown(uri)))))?;
         let proxy = self.proxy.as_ref().filter(|_| Proxy::leads_to(&host));
         let mut stream = match proxy {
-            Some(proxy) => self.dial(&self.resolve(&proxy.host, proxy.port).await?, "the proxy").await?,
-            None => self.dial(&self.addresses(&host, port).await?, shown(uri)).await?,
+            Some(proxy) => {
+                self.dial(to_dial(&self.resolve(&proxy.host, proxy.port).await?, proxy.port), "the proxy").await?
+            }
+            None => self.dial(self.addresses(&host, port).await?, shown(uri)).await?,
         };
         if !https {
-            return Ok(Stream::Plain(TokioIo::new(stream), proxy.is_some()));
+            return Ok(Stream::plain(stream, proxy.is_some()));
         }
         if proxy.is_some() {
             proxy::open_tunnel(&mut stream, &host, port).await.map_err(|reason| ConnectError {
@@ -174,21 +181,21 @@ impl Inner {
             let error = FetchError::Unreachable(format!("TLS with {} failed: {reason}", shown(uri)));
             ConnectError { error, transient }
         })?;
-        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
+        Ok(Stream::encrypted(stream))
     }
 
     /// What may be dialled: one forbidden address refuses the name as a whole, since a name that mixes them is an attack.
     async fn addresses(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let addresses = self.resolve(host, port).await?;
         for address in &addresses {
-            self.policy.address(host, port, address.ip())?;
+            self.policy.address(host, port, *address)?;
         }
-        Ok(addresses)
+        Ok(to_dial(&addresses, port))
     }
 
     /// What a host resolves to, unchecked.
-    async fn resolve(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
-        let addresses = match host {
+    async fn resolve(&self, host: &Host<String>, port: u16) -> Result<Vec<IpAddr>, ConnectError> {
+        Ok(match host {
             Host::Ipv4(address) => vec![IpAddr::V4(*address)],
             Host::Ipv6(address) => vec![IpAddr::V6(*address)],
             Host::Domain(name) => self
@@ -196,81 +203,32 @@ impl Inner {
                 .resolve(name.clone(), port)
                 .await
                 .map_err(|error| ConnectError::passing(format!("cannot resolve {name}: {error}")))?,
-        };
-        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+        })
     }
 
-    async fn dial(&self, addresses: &[SocketAddr], shown: &str) -> Result<Wire, ConnectError> {
-        let mut last = None;
-        for address in addresses.iter().take(MAX_ADDRESSES) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    // Requests are written whole; waiting to fill a segment would only add delay.
-                    let _ = stream.set_nodelay(true);
-                    return Ok(Counted::new(stream, self.budgets.clone()));
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        let reason = last.map_or_else(|| "the name has no address".to_owned(), |error| error.to_string());
-        Err(ConnectError::passing(format!("cannot connect to {shown}: {reason}")))
+    async fn dial(&self, addresses: Vec<SocketAddr>, shown: &str) -> Result<Wire, ConnectError> {
+        let stream = race::race(addresses, TcpStream::connect, || tokio::time::sleep(race::DELAY)).await;
+        let stream = stream.map_err(|last| {
+            let reason = last.map_or_else(|| "the name has no address".to_owned(), |error| error.to_string());
+            ConnectError::passing(format!("cannot connect to {shown}: {reason}"))
+        })?;
+        // Requests are written whole; waiting to fill a segment would only add delay.
+        let _ = stream.set_nodelay(true);
+        Ok(Counted::new(stream, self.budgets.clone()))
     }
 }
 
-type Wire = Counted<TcpStream>;
-
-/// A connection, encrypted or not.
-pub(super) enum Stream {
-    /// And whether it leads to a proxy, which has to be told the whole URL.
-    Plain(TokioIo<Wire>, bool),
-    Tls(Box<TokioIo<TlsStream<Wire>>>),
-}
-
-macro_rules! either {
-    ($stream:expr, $inner:ident => $call:expr) => {
-        match $stream.get_mut() {
-            Stream::Plain($inner, _) => {
-                let $inner = Pin::new($inner);
-                $call
-            }
-            Stream::Tls($inner) => {
-                let $inner = Pin::new($inner.as_mut());
-                $call
-            }
-        }
-    };
-}
-
-impl Read for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        either!(self, inner => inner.poll_read(cx, buffer))
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, inner => inner.poll_write(cx, buffer))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, inner => inner.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, inner => inner.poll_shutdown(cx))
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new().proxy(matches!(self, Self::Plain(_, true)))
-    }
+/// All of a name's addresses that are dialled, in order.
+fn to_dial(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
+    race::order(addresses).into_iter().map(|address| SocketAddr::new(address, port)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
 
+    use harness::Deaf;
+    use rules::policy::OriginGrant;
     use tower_service::Service as _;
 
     use super::*;
@@ -285,7 +243,11 @@ mod tests {
     }
 
     fn connect(uri: &str, grants: &[&str], resolves_to: &[&str]) -> Result<Stream, ConnectError> {
-        let policy = Policy::new(grants.iter().map(|grant| grant.parse().expect("a grant")).collect(), None);
+        connect_by(grants.iter().map(|grant| grant.parse().expect("a grant")).collect(), uri, resolves_to)
+    }
+
+    fn connect_by(grants: Vec<OriginGrant>, uri: &str, resolves_to: &[&str]) -> Result<Stream, ConnectError> {
+        let policy = Policy::new(grants, None);
         let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
         let mut connector = Connector::new(policy, Fake(addresses), Duration::from_secs(5), Default::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -308,11 +270,45 @@ mod tests {
     }
 
     #[test]
+    fn one_address_that_private_does_not_open_closes_the_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        listener.set_nonblocking(true).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let origin = format!("http://db.internal:{port}");
+        let private = || origin.parse::<OriginGrant>().expect("a grant").also_private().expect("a name");
+        for (addresses, at) in [
+            (&["127.0.0.1"][..], "127.0.0.1"),
+            (&["10.0.0.1", "127.0.0.1"], "127.0.0.1"),
+            (&["127.0.0.1", "fd00::1"], "127.0.0.1"),
+            (&["192.168.0.1", "169.254.169.254"], "169.254.169.254"),
+            (&["fd00:ec2::254", "fd00::1"], "fd00:ec2::254"),
+        ] {
+            let error = connect_by(vec![private()], &origin, addresses).err().expect("a refusal");
+            assert!(error.to_string().contains(&format!("resolves to {at}")), "{error}");
+        }
+        assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
     fn a_literal_grant_is_dialled() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         assert!(connect(&origin, &[&origin], &[]).is_ok());
         assert!(listener.accept().is_ok());
+    }
+
+    #[test]
+    fn a_first_address_where_nobody_answers_does_not_take_the_name_down() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let _deaf = Deaf::at(SocketAddr::from(([127, 0, 0, 2], port)));
+        let origin = format!("http://localhost:{port}");
+        assert!(connect(&origin, &[&origin], &["127.0.0.2", "127.0.0.1"]).is_ok());
+        assert!(listener.accept().is_ok());
+        // One where nobody listens does not either, and where it is the last one, it says so.
+        assert!(connect(&origin, &[&origin], &["127.0.0.3", "127.0.0.1"]).is_ok());
+        let error = connect(&origin, &[&origin], &["127.0.0.3"]).err().expect("a failure");
+        assert!(error.to_string().contains("Connection refused") && error.transient, "{error}");
     }
 
     #[test]

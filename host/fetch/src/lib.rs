@@ -5,15 +5,18 @@
 mod body;
 #[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
 mod connect;
+mod failure;
+mod lanes;
 mod pace;
 mod proxy;
+mod race;
+mod stream;
 mod tls;
 #[cfg(test)]
 mod vectors;
 mod wire;
 
 use std::collections::BTreeSet;
-use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,17 +33,27 @@ pub use proxy::Proxy;
 pub use tls::Authorities;
 
 use body::BodyLimits;
-use connect::{ConnectError, Connector};
+use connect::Connector;
+use failure::{Again, Failure};
 use pace::{Pace, Turn};
 use rules::budget::{Budget, Budgets};
 use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
 use rules::policy::{Origin, Policy, shown_origin, shown_url};
 use rules::redact::Redactor;
 use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
-use rules::retry;
+use rules::retry::{self, Attempts};
 use rules::secret::Secret;
 use rules::text;
 use rules::validators::{Conditions, FinalUrl};
+
+/// What a response of HTTP/2 may send before it is read: what a response that is held counts for, and no more.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The same for all responses of one connection: as many as land at once. A smaller one would let a few that nobody
+/// reads hold up all others, which connections of HTTP/1 do not.
+const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
+/// How long a connection of HTTP/2 may be silent until it is asked whether it still is one, and for the answer: it is
+/// the only one, and what is sent into one that is dead waits in vain.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// What requests may cost.
 #[derive(Debug, Clone)]
@@ -103,12 +116,6 @@ pub struct Fetcher {
     seed: u64,
 }
 
-/// An attempt that failed.
-struct Failure {
-    error: FetchError,
-    transient: bool,
-}
-
 impl Fetcher {
     /// A fetcher for an extractor, and for the run that `seed` tells from others.
     pub fn new(
@@ -122,10 +129,16 @@ impl Fetcher {
         let around = (authorities, proxy, Some(Arc::clone(&budgets)));
         let connector = Connector::new(policy.clone(), connect::System::new(), limits.connect, around);
         let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .http1_max_buf_size(MAX_HEAD)
             .http1_max_headers(MAX_FIELDS)
+            .http2_max_header_list_size(MAX_HEAD as u32)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE)
             .build(connector);
         let pace = Pace::new(limits.concurrency, limits.interval);
         let user_agent = HeaderValue::from_str(&format!("host/{} ({extractor})", env!("CARGO_PKG_VERSION")))
@@ -182,12 +195,18 @@ impl Fetcher {
     }
 
     /// Send a request and follow where it leads; the response's body is still to be read. `until` says how long it
-    /// counts as one of the requests that its origin gets at once.
-    pub async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
+    /// counts as one of the requests that its origin gets at once. What is sent again on the way counts in `attempts`.
+    pub async fn send(
+        &self,
+        request: Checked,
+        conditions: &Conditions,
+        until: Until,
+        attempts: &mut Attempts,
+    ) -> Result<Response, FetchError> {
         let Checked { mut url, resource, mut fields } = request;
         let most = self.limits.redirects;
         for hop in 1.. {
-            let (response, turn) = self.hop(&fields, &url, conditions).await?;
+            let (response, turn) = self.hop((&fields, &url), conditions, attempts).await?;
             let Some(location) = redirect(&response)? else {
                 let turn = turn.filter(|_| until == Until::Body);
                 let url = FinalUrl { text: self.redactor.text(url.as_str()).into_owned(), redirected: hop > 1 };
@@ -198,7 +217,7 @@ impl Fetcher {
                 return Err(FetchError::Protocol(reason));
             }
             // Its body is not read, but one that ends in two ways is an attack on what comes after it.
-            body::check_head(response.headers(), false, self.body_limits())?;
+            body::check_head(response.headers(), response.version(), false, self.body_limits())?;
             let next = self.policy.redirect(&url, &location, hop)?;
             fields.redirected(response.status().as_u16(), url.origin() == next.origin());
             url = next;
@@ -206,10 +225,14 @@ impl Fetcher {
         unreachable!("the loop counts without end")
     }
 
-    /// How long to wait before asking again for a body that broke off; `None` where that was done often enough.
-    pub fn wait_after_broken_body(&self, attempt: u32, request: &Checked) -> Option<Duration> {
-        let repeatable = retry::is_repeatable(&request.fields.method);
-        retry::wait(attempt, self.limits.retries, None, self.seed_for(&request.url)).filter(|_| repeatable)
+    /// How long to wait before asking again for a body that did not come whole; `None` where that would not help, or was
+    /// done often enough.
+    pub fn wait_after_body(&self, error: &FetchError, request: &Checked, attempts: &mut Attempts) -> Option<Duration> {
+        let may_pass = matches!(error, FetchError::Broken(_) | FetchError::Timeout(_));
+        if !may_pass || !retry::is_repeatable(&request.fields.method) {
+            return None;
+        }
+        attempts.next(self.limits.retries, None, self.seed_for(&request.url))
     }
 
     /// Requests of one run should not all come back at the same moment either.
@@ -219,34 +242,34 @@ impl Fetcher {
         hasher.finish()
     }
 
-    /// One hop, sent again while it fails in a way that may pass.
+    /// One hop, sent again while it fails in a way that may pass. While it waits it has no turn, nor anything open.
     async fn hop(
         &self,
-        fields: &Fields,
-        url: &Url,
+        (fields, url): (&Fields, &Url),
         conditions: &Conditions,
+        attempts: &mut Attempts,
     ) -> Result<(http::Response<Incoming>, Option<Turn>), FetchError> {
         let repeatable = retry::is_repeatable(&fields.method);
-        for attempt in 1.. {
-            let (failure, asked) = match self.attempt(fields, url, conditions).await {
+        loop {
+            let (failure, asked, again) = match self.attempt(fields, url, conditions).await {
                 Ok((response, turn)) if !retry::is_transient(response.status().as_u16()) => {
                     return Ok((response, Some(turn)));
                 }
                 Ok((response, _turn)) => {
                     let asked = response.headers().get(header::RETRY_AFTER);
                     let asked = asked.and_then(|field| retry::retry_after(field.as_bytes(), clock::system()));
-                    (Ok((response, None)), asked)
+                    (Ok((response, None)), asked, Again::IfRepeatable)
                 }
-                Err(failure) if !failure.transient => return Err(failure.error),
-                Err(failure) => (Err(failure.error), None),
+                Err(Failure { again: Again::Elsewhere, .. }) if attempts.elsewhere() => continue,
+                Err(Failure { error, again }) => (Err(error), None, again),
             };
-            let wait = retry::wait(attempt, self.limits.retries, asked, self.seed_for(url)).filter(|_| repeatable);
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return failure,
+            if again == Again::Never || (again == Again::IfRepeatable && !repeatable) {
+                return failure;
             }
+            let Some(wait) = attempts.next(self.limits.retries, asked, self.seed_for(url)) else { return failure };
+            drop(failure);
+            tokio::time::sleep(wait).await;
         }
-        unreachable!("the loop counts without end")
     }
 
     async fn attempt(
@@ -255,7 +278,6 @@ impl Fetcher {
         url: &Url,
         conditions: &Conditions,
     ) -> Result<(http::Response<Incoming>, Turn), Failure> {
-        let lasting = |error| Failure { error, transient: false };
         let mut request = http::Request::new(Full::new(fields.body.clone()));
         *request.method_mut() = fields.method.clone();
         let headers = request.headers_mut();
@@ -270,16 +292,19 @@ impl Fetcher {
         let mut whole = url.clone();
         fields.secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
         *request.uri_mut() = whole.as_str().parse().map_err(|error| {
-            lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
+            Failure::lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
         })?;
 
         let turn = self.pace.turn(&shown_origin(url)).await;
-        self.budgets.spend(Budget::Requests, 1).map_err(|spent| lasting(spent.into()))?;
+        self.budgets.spend(Budget::Requests, 1).map_err(|spent| Failure::lasting(spent.into()))?;
         let idle = self.limits.idle;
         match tokio::time::timeout(idle, self.client.request(request)).await {
             Ok(Ok(response)) => Ok((response, turn)),
-            Ok(Err(error)) => Err(failure(&error, url)),
-            Err(_) => Err(lasting(FetchError::Timeout(format!("no response from {} within {idle:?}", shown_url(url))))),
+            Ok(Err(error)) => Err(Failure::of_request(&error, url)),
+            Err(_) => {
+                let reason = format!("no response from {} within {idle:?}", shown_url(url));
+                Err(Failure::lasting(FetchError::Timeout(reason)))
+            }
         }
     }
 
@@ -299,9 +324,9 @@ impl Fetcher {
         let status = head.status.as_u16();
         let has_body = fields.method != Method::HEAD && !matches!(status, 100..=199 | 204 | 304);
         let limits = self.body_limits();
-        body::check_head(&head.headers, has_body, limits)?;
+        body::check_head(&head.headers, head.version, has_body, limits)?;
         let body = match has_body {
-            true => body::decoded(incoming, &head.headers, limits, turn)?,
+            true => body::decoded(incoming, &head, limits, turn)?,
             false => Body::from_bytes(Bytes::new()),
         };
         if has_body && head.headers.remove(header::CONTENT_ENCODING).is_some() {
@@ -330,38 +355,4 @@ fn redirect(response: &http::Response<Incoming>) -> Result<Option<Vec<u8>>, Fetc
         return Err(FetchError::Protocol("the response has more than one Location field".into()));
     }
     Ok(Some(location.as_bytes().to_vec()))
-}
-
-fn failure(error: &hyper_util::client::legacy::Error, url: &Url) -> Failure {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<ConnectError>() {
-            return Failure { error: error.error.clone(), transient: error.transient };
-        }
-        if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            return broken_head(error, url);
-        }
-        cause = error.source();
-    }
-    Failure { error: FetchError::Unreachable(format!("{}: {error}", shown_url(url))), transient: true }
-}
-
-fn broken_head(error: &hyper::Error, url: &Url) -> Failure {
-    let url = shown_url(url);
-    if error.is_parse() || error.is_parse_too_large() || error.is_user() {
-        return Failure { error: FetchError::Protocol(format!("{url} broke HTTP: {error}")), transient: false };
-    }
-    let error = match error.source() {
-        Some(cause) => FetchError::Unreachable(format!("the connection to {url} broke off: {cause}")),
-        None => FetchError::Unreachable(format!("the connection to {url} broke off: {error}")),
-    };
-    Failure { error, transient: true }
-}
-
-/// What to say of a body that broke off.
-fn broken_body(error: &hyper::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("the body did not arrive whole: {cause}"),
-        None => format!("the body did not arrive whole: {error}"),
-    }
 }

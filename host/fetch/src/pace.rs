@@ -9,9 +9,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+/// Most requests to all origins together: each has a connection, or a part of one.
+const MAX_OPEN: usize = 128;
+
 /// Turns to ask, for every origin.
 pub(super) struct Pace {
     concurrency: usize,
+    open: Arc<Semaphore>,
     interval: Option<Duration>,
     lanes: Mutex<HashMap<String, Lane>>,
 }
@@ -33,12 +37,13 @@ impl Lane {
 
 /// A turn to ask, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>);
+#[expect(dead_code, reason = "held for their drop")]
+pub(super) struct Turn(Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>);
 
 impl Pace {
     /// At most `concurrency` requests to an origin at once, and one in every `interval`.
     pub(super) fn new(concurrency: usize, interval: Option<Duration>) -> Self {
-        Self { concurrency, interval, lanes: Mutex::default() }
+        Self { concurrency, open: Arc::new(Semaphore::new(MAX_OPEN)), interval, lanes: Mutex::default() }
     }
 
     /// Wait for a turn.
@@ -50,7 +55,9 @@ impl Pace {
             let at = self.lane(origin, |lane| lane.reserve(Instant::now(), interval));
             tokio::time::sleep_until(at).await;
         }
-        Turn(turn)
+        // Last, so that nobody holds a part of what all share while it waits for what is its origin's own.
+        let open = Arc::clone(&self.open).acquire_owned().await.ok();
+        Turn(turn, open)
     }
 
     fn lane<T>(&self, origin: &str, look: impl FnOnce(&mut Lane) -> T) -> T {
@@ -77,6 +84,21 @@ mod tests {
         assert!(pace.turn("b").now_or_never().is_some(), "each origin has turns of its own");
         drop(first);
         assert!(pace.turn("a").now_or_never().is_some());
+    }
+
+    #[test]
+    fn all_origins_together_have_a_limit_that_no_waiting_counts_for() {
+        let pace = Pace::new(2, None);
+        let turn = |origin: usize| pace.turn(&origin.to_string()).now_or_never();
+        let mut first = [turn(0), turn(0)];
+        let mut waiting: Vec<_> = (0..MAX_OPEN).map(|_| Box::pin(pace.turn("0"))).collect();
+        assert!(waiting.iter_mut().all(|waiting| waiting.now_or_never().is_none()));
+        let mut others: Vec<_> = (2..MAX_OPEN).map(turn).collect();
+        assert!(others.iter().chain(&first).all(Option::is_some));
+        assert!(turn(MAX_OPEN).is_none());
+        others.pop();
+        assert!(turn(MAX_OPEN).is_some());
+        first[0].take();
     }
 
     #[test]

@@ -46,6 +46,9 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(certificates)
 }
 
+/// HTTP/2 as TLS names it (RFC 9113, 3.2).
+pub(super) const HTTP_2: &[u8] = b"h2";
+
 /// A client that trusts the machine's roots and the operator's CAs. Reading the roots takes milliseconds.
 pub(super) fn client(authorities: &Authorities) -> Result<ClientConfig, String> {
     let system = rustls_native_certs::load_native_certs();
@@ -59,11 +62,12 @@ pub(super) fn client(authorities: &Authorities) -> Result<ClientConfig, String> 
         ));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 

@@ -43,18 +43,53 @@ const V6: &[(Ipv6Addr, u32, &str)] = &[
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, "multicast"),
 ];
 
+/// Networks inside an organisation, in which a name may be granted (RFC 1918, RFC 6598, RFC 4193).
+const PRIVATE_V4: &[(Ipv4Addr, u32)] = &[
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+];
+const PRIVATE_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
+
+/// Addresses in those networks at which clouds give a machine's own credentials to whoever asks there.
+const METADATA_V4: &[(Ipv4Addr, u32)] = &[(Ipv4Addr::new(100, 100, 100, 200), 32)];
+const METADATA_V6: &[(Ipv6Addr, u32)] = &[
+    (Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), 128),
+    (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0), 32),
+];
+
+fn in_v4(address: Ipv4Addr, (network, length): (Ipv4Addr, u32)) -> bool {
+    (address.to_bits() ^ network.to_bits()) >> (32 - length) == 0
+}
+
+fn in_v6(address: Ipv6Addr, (network, length): (Ipv6Addr, u32)) -> bool {
+    (address.to_bits() ^ network.to_bits()) >> (128 - length) == 0
+}
+
+/// Whether an address is of a private network, and none at which a cloud answers.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let within = |networks: &[(Ipv4Addr, u32)]| networks.iter().any(|network| in_v4(address, *network));
+            within(PRIVATE_V4) && !within(METADATA_V4)
+        }
+        IpAddr::V6(address) => {
+            in_v6(address, PRIVATE_V6) && !METADATA_V6.iter().any(|network| in_v6(address, *network))
+        }
+    }
+}
+
 /// What an address is, where it is not global unicast; `None` where it is.
 pub fn special(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => {
-            let bits = address.to_bits();
-            V4.iter()
-                .find(|(network, length, _)| (bits ^ network.to_bits()) >> (32 - length) == 0)
-                .map(|(_, _, what)| *what)
+            V4.iter().find(|(network, length, _)| in_v4(address, (*network, *length))).map(|(_, _, what)| *what)
         }
         IpAddr::V6(address) => {
             let bits = address.to_bits();
-            let listed = V6.iter().find(|(network, length, _)| (bits ^ network.to_bits()) >> (128 - length) == 0);
+            let listed = V6.iter().find(|(network, length, _)| in_v6(address, (*network, *length)));
             match listed {
                 Some((_, _, what)) => Some(what),
                 // An IPv4 address follows, under any prefix (RFC 5214, 6.1).

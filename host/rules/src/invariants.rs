@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
 use super::domain::Digest;
+use super::framing::Framing;
 use super::name::{self, EntityTag, Place};
 use super::policy::{OriginGrant, Policy, Refusal};
 use super::{address, retry};
@@ -84,17 +85,25 @@ fn covered(grant: &str, url: &Url) -> bool {
 }
 
 /// Sixteen bytes or four, an address: a grant of a name opens only addresses that the standard library, too, takes for
-/// none of this machine or its networks, and no IPv6 address that holds such an IPv4 address.
+/// none of this machine or its networks, and no IPv6 address that holds such an IPv4 address. One with `private` opens
+/// those of its networks as well, and no other.
 pub fn addresses(bytes: &[u8]) {
     let address = match (<[u8; 16]>::try_from(bytes), <[u8; 4]>::try_from(bytes)) {
         (Ok(bits), _) => IpAddr::from(bits),
         (_, Ok(bits)) => IpAddr::from(bits),
         _ => return,
     };
-    let Ok(grant) = "https://example.org".parse() else { return };
-    let open = open(vec![grant]).address(&Host::Domain("example.org".to_owned()), 443, address).is_ok();
+    let Ok(grant) = "https://example.org".parse::<OriginGrant>() else { return };
+    let Ok(private) = grant.clone().also_private() else { return };
+    let passes = |grant| open(vec![grant]).address(&Host::Domain("example.org".to_owned()), 443, address).is_ok();
+    let open = passes(grant);
     assert_eq!(open, address::special(address).is_none(), "{address}");
     assert!(!(open && inside(address)), "{address} is open");
+    let shared = match address {
+        IpAddr::V4(v4) => v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    };
+    assert!(!passes(private) || open || shared, "{address} is open by `private`");
 }
 
 fn inside(address: IpAddr) -> bool {
@@ -131,6 +140,33 @@ pub fn retry_after(field: &[u8]) {
             assert!(wait.is_none_or(|wait| wait <= Duration::from_secs(300)), "{wait:?}");
             assert!(attempt <= 3 || wait.is_none());
         }
+    }
+}
+
+/// A byte that says how an answer is cut, then the answer: how it comes makes no difference, and up to where it may be
+/// read its head has no line end but CRLF.
+pub fn framing(bytes: &[u8]) {
+    let Some((chunk, answer)) = bytes.split_first() else { return };
+    let asked = || {
+        let mut framing = Framing::default();
+        framing.sent(b"GET / HTTP/1.1\r\nhost: example.org\r\n\r\n");
+        framing
+    };
+    let whole = asked().received(answer);
+    let (mut parts, mut at) = (asked(), 0);
+    let in_parts = answer.chunks(usize::from(*chunk).max(1)).try_for_each(|part| {
+        parts.received(part).map_err(|(good, lax)| (at + good, lax))?;
+        at += part.len();
+        Ok(())
+    });
+    assert_eq!(in_parts, whole, "chunks of {chunk} make a difference");
+    let good = whole.map_or_else(|(good, _)| good, |()| answer.len());
+    assert!(good <= answer.len() && whole.is_ok() == (good == answer.len()));
+    let starts = answer[..good].iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(good);
+    let ends = answer.windows(4).skip(starts).position(|four| four == b"\r\n\r\n").map_or(good, |at| starts + at);
+    let head = &answer[..ends.min(good)];
+    for pair in head.windows(2) {
+        assert_eq!(pair[0] == b'\r', pair[1] == b'\n', "{head:?}");
     }
 }
 
@@ -198,6 +234,18 @@ mod tests {
     #[test]
     fn no_server_asks_for_a_wait_without_end() {
         bent(&[b"120", b"18446744073709551615", b"Sun, 06 Nov 1994 08:49:37 GMT"], 5_000, retry_after);
+    }
+
+    #[test]
+    fn an_answer_is_judged_however_it_is_cut() {
+        let seeds: [&[u8]; 5] = [
+            b"\x07HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na,b\nHTTP/1.1 200 OK\r\n\r\n",
+            b"\x01HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
+            b"\x09HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=\"y\"\r\na,b\n\r\n0\r\nX: y\r\n\r\n",
+            b"\x03HTTP/1.1 200 OK\nContent-Length: 4\n\n",
+            b"\x05\r\nHTTP/1.1 200 OK\r\nX: \ry\r\n\r\n",
+        ];
+        bent(&seeds, 20_000, framing);
     }
 
     #[test]

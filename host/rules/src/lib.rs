@@ -9,6 +9,7 @@ pub mod address;
 pub mod budget;
 pub mod domain;
 pub mod findings;
+pub mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gunzip;

@@ -2,11 +2,14 @@
 //!
 //! Pure: it must not resolve, connect or wait. Every hop of every request comes here first.
 
+mod grant;
+
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use url::{Host, Url};
+
+pub use grant::OriginGrant;
 
 use super::address;
 use crate::domain::{FetchError, Grant};
@@ -40,83 +43,6 @@ impl fmt::Display for Origin {
         let (scheme, default) = if self.https { ("https", 443) } else { ("http", 80) };
         write!(f, "{scheme}://{}", self.host)?;
         if self.port == default { Ok(()) } else { write!(f, ":{}", self.port) }
-    }
-}
-
-/// An origin that the operator opens, or all names below one: `https://*.example.org`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct OriginGrant {
-    origin: Origin,
-    below: bool,
-}
-
-impl OriginGrant {
-    /// Whether this grant opens all that another would.
-    pub fn includes(&self, other: &Self) -> bool {
-        // All names below a name are below those that it is below itself.
-        self == other || ((self.below || !other.below) && self.covers(&other.origin))
-    }
-
-    /// Whether what is sent there is read by nobody on the way: it is encrypted, or does not leave this machine.
-    pub fn is_confidential(&self) -> bool {
-        let here = match &self.origin.host {
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-            Host::Domain(name) => name == "localhost" && !self.below,
-        };
-        self.origin.https || here
-    }
-
-    /// What the address is that a grant opens by naming it, where it is no public one: `loopback`, `private`, ….
-    pub fn special(&self) -> Option<&'static str> {
-        special(&self.origin.host)
-    }
-
-    /// Whether it opens this origin.
-    pub fn covers(&self, origin: &Origin) -> bool {
-        if !self.below {
-            return self.origin == *origin;
-        }
-        let (Host::Domain(parent), Host::Domain(name)) = (&self.origin.host, &origin.host) else { return false };
-        (self.origin.https, self.origin.port) == (origin.https, origin.port)
-            && name.strip_suffix(parent.as_str()).is_some_and(|label| label.len() > 1 && label.ends_with('.'))
-    }
-}
-
-impl fmt::Display for OriginGrant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = self.origin.to_string();
-        match (self.below, origin.split_once("://")) {
-            (true, Some((scheme, rest))) => write!(f, "{scheme}://*.{rest}"),
-            _ => f.write_str(&origin),
-        }
-    }
-}
-
-impl FromStr for OriginGrant {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let shape = || format!("`{text}` is not an origin such as https://example.org or http://127.0.0.1:8080");
-        let (scheme, rest) = text.split_once("://").ok_or_else(shape)?;
-        let (below, rest) = match rest.strip_prefix("*.") {
-            Some(rest) => (true, rest),
-            None => (false, rest),
-        };
-        let url = Url::parse(&format!("{scheme}://{rest}")).map_err(|error| format!("{}: {error}", shape()))?;
-        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if !bare || !url.username().is_empty() || url.password().is_some() {
-            return Err(format!("{}: leave out what follows the host and port", shape()));
-        }
-        let origin = Origin::of(&url).ok_or_else(shape)?;
-        match &origin.host {
-            Host::Domain(name) if name.contains('*') => Err(format!("{}: `*.` stands at the start only", shape())),
-            Host::Domain(name) if below && !name.trim_end_matches('.').contains('.') => {
-                Err(format!("`{text}` would open a whole top-level domain"))
-            }
-            Host::Ipv4(_) | Host::Ipv6(_) if below => Err(shape()),
-            _ => Ok(Self { origin, below }),
-        }
     }
 }
 
@@ -203,18 +129,19 @@ impl Policy {
     }
 
     /// Check an address that `host` resolved to. Special addresses are open only to a grant that names them literally,
-    /// `localhost` being the one name that means an address.
+    /// `localhost` being the one name that means an address; private ones also to a grant of the name that says so.
     pub fn address(&self, host: &Host<String>, port: u16, address: IpAddr) -> Result<(), Refusal> {
         let Some(what) = address::special(address) else { return Ok(()) };
-        let granted = self.grants.iter().any(|grant| {
-            !grant.below && grant.origin.port == port && grant.origin.host == *host && names(host, address)
-        });
-        if granted {
+        let private = address::is_private(address);
+        if names(host, address) && self.grants.iter().any(|grant| grant.names(host, port)) {
             return Ok(());
         }
-        let reason =
-            format!("{host} resolves to {address}, which is a {what} address: only a grant that names it opens it");
-        Err(Refusal::Denied(reason, None))
+        if private && self.grants.iter().any(|grant| grant.names(host, port) && grant.is_private()) {
+            return Ok(());
+        }
+        let by =
+            if private { "only a grant with `private = true` opens it" } else { "only a grant that names it opens it" };
+        Err(Refusal::Denied(format!("{host} resolves to {address}, which is a {what} address: {by}"), None))
     }
 }
 
@@ -263,35 +190,6 @@ mod tests {
     fn denied<T: fmt::Debug>(result: Result<T, Refusal>) -> String {
         match result.expect_err("a refusal") {
             Refusal::Denied(reason, _) | Refusal::Invalid(reason) => reason,
-        }
-    }
-
-    #[test]
-    fn grants_are_bare_origins() {
-        for (text, shown) in [
-            ("https://Example.ORG", "https://example.org"),
-            ("https://example.org:443/", "https://example.org"),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-            ("http://[::1]:80", "http://[::1]"),
-            ("http://2130706433", "http://127.0.0.1"),
-        ] {
-            assert_eq!(text.parse::<OriginGrant>().expect(text).origin.to_string(), shown);
-        }
-        for text in [
-            "example.org",
-            "ftp://example.org",
-            "https://",
-            "https://example.org/x",
-            "https://example.org?x",
-            "https://u@example.org",
-            "https://*.org",
-            "https://*.org.",
-            "https://*",
-            "https://a.*.org",
-            "https://*.1.2.3.4",
-            "file:///etc",
-        ] {
-            assert!(text.parse::<OriginGrant>().is_err(), "{text}");
         }
     }
 
@@ -350,25 +248,6 @@ mod tests {
     }
 
     #[test]
-    fn grants_include_each_other() {
-        for (wide, narrow, includes) in [
-            ("https://a.example", "https://a.example", true),
-            ("https://*.a.example", "https://b.a.example", true),
-            ("https://*.a.example", "https://*.b.a.example", true),
-            ("https://*.a.example", "https://*.a.example", true),
-            ("https://*.a.example", "https://a.example", false),
-            ("https://*.b.a.example", "https://*.a.example", false),
-            ("https://b.a.example", "https://*.a.example", false),
-            ("https://*.a.example", "http://b.a.example", false),
-            ("https://*.a.example", "https://*.ba.example", false),
-        ] {
-            let [wide_grant, narrow_grant] = [wide, narrow].map(|text| text.parse::<OriginGrant>().expect(text));
-            assert_eq!(wide_grant.includes(&narrow_grant), includes, "{wide} {narrow}");
-            assert_eq!(wide_grant.to_string(), wide);
-        }
-    }
-
-    #[test]
     fn a_missing_grant_is_named() {
         let refusal = policy(&[]).first_hop("https://example.org:8443/x").expect_err("a refusal");
         assert_eq!(
@@ -398,6 +277,53 @@ mod tests {
         assert!(denied(policy.redirect(&from, b"file:///etc/passwd", 1)).contains("file"));
         assert!(denied(policy.redirect(&from, b"https://u:p@example.org/", 1)).contains("password"));
         assert!(denied(policy.redirect(&from, b"\xff", 1)).contains("ASCII"));
+    }
+
+    #[test]
+    fn private_addresses_open_to_the_one_name_that_says_so() {
+        let grant = |text: &str| text.parse::<OriginGrant>().expect(text);
+        let internal = grant("https://db.internal:8443").also_private().expect("a name");
+        let grants = vec![internal, grant("https://db.internal:9000"), grant("https://*.internal.example")];
+        let policy = Policy::new(grants, None);
+        let open = |host: &str, port: u16, address: &str| {
+            let host = Host::parse(host).expect("a host");
+            policy.address(&host, port, address.parse().expect("an address")).is_ok()
+        };
+        for private in ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.7.1", "100.64.0.1", "fc00::1", "fd00::1"] {
+            assert!(open("db.internal", 8443, private), "{private}");
+            for (host, port) in
+                [("db.internal", 9000), ("db.internal", 443), ("a.internal.example", 443), ("db2.internal", 8443)]
+            {
+                assert!(!open(host, port, private), "{host}:{port} {private}");
+            }
+        }
+        for closed in [
+            "127.0.0.1",
+            "::1",
+            "0.0.0.0",
+            "169.254.169.254",
+            "169.254.0.1",
+            "100.100.100.200",
+            "192.0.0.192",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "fe80::1",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "2a00:1450:1:1:0:5efe:a00:1",
+        ] {
+            assert!(!open("db.internal", 8443, closed), "{closed}");
+        }
+        assert!(open("db.internal", 8443, "93.184.216.34"));
+        let host = Host::parse("db.internal").expect("a host");
+        let said = denied(policy.address(&host, 9000, "10.0.0.1".parse().expect("an address")));
+        assert!(said.contains("10.0.0.1, which is a private address: only a grant with `private = true`"), "{said}");
     }
 
     #[test]

@@ -85,7 +85,8 @@ pub struct Fields {
 pub fn fields(request: &Request) -> Result<Fields, FetchError> {
     let invalid = |what: &str, text: &str| FetchError::Invalid(format!("`{}` is no valid {what}", text::quoted(text)));
     let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("method", &request.method))?;
-    if matches!(method, Method::CONNECT | Method::TRACE) {
+    // Methods are case-sensitive (RFC 9110, 9.1), but not every server minds.
+    if [Method::CONNECT, Method::TRACE].iter().any(|closed| method.as_str().eq_ignore_ascii_case(closed.as_str())) {
         return Err(FetchError::Invalid(format!("the method {method} is not for extractors")));
     }
     let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -157,4 +158,26 @@ pub fn resource(url: &str, fields: &Fields) -> Option<Resource> {
     }
     // A URL that is sent has no fragment, so what follows `#` cannot be part of one.
     Some(Resource(format!("{url}#{}", Digest(hasher.finalize().into()).hex(32))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_that_open_tunnels_or_echo_are_closed_in_any_case_of_letters() {
+        let asked = |method: &str| {
+            let request = Request { method: method.to_owned(), ..Request::get("https://example.org/") };
+            fields(&request).map(|fields| fields.method.to_string()).map_err(|error| error.to_string())
+        };
+        for closed in ["CONNECT", "connect", "Connect", "TRACE", "trace", "tRaCe"] {
+            assert_eq!(asked(closed), Err(format!("the method {closed} is not for extractors")));
+        }
+        for open in ["GET", "get", "POST", "PROPFIND", "CONNECTED", "TRAC"] {
+            assert_eq!(asked(open), Ok(open.to_owned()));
+        }
+        for none in ["", " GET", "GET /", "G\u{e9}T", "GET\r\n"] {
+            assert!(asked(none).is_err_and(|error| error.contains("no valid method")), "{none:?}");
+        }
+    }
 }

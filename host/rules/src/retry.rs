@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// The longest wait that a server can ask for; a longer one fails the request.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// How often a request finds a connection at its end before that counts as a failure.
+const MAX_ELSEWHERE: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Whether a status says that the same request may succeed later.
@@ -29,6 +31,30 @@ pub fn retry_after(field: &[u8], now: SystemTime) -> Option<Duration> {
     }
     let at = httpdate::parse_http_date(text).ok()?;
     Some(at.duration_since(now).unwrap_or(Duration::ZERO))
+}
+
+/// How often one thing that is wanted was asked for again, whatever went wrong with it: requests and bodies share one
+/// count, so that neither multiplies the other.
+#[derive(Debug, Clone, Default)]
+pub struct Attempts {
+    again: u32,
+    elsewhere: u32,
+}
+
+impl Attempts {
+    /// Whether to send at once, on another connection, what a connection at its end did not take. That is no failure and
+    /// does not count as one, but a server may not end one connection after the other.
+    pub fn elsewhere(&mut self) -> bool {
+        self.elsewhere += 1;
+        self.elsewhere <= MAX_ELSEWHERE
+    }
+
+    /// How long to wait before the next attempt, which counts from here; `None` where there were enough.
+    pub fn next(&mut self, retries: u32, asked: Option<Duration>, seed: u64) -> Option<Duration> {
+        let wait = wait(self.again + 1, retries, asked, seed)?;
+        self.again += 1;
+        Some(wait)
+    }
 }
 
 /// How long to wait before attempt `attempt` (1 is the first retry); `None` where it should not be made.
@@ -84,6 +110,18 @@ mod tests {
         assert_eq!(wait(1, 0, Some(Duration::ZERO), 0), None);
         assert!(wait(40, 99, None, 0).is_some_and(|wait| wait <= MAX_BACKOFF));
         assert_ne!(wait(1, 3, None, 1), wait(1, 3, None, 2));
+    }
+
+    #[test]
+    fn attempts_are_counted_together() {
+        let mut attempts = Attempts::default();
+        let waits = [None, Some(Duration::ZERO), None, None].map(|asked| attempts.next(3, asked, 1));
+        assert_eq!(waits, [wait(1, 3, None, 1), Some(Duration::ZERO), wait(3, 3, None, 1), None]);
+        assert_eq!([(); 5].map(|()| attempts.elsewhere()), [true, true, true, false, false]);
+        // A wait that is too long is none, and counts for nothing.
+        let mut attempts = Attempts::default();
+        assert_eq!(attempts.next(1, Some(MAX_RETRY_AFTER * 2), 1), None);
+        assert!(attempts.next(1, None, 1).is_some());
     }
 
     #[test]

@@ -112,12 +112,14 @@ fn manifest(manifest: &Manifest) -> Value {
 /// What is granted to it, and what it asks for beyond that.
 fn grant(component: Component<'_>, standing: &Standing) -> Value {
     let granted = &standing.granted;
+    let private = granted.http.iter().filter(|origin| origin.is_private());
     json!({
         "name": standing.name,
         "file": standing.file.display().to_string(),
         "sha256": granted.sha256,
         "fits": standing.fits(component.digest),
         "http": granted.http.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "private": private.map(ToString::to_string).collect::<Vec<_>>(),
         "sources": granted.sources,
         "secrets": granted.secrets.keys().collect::<Vec<_>>(),
         "missing": standing.missing(),

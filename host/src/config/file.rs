@@ -1,14 +1,19 @@
 //! `host.toml`: its shape, and reading it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 
 use super::secrets::SecretGrant;
 use crate::error::Error;
 use fetch::{Authorities, Proxy};
 use rules::budget::Settings;
 use rules::name::check_name;
+use rules::policy::OriginGrant;
 use rules::text;
 
 /// The file where none is named.
@@ -49,13 +54,56 @@ pub(super) struct Tls {
 pub(super) struct ExtractorConfig {
     /// The only component that may use these grants, in hexadecimal.
     pub(super) sha256: Option<String>,
-    pub(super) http: Vec<String>,
+    pub(super) http: Vec<HttpGrant>,
     pub(super) sources: Vec<String>,
     pub(super) secret: BTreeMap<String, SecretGrant>,
     pub(super) param: BTreeMap<String, String>,
     pub(super) budget: Settings,
     /// Whether a body may end with its connection and nothing else, as some old servers have it.
     pub(super) unframed: bool,
+}
+
+/// An origin, and perhaps more about it than an origin says.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HttpTable {
+    origin: String,
+    /// Whether its name may resolve to private addresses.
+    #[serde(default)]
+    private: bool,
+}
+
+/// The same, where the origin alone may be a text. By hand, since serde's own way loses the place of a mistake.
+#[derive(Debug)]
+pub(super) struct HttpGrant(HttpTable);
+
+impl HttpGrant {
+    pub(super) fn parse(&self) -> Result<OriginGrant, String> {
+        let grant: OriginGrant = self.0.origin.parse()?;
+        if self.0.private { grant.also_private() } else { Ok(grant) }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for HttpGrant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = HttpGrant;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an origin such as \"https://example.org\", or a table of `origin` and `private`")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<HttpGrant, E> {
+                Ok(HttpGrant(HttpTable { origin: text.to_owned(), ..HttpTable::default() }))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<HttpGrant, M::Error> {
+                HttpTable::deserialize(MapAccessDeserializer::new(map)).map(HttpGrant)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// The file that was named, or the default one.
@@ -105,6 +153,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_origin_may_be_open_at_private_addresses() {
+        let text = "[extractor.x]\nhttp = [\"https://a.example\", { origin = \"https://b.example\" },\n    \
+                    { origin = \"https://db.internal:8443\", private = true }]\n";
+        let config = parse(text).expect("a configuration");
+        let grants: Vec<OriginGrant> =
+            config.extractor["x"].http.iter().map(|grant| grant.parse().expect("a grant")).collect();
+        let told: Vec<(String, bool)> = grants.iter().map(|grant| (grant.to_string(), grant.is_private())).collect();
+        let told: Vec<(&str, bool)> = told.iter().map(|(origin, private)| (origin.as_str(), *private)).collect();
+        assert_eq!(
+            told,
+            [("https://a.example", false), ("https://b.example", false), ("https://db.internal:8443", true)]
+        );
+        let wild = HttpGrant(HttpTable { origin: "https://*.a.example".into(), private: true });
+        assert!(wild.parse().is_err_and(|reason| reason.contains("`private` is for one name")));
+    }
+
+    #[test]
     fn a_file_is_read_and_mistakes_are_placed() {
         let text = "[tls]\nca = [\"ca.pem\"]\n[extractor.padelnomics]\nhttp = [\"https://example.org\"]\n\
                     budget = { max-memory = \"64MiB\", timeout = \"15m\" }\nparam = { feeds = \"x\" }\n";
@@ -119,6 +184,9 @@ mod tests {
             ("[extractor", "line 1"),
             ("[network]\nproxy = \"https://proxy.example\"", "line 2: `https://proxy.example` is not a proxy"),
             ("[exctractor.x]", "line 1: unknown field `exctractor`"),
+            ("[extractor.x]\nhttp = [\n\"https://a.example\",\n{ private = true }]", "line 4: missing field `origin`"),
+            ("[extractor.x]\nhttp = [{ origin = \"https://a\", privat = true }]", "line 2: unknown field `privat`"),
+            ("[extractor.x]\nhttp = [7]", "line 2: invalid type: integer `7`, expected an origin such as"),
         ] {
             let error = parse(text).expect_err(expected);
             assert!(error.contains(expected) && !error.contains('\n'), "{error}");

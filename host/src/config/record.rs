@@ -173,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_with_more_about_it_stays_so() {
+        let private = "{ origin = \"https://db.internal\", private = true }";
+        for (before, after) in [
+            (format!("[{private}]"), format!("[{private}, \"https://a.example\"]")),
+            (
+                format!("[\n    {private}, # ours\n]"),
+                format!("[\n    {private}, # ours\n    \"https://a.example\",\n]"),
+            ),
+        ] {
+            let [before, after] = [before, after].map(|list| format!("[extractor.prices]\nhttp = {list}\n"));
+            let addition = Addition { http: vec!["https://a.example".into()], ..Addition::default() };
+            assert_eq!(changed(&before, "prices", &addition).expect("a file"), after);
+            assert!(file::parse(&after).is_ok());
+        }
+    }
+
+    #[test]
     fn what_cannot_be_added_to_is_refused() {
         for text in ["extractor = 1", "[extractor]\nprices = {}", "[extractor.prices]\nhttp = \"x\"", "[broken"] {
             assert!(changed(text, "prices", &addition()).is_err(), "{text}");

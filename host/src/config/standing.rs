@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Component;
 use super::asks::Asks;
-use super::file::{self, ConfigFile, ExtractorConfig, Network, Tls};
+use super::file::{self, ConfigFile, ExtractorConfig, HttpGrant, Network, Tls};
 use super::flags::Flags;
 use super::secrets::{self, SecretGrant};
 use crate::error::{Error, Kind};
@@ -40,8 +40,8 @@ impl Granted {
     fn new(flags: &Flags, config: &ExtractorConfig, place: &str) -> Result<Self, Error> {
         let hint = "an origin is a scheme, a host and perhaps a port, without a path";
         let by_flag = |text: &String| text.parse().map_err(|reason: String| Error::usage(reason).hint(hint));
-        let in_file = |text: &String| {
-            text.parse().map_err(|reason: String| Error::usage(format!("{place}: `http`: {reason}")).hint(hint))
+        let in_file = |grant: &HttpGrant| {
+            grant.parse().map_err(|reason| Error::usage(format!("{place}: `http`: {reason}")).hint(hint))
         };
         if let Some(digest) = config.sha256.as_ref().filter(|digest| !is_digest(digest)) {
             let message = format!("{place}: `sha256` is `{}`, and not 64 hexadecimal digits", text::quoted(digest));

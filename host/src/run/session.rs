@@ -20,6 +20,7 @@ use rules::domain::{
 use rules::name::{EntityTag, Place, check_name};
 use rules::redact::Redactor;
 use rules::request::Checked;
+use rules::retry::Attempts;
 use rules::validators::{Conditions, Validators};
 use state::{FileRow, Known};
 
@@ -41,6 +42,14 @@ pub(super) struct Session {
     pub(super) store: Arc<Store>,
 }
 
+/// What came of asking for what is to be mirrored.
+enum Answered {
+    /// A response, and what was known before it.
+    New(Box<Response>, Option<Known>),
+    /// It is what is there already.
+    Unchanged(Receipt),
+}
+
 impl Session {
     /// Note a refusal that a grant would have changed, or that something else failed.
     fn note_failure(&self, error: &FetchError) {
@@ -59,10 +68,16 @@ impl Session {
         self.fetcher.check(request).inspect_err(|error| self.note_failure(error)).map_err(|error| self.cleaned(error))
     }
 
-    async fn send(&self, request: Checked, conditions: &Conditions, until: Until) -> Result<Response, FetchError> {
+    async fn send(
+        &self,
+        request: Checked,
+        conditions: &Conditions,
+        until: Until,
+        attempts: &mut Attempts,
+    ) -> Result<Response, FetchError> {
         let shown = request.shown();
         let watch = Stopwatch::start();
-        let sent = self.fetcher.send(request, conditions, until).await;
+        let sent = self.fetcher.send(request, conditions, until, attempts).await;
         self.timings.add(Beside::Answers, watch.elapsed());
         match &sent {
             Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
@@ -79,42 +94,55 @@ impl Session {
         Place::new(source.name(), date, &slot.extension).map_err(|error| LandError::Invalid(error.to_string()))
     }
 
-    /// Mirror, again where the connection broke off inside a body.
+    /// Mirror, again where the body did not come whole and the next one may.
     async fn mirror_into(&self, source: OpenSource, request: Request, slot: Slot) -> Result<Receipt, LandError> {
         let place = self.place(&source, &slot)?;
         let checked = self.check(&request)?;
         if !checked.asks_for_content() {
             return Err(LandError::Invalid(format!("a {} has no content to mirror", request.method)));
         }
-        for attempt in 1.. {
-            let mirrored = self.mirror_once(&place, &checked, &request.url).await;
-            let Err(LandError::Fetch(FetchError::Broken(reason))) = mirrored else { return mirrored };
-            let Some(wait) = self.fetcher.wait_after_broken_body(attempt, &checked) else {
-                return Err(FetchError::Broken(reason).into());
+        let mut attempts = Attempts::default();
+        loop {
+            let (response, known) = match self.ask(&place, &checked, &request.url, &mut attempts).await? {
+                Answered::New(response, known) => (*response, known),
+                Answered::Unchanged(receipt) => return Ok(receipt),
             };
-            self.console.log(Level::Debug, &format!("{}: {reason}; asking again", checked.shown()));
+            // Not before: who waits for an origin must not keep the others from landing.
+            let turn = self.store.landings.acquire().await.map_err(storage)?;
+            let landed = self.land_response(place.clone(), response, request.url.clone(), known).await;
+            let Err(LandError::Fetch(error)) = landed else { return landed };
+            let Some(wait) = self.fetcher.wait_after_body(&error, &checked, &mut attempts) else {
+                return Err(error.into());
+            };
+            drop(turn);
+            self.console.log(Level::Debug, &format!("{}: {error}; asking again", checked.shown()));
             tokio::time::sleep(wait).await;
         }
-        unreachable!("the loop counts without end")
     }
 
-    async fn mirror_once(&self, place: &Place, request: &Checked, url: &str) -> Result<Receipt, LandError> {
+    /// Ask for what is to be mirrored, unless it did not change.
+    async fn ask(
+        &self,
+        place: &Place,
+        request: &Checked,
+        url: &str,
+        attempts: &mut Attempts,
+    ) -> Result<Answered, LandError> {
         let known = self.known(place, request.resource()).await?;
         let conditions = known.as_ref().map(|known| known.validators.conditions()).unwrap_or_default();
-        let _turn = self.store.landings.acquire().await.map_err(storage)?;
-        let mut response = self.send(request.clone(), &conditions, Until::Body).await?;
+        let mut response = self.send(request.clone(), &conditions, Until::Body, attempts).await?;
         if let (304, Some(known)) = (response.status, &known) {
             if known.validators.confirmed_by(&response.headers, &response.url) {
                 let url = self.redactor.text(url).into_owned();
                 let landing =
                     Landing { place: place.clone(), tag: None, asked: None, url: Some(url), likely_new: false };
-                return self.unchanged(landing, known.file.clone()).await;
+                return self.unchanged(landing, known.file.clone()).await.map(Answered::Unchanged);
             }
             // A redirect leads elsewhere now, and tags of different URLs say nothing of each other; or the server speaks
             // of another representation than the one that was asked about.
-            response = self.send(request.clone(), &Conditions::new(), Until::Body).await?;
+            response = self.send(request.clone(), &Conditions::new(), Until::Body, attempts).await?;
         }
-        self.land_response(place.clone(), response, url.to_owned(), known).await
+        Ok(Answered::New(Box::new(response), known))
     }
 
     /// The validators that this resource came with last, where the file that they stand for is still there.
@@ -221,7 +249,11 @@ impl Services for Session {
     }
 
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
-        async move { self.send(self.check(&request)?, &Conditions::new(), Until::Head).await }.boxed()
+        async move {
+            let request = self.check(&request)?;
+            self.send(request, &Conditions::new(), Until::Head, &mut Attempts::default()).await
+        }
+        .boxed()
     }
 
     fn mirror(&self, source: OpenSource, request: Request, slot: Slot) -> BoxFuture<'_, Result<Receipt, LandError>> {

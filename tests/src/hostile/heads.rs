@@ -157,7 +157,6 @@ pub fn fields() -> Vec<Case> {
         "X: a:b:c",
         "X: \u{e9}",
         "x-~!#$%&'*+.^_`|: y",
-        "X: y\nY: z",
         "Connection: upgrade\r\nUpgrade: h2c",
         "Connection: close, keep-alive",
         "Keep-Alive: timeout=0, max=0",
@@ -203,6 +202,10 @@ pub fn fields() -> Vec<Case> {
         "X: a\r\n b",
         "X: a\r\n\tb",
         "X: a\r\n ",
+        "X: y\nY: z",
+        "X: y\n",
+        "X: y\n\r",
+        "X: y\n\nZ: z",
         "HTTP/1.1 200 OK",
     ];
     // An empty line ends the head, so what follows it is the body and has no length.
@@ -225,7 +228,14 @@ fn many_fields() -> Vec<Case> {
         whole("a name of 60 kB", framed(format!("{}: x", "y".repeat(60_000)), CSV), CSV),
         nothing("a name of 70 kB", framed(format!("{}: x", "y".repeat(70_000)), CSV), BROKEN),
         nothing("a value that is not closed", answer(value(5_000_000), ""), BROKEN),
-        whole("line feeds alone", feeds, CSV),
+        nothing("line feeds alone", feeds, "a line feed alone"),
+        nothing(
+            "a line feed alone behind the status line",
+            "HTTP/1.1 200 OK\nContent-Length: 8\r\n\r\na,b\n1,2\n",
+            BROKEN,
+        ),
+        nothing("a line feed alone at the end", "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\na,b\n1,2\n", BROKEN),
+        nothing("a line feed alone in front", "\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\na,b\n1,2\n", BROKEN),
         whole(
             "a value of every byte above ASCII",
             framed([b"X: ", &(0x80..=0xff).collect::<Vec<u8>>()[..]].concat(), CSV),
