@@ -20,6 +20,7 @@ mod padelnomics;
 mod power;
 mod proxy;
 mod python;
+mod readers;
 mod secrets;
 mod servers;
 mod signals;

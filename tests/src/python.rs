@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::packages::{self, run};
 
 /// What is installed, by exact version: the component maker's bindings change between versions.
-const PACKAGES: [&str; 2] = ["componentize-py==0.25.1", "duckdb==2.0.0"];
+const PACKAGES: [&str; 3] = ["componentize-py==0.25.1", "duckdb==1.5.5", "duckdb-extension-sqlite-scanner==1.5.5"];
 
 /// The directory of a virtual environment's programs; `None`, with the reason printed, where there can be none.
 /// In CI there has to be one.
