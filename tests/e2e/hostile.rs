@@ -304,6 +304,28 @@ fn empty_member() -> Vec<u8> {
     [format!("{:x}\r\n", member.len()).as_bytes(), &member, b"\r\n"].concat()
 }
 
+#[test]
+fn memory_stays_flat_however_many_urls_there_are() {
+    let (environment, origin) = (environment(), Origin::start());
+    let (reached, hold) = (Gate::default(), Gate::default());
+    (0..1000).for_each(|number| origin.route(&format!("/{number}"), Reply::new(format!("{number}\n"))));
+    origin.route("/last", Reply::new("last\n").gated(&reached, &hold));
+    let mut urls: String =
+        (0..times(5000, 100_000)).map(|number| origin.url(&format!("/{}?{number}\n", number % 1000))).collect();
+    urls.push_str(&origin.url("/last"));
+    environment.write("urls.txt", urls);
+    let running = environment.spawn("mirror", &["--allow-http", &origin.grant(), "--param", "url=@urls.txt"]);
+    assert!((0..10).any(|_| reached.wait()), "the last one was never asked for");
+    let peak = peak_memory(&running);
+    hold.open();
+    let ran = harness::Ran::new(running.wait_with_output().expect("the program")).exits(0).json();
+    assert_eq!(
+        (&ran["files_written"], ran["files"].as_array().map(Vec::len)),
+        (&1001.into(), Some(times(5001, 100_001)))
+    );
+    assert!(peak < 64 * 1024, "{peak} KiB");
+}
+
 /// The most memory that a process held so far, in KiB, as the kernel keeps count of it.
 pub(crate) fn peak_memory(running: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", running.id())).expect("a status");
