@@ -358,3 +358,63 @@ fn a_landing_that_the_extractor_cancels_is_whole_or_not_there() {
     let ran = environment.run("probe", &with(&arguments, &["--param", "do=cancel"])).exits(0).json();
     assert_eq!(ran["files_written"], environment.landed().len());
 }
+
+#[test]
+fn a_gzip_file_that_is_padded_with_zeros_lands_without_them() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv.gz", Reply::new([gzip(CSV.as_bytes()), vec![0; 500]].concat()));
+    let arguments = mirror(&origin, "/courts.csv.gz");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()]);
+    // One member and nothing behind it, for readers that take no more.
+    let stored = environment.stored().into_values().next().expect("a file");
+    let mut decoder = flate2::bufread::GzDecoder::new(&stored[..]);
+    std::io::copy(&mut decoder, &mut std::io::sink()).expect("gzip");
+    assert_eq!(decoder.into_inner(), [0; 0]);
+}
+
+#[test]
+fn names_that_are_taken_are_told_in_one_line() {
+    let (environment, origin) = (environment(), Origin::start());
+    let mut urls = String::new();
+    for number in 0..200 {
+        origin.route(&format!("/{number}"), Reply::new(format!("{number}\n")).etag("\"same\""));
+        urls += &origin.url(&format!("/{number} "));
+    }
+    let ran = environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &format!("url={urls}")]).exits(0);
+    let warnings: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].starts_with("warning: 199 names in mirror hold other content, such as mirror/"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_directory_that_is_swapped_in_the_middle_of_a_run_is_told_as_that() {
+    let (environment, origin) = (environment(), Origin::start());
+    let (reached, hold) = (harness::Gate::default(), harness::Gate::default());
+    origin.route("/first.csv", Reply::new("first\n").etag("\"first\""));
+    origin.route("/last.csv", Reply::new("last\n").etag("\"last\"").gated(&reached, &hold));
+    let url = format!("url={} {}", origin.url("/first.csv"), origin.url("/last.csv"));
+    let arguments = ["--allow-http", &origin.grant(), "--param", &url, "--param", "concurrency=1"];
+    let running = environment.spawn("mirror", &arguments);
+    assert!(reached.wait());
+    let month = environment.landing().join(&environment.paths()[0]).parent().expect("a directory").to_owned();
+    fs::rename(&month, month.with_extension("away")).expect("a directory");
+    fs::create_dir(&month).expect("a directory");
+    hold.open();
+    let ran = harness::Ran::new(running.wait_with_output().expect("the program")).exits(1);
+    ran.says("somebody put another directory in its place while the run was going on");
+    assert_eq!(fs::read_dir(&month).expect("a directory").count(), 0, "nothing is written to the other one");
+}
+
+#[test]
+fn directories_do_not_stay_open_in_any_number() {
+    let environment = environment();
+    let host = environment.run_command("probe", &["--param", "do=years", "--param", "count=300"]);
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", "ulimit -n 128 && exec \"$0\" \"$@\""]);
+    let ran = harness::under(bash, &host).output().expect("bash");
+    assert_eq!(harness::Ran::new(ran).exits(0).json()["files_written"], 300);
+}

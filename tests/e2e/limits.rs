@@ -287,3 +287,14 @@ fn a_reader_of_the_log_that_stopped_holds_nobody_up() {
     drop(unread);
     waiting.join().expect("a thread").expect("it was heard");
 }
+
+#[test]
+fn a_gzip_file_counts_as_what_is_in_it() {
+    let file = harness::gzip(&b"a,b\n".repeat(200_000));
+    assert!(file.len() < 10_000);
+    let (_, _, ran) = mirrored(&[Reply::new(file.clone())], &[]);
+    assert_eq!(ran.exits(0).json()["budgets"]["max-landed"]["used"], 800_000);
+    let (environment, _, ran) = mirrored(&[Reply::new(file)], &["--max-landed", "700kB"]);
+    ran.exits(3).says("the run spent its budget `max-landed`");
+    assert_eq!(environment.paths(), [""; 0]);
+}

@@ -111,6 +111,17 @@ pub(crate) async fn made() -> Result<(), Error> {
     Ok(())
 }
 
+/// Lands one content in each of `count` years, and so in as many directories. The host must not keep them all open.
+pub(crate) async fn years() -> Result<(), Error> {
+    let source = Source::own()?;
+    for number in 0..count()? {
+        let year = 1700 + u16::try_from(number).context("more years than there are")?;
+        let slot = Slot::new("csv").on(Date { year, month: 1, day: 1 });
+        source.land_bytes(format!("{number}\n").into_bytes(), slot).await?;
+    }
+    Ok(())
+}
+
 /// Fetches `url`, rewrites its lines as they come and lands them. The host must keep its memory constant whatever the
 /// size, and land nothing where the body breaks off.
 pub(crate) async fn rewrite() -> Result<(), Error> {

@@ -41,6 +41,7 @@ impl Extractor for Probe {
             "made" => acts::made().await,
             "rewrite" => acts::rewrite().await,
             "many" => acts::many().await,
+            "years" => acts::years().await,
             "waits" => acts::waits().await,
             "twice" => acts::twice().await,
             "source" => acts::source().await,

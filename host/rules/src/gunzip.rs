@@ -1,4 +1,5 @@
-//! Decoding gzip as it arrives, with its end checked: RFC 1952 members, one after another, and nothing else.
+//! Decoding gzip as it arrives, with its end checked: RFC 1952 members, one after another, and nothing behind them but
+//! zeros, which tapes and some writers pad with and `gzip -d` takes.
 //!
 //! Pure over bytes. It must not know where they come from, nor decide what a decoded size may be: it hands out
 //! output in small pieces, so that the caller's limits act before memory does.
@@ -59,11 +60,13 @@ pub struct Gunzip {
     in_member: bool,
     /// Bytes of a member's magic number already seen; they may be split over chunks.
     matched: usize,
+    /// Whether zeros followed the last member; nothing else may come after them.
+    padded: bool,
 }
 
 impl Default for Gunzip {
     fn default() -> Self {
-        Self { inner: fresh(), output: vec![0; PIECE], members: 0, in_member: false, matched: 0 }
+        Self { inner: fresh(), output: vec![0; PIECE], members: 0, in_member: false, matched: 0, padded: false }
     }
 }
 
@@ -95,7 +98,11 @@ impl Gunzip {
     /// Match a member's first bytes; what follows them is returned.
     fn open_member<'a>(&mut self, input: &'a [u8]) -> Result<&'a [u8], GzipError> {
         for (at, byte) in input.iter().enumerate() {
-            if *byte != MAGIC[self.matched] {
+            if *byte == 0 && self.members > 0 && self.matched == 0 {
+                self.padded = true;
+                continue;
+            }
+            if self.padded || *byte != MAGIC[self.matched] {
                 return Err(if self.members == 0 { GzipError::Corrupt } else { GzipError::Trailing });
             }
             self.matched += 1;
@@ -135,6 +142,11 @@ impl Gunzip {
                 return Err(GzipError::Corrupt.into());
             }
         }
+    }
+
+    /// Whether zeros followed the last member.
+    pub fn is_padded(&self) -> bool {
+        self.padded
     }
 
     /// Say that the input is over; the number of members it held.
@@ -209,10 +221,19 @@ mod tests {
     #[test]
     fn what_follows_the_last_member_is_seen() {
         let whole = gzip(b"a,b\n");
-        for junk in [&b"\0"[..], b"junk", &[0x1f], &[0x1f, 0x8b], &[0x1f, 0x8b, 0x07]] {
+        for junk in [&b"\0junk"[..], b"\0\x1f\x8b\x08", b"junk", &[0x1f], &[0x1f, 0x8b], &[0x1f, 0x8b, 0x07]] {
             assert_eq!(gunzip(&[&whole[..], junk].concat(), 4), Err(GzipError::Trailing), "{junk:?}");
         }
         assert_eq!(gunzip(b"a,b\n", 4), Err(GzipError::Corrupt));
+    }
+
+    #[test]
+    fn zeros_behind_the_last_member_are_padding() {
+        let whole = gzip(b"a,b\n");
+        for zeros in [1, 511, 70_000] {
+            assert_eq!(gunzip(&[&whole[..], &vec![0; zeros]].concat(), 64), Ok((b"a,b\n".to_vec(), 1)));
+        }
+        assert_eq!(gunzip(&[0; 512], 64), Err(GzipError::Corrupt));
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Intake {
         }
         let packing = match &self.form {
             Form::Gzip { decoder, flags } => match (decoder.finish()?, flags & !FLAG_NAME) {
-                (1, 0) => Packing::AsItCame,
+                (1, 0) if !decoder.is_padded() => Packing::AsItCame,
                 _ => Packing::Repack,
             },
             Form::Plain | Form::Unknown(_) => Packing::Compress,
@@ -178,7 +178,7 @@ mod tests {
     use flate2::{Compression, GzBuilder};
 
     use super::*;
-    use crate::packer::pack;
+    use crate::packer::{pack, repack};
 
     const LIMITS: Limits = Limits { size: 1 << 30 };
 
@@ -235,10 +235,11 @@ mod tests {
             (with(GzBuilder::new().comment("of 2025")), Packing::Repack),
             (with(GzBuilder::new().extra(vec![1, 2, 3])), Packing::Repack),
             (two, Packing::Repack),
+            ([packed(b"a,b\n"), vec![0; 500]].concat(), Packing::Repack),
         ] {
             assert_eq!(take(&file, 3, LIMITS).expect("gzip").packing, packing);
             let mut repacked = Vec::new();
-            pack(flate2::read::MultiGzDecoder::new(&file[..]), &mut repacked).expect("memory");
+            repack(&file[..], &mut repacked).expect("memory");
             assert_eq!(repacked, packed(b"a,b\n"));
         }
     }

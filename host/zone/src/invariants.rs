@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use sha2::{Digest as _, Sha256};
 
 use super::content::{self, Content, Intake, IntakeError, Limits, Packing};
-use super::packer::pack;
+use super::packer::{pack, repack};
 
 use rules::domain::Digest;
 
@@ -30,7 +30,7 @@ pub fn gzip(bytes: &[u8]) {
                 Ok(())
             }
             Packing::Compress => pack(body, &mut file),
-            Packing::Repack => pack(flate2::read::MultiGzDecoder::new(body), &mut file),
+            Packing::Repack => repack(body, &mut file),
         };
         assert!(stored.is_ok(), "{content:?} was taken, and cannot be stored: {stored:?}");
         assert_eq!(identity(&file), Some((content.digest, content.size)), "{content:?} is stored as something else");

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use flate2::Crc;
+use rules::gunzip::{Gunzip, Stop};
 
 use crate::deflate::Lent;
 
@@ -175,6 +176,21 @@ pub(crate) fn pack(mut input: impl Read, output: impl Write) -> io::Result<()> {
         match input.read(&mut buffer)? {
             0 => return packer.finish().map(drop),
             read => packer.push(&buffer[..read])?,
+        }
+    }
+}
+
+/// Pack the content of the gzip file that `input` gives.
+pub(crate) fn repack(mut input: impl Read, output: impl Write) -> io::Result<()> {
+    let (mut packer, mut decoder) = (Packer::new(output)?, Gunzip::default());
+    let mut buffer = vec![0; BLOCK / 2];
+    loop {
+        match input.read(&mut buffer)? {
+            0 => return packer.finish().map(drop),
+            read => decoder.push(&buffer[..read], |piece| packer.push(piece)).map_err(|stop| match stop {
+                Stop::Gzip(error) => io::Error::other(error),
+                Stop::Sink(error) => error,
+            })?,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use rules::domain::Digest;
 use rules::gunzip::MAGIC;
 
@@ -145,7 +144,7 @@ impl Staged {
                     Packing::Compress => packer::pack_held(&held),
                     Packing::Repack => {
                         let mut output = Vec::new();
-                        packer::pack(MultiGzDecoder::new(&held[..]), &mut output).map(|()| output)
+                        packer::repack(&held[..], &mut output).map(|()| output)
                     }
                     Packing::AsItCame => Ok(held),
                 };
@@ -157,7 +156,7 @@ impl Staged {
                 let (input, mut output) = (scratch.reader(), BufWriter::with_capacity(OUTPUT, file.writer()));
                 let written = match self.content.packing {
                     Packing::Compress => packer::pack(input, &mut output),
-                    Packing::Repack => packer::pack(MultiGzDecoder::new(input), &mut output),
+                    Packing::Repack => packer::repack(input, &mut output),
                     Packing::AsItCame => copy(input, &mut output),
                 };
                 written.and_then(|()| output.flush()).map_err(new_file)?;
