@@ -70,6 +70,9 @@ pub(super) struct EndState {
     pub(super) taken: BTreeMap<String, (u64, String)>,
 }
 
+/// Held by whoever decides on a content.
+type Turn = Arc<Mutex<()>>;
+
 /// The zone and the ledger together.
 pub(super) struct Store {
     pub(super) zone: Zone,
@@ -78,7 +81,7 @@ pub(super) struct Store {
     ledger: Mutex<Ledger>,
     end: Mutex<EndState>,
     /// One entry for each content that is being decided on, so that the same content twice at once is one file.
-    pub(super) deciding: Mutex<HashMap<(String, Digest), Arc<Mutex<()>>>>,
+    pub(super) deciding: Mutex<HashMap<(String, Digest), Turn>>,
     jobs: Arc<Semaphore>,
     /// Turns to land a response; held from before it is asked for, where it is asked for to be landed.
     pub(super) landings: Semaphore,
