@@ -9,7 +9,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use rules::domain::{Level, Outcome, Receipt};
 use rules::redact::Redactor;
-use rules::text;
 
 /// How long the end of a command waits for whoever reads standard error.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -108,7 +107,7 @@ impl Console {
             Level::Warn => "warning",
             Level::Error => "error",
         };
-        self.line(&format!("{word}: {}", text::line(&self.redactor.text(line))));
+        self.line(&format!("{word}: {}", self.redactor.line(line)));
     }
 
     /// Show what became of a content.

@@ -29,6 +29,7 @@ mod space;
 mod state;
 mod syncs;
 mod systemd;
+mod texts;
 mod tls;
 mod upkeep;
 mod validators;

@@ -84,6 +84,11 @@ fn wasi_http_goes_through_the_same_policy() {
     // What it holds in the host has an end.
     run(&["--param", "hoard=900"]).exits(0);
     run(&["--param", "hoard=5000"]).exits(3).says("it held more than 1000 things of wasi:http at once");
+    let refused = run(&["--param", "text=1000000", "-v"]).exits(0).stderr;
+    assert_eq!(refused.matches("a text of 1000000 is refused").count(), 2, "{refused}");
+    run(&["--param", "text=60", "-v"]).exits(0);
+    run(&["--param", "write=65536"]).exits(0);
+    run(&["--param", "write=65537"]).exits(3).says("it wrote more than 65536 bytes at once");
 
     run(&["--param", &url, "--allow-http", &origin.grant()]).exits(0);
     // The body reaches the guest decoded, and its own fields reach the origin.

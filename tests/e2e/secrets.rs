@@ -306,3 +306,65 @@ fn a_secret_is_granted_by_name_and_place() {
     Ran::new(command.env("TOKEN", PLAIN).output().expect("the program")).exits(0);
     assert_eq!(origin.asked()[0].header("authorization"), Some("Bearer hush-hush-42"));
 }
+
+#[test]
+fn nothing_that_the_host_tells_says_whether_a_guess_was_right() {
+    const PIN: &str = "483920";
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a"));
+    let guesses = [PIN, "483921", "111111"];
+    for guess in guesses {
+        origin.route_query("/a.csv", guess, Reply::new("a").header("x-echo", guess).etag(&format!("\"{guess}\"")));
+        origin.route(&format!("/a.csv/to/{guess}"), Reply::redirect(302, format!("/b/{guess}")));
+        origin.route(&format!("/b/{guess}"), Reply::new("b").header(&format!("x-{guess}"), "name"));
+        origin.route(&format!("/a.csv/away/{guess}"), Reply::redirect(302, format!("http://{guess}.invalid/")));
+    }
+    // The secret goes elsewhere, so that this origin cannot know it.
+    environment.write(
+        "host.toml",
+        format!(
+            "[extractor.probe]\nhttp = [\"{}\"]\n[extractor.probe.secret.token]\nfrom = {{ env = \"TOKEN\" }}\n\
+             as = \"bearer\"\norigins = [\"https://a.example\"]\n",
+            origin.grant()
+        ),
+    );
+    for how in [
+        "relative",
+        "scheme",
+        "host",
+        "user",
+        "port",
+        "path",
+        "redirected",
+        "away",
+        "method",
+        "field-name",
+        "field-value",
+        "secret",
+        "source",
+        "name",
+        "param",
+        "extension",
+        "mirror",
+        "verdict",
+    ] {
+        let (how, text) = (format!("how={how}"), format!("text={}", guesses.join(" ")));
+        let more = ["--param", &how, "--param", &text];
+        run(&environment, "guess", &origin.url("/a.csv"), PIN, &more).exits(0).says("each comes to");
+    }
+}
+
+#[test]
+fn a_guess_that_would_be_recorded_ends_the_run() {
+    let (environment, origin) = (environment(), Origin::start());
+    granted(&environment, "\"bearer\"", &[&origin], &[&origin]);
+    for (how, says) in [
+        ("cursor", "the cursor holds a secret, and cursors are recorded"),
+        ("extension", "the extension holds a secret, and extensions are recorded"),
+    ] {
+        let how = format!("how={how}");
+        let more = ["--param", &how, "--param", "text=483920", "--param", "size=6", "--timeout", "10s"];
+        let ran = run(&environment, "huge-without-end", &origin.url("/a.csv"), "483920", &more).exits(1).says(says);
+        nowhere(&environment, &ran, "483920");
+    }
+}

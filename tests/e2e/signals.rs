@@ -6,7 +6,7 @@ use harness::{Environment, Gate, Origin, Ran, Reply};
 
 use crate::{environment, mirror, with};
 
-fn signal(name: &str, process: u32) {
+pub(crate) fn signal(name: &str, process: u32) {
     let status = Command::new("kill").args(["-s", name, &process.to_string()]).status().expect("kill");
     assert!(status.success(), "kill -s {name}");
 }

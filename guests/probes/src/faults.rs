@@ -103,6 +103,16 @@ pub(crate) async fn hoard_fields() -> Result<(), Error> {
     Ok(())
 }
 
+/// Adds 50 million fields without a letter to one request. The host must count what each takes by being there.
+pub(crate) fn hoard_empty_fields() -> Result<(), Error> {
+    let request = Request::get("http://hoard.invalid");
+    for _ in 0..25_000_000 {
+        request.add_header("", "");
+        request.use_secret("");
+    }
+    Ok(())
+}
+
 /// Keeps 150 requests with a body of 8 MiB each, and sends none. The host must refuse before its memory fills.
 pub(crate) fn hoard_bodies() -> Result<(), Error> {
     let body = vec![b'x'; 8 << 20];
@@ -134,22 +144,6 @@ pub(crate) async fn twice_without_end() -> Result<(), Error> {
     loop {
         source.land_bytes(b"x".to_vec(), Slot::new("csv")).await?;
     }
-}
-
-/// Passes one text of `size` bytes to the function that `how` names. The host must refuse to take that much at once.
-pub(crate) async fn huge() -> Result<(), Error> {
-    let text = "x".repeat(params::parsed("size")?.unwrap_or(300 << 20));
-    match params::required("how")?.as_str() {
-        "log" => landing::info!("{text}"),
-        "url" => drop(Request::get(&text)),
-        "param" => drop(run::param(&text)),
-        "source" => drop(Source::open(&text)?),
-        "cursor" => run::checkpoint(text).await,
-        "bytes" => drop(Source::own()?.land_bytes(text.into_bytes(), Slot::new("csv")).await?),
-        "extension" => drop(Source::own()?.land_bytes(Vec::new(), Slot::new(&text)).await?),
-        other => return Err(Error::new(format_args!("there is no function {other:?} that takes a text"))),
-    }
-    Ok(())
 }
 
 /// Fetches from `count` origins that nobody granted, and ends well. The host must refuse each and stay concise.

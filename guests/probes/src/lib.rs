@@ -7,6 +7,7 @@ mod faults;
 // The benchmark's native peer compiles the same file.
 #[path = "../../../tests/benches/peers/rewrite.rs"]
 mod rewrite;
+mod texts;
 
 use landing::{Error, Extractor, params};
 
@@ -26,11 +27,14 @@ impl Extractor for Probe {
             "sleep" => faults::sleep().await,
             "half" => faults::half().await,
             "hoard-fields" => faults::hoard_fields().await,
+            "hoard-empty-fields" => faults::hoard_empty_fields(),
             "hoard-bodies" => faults::hoard_bodies(),
             "hoard-handles" => faults::hoard_handles(),
             "hoard-streams" => faults::hoard_streams().await,
             "twice-without-end" => faults::twice_without_end().await,
-            "huge" => faults::huge().await,
+            "huge" => texts::huge().await,
+            "guess" => texts::guess().await,
+            "huge-without-end" => texts::huge_without_end().await,
             "denied" => faults::denied().await,
             "cancel" => faults::cancel().await,
             "fetch" => acts::fetch().await,

@@ -29,7 +29,7 @@ impl Answer {
     /// Count what a response takes.
     pub(super) fn new(response: Response, budgets: &Arc<Budgets>) -> Result<Self, Spent> {
         let fields: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        let held = budgets.hold(response.url.text.len() + fields + OPEN_BODY)?;
+        let held = budgets.hold(response.url.text.len() + response.told.len() + fields + OPEN_BODY)?;
         Ok(Self { response, held })
     }
 }

@@ -14,9 +14,12 @@ use super::draft::{Answer, Draft};
 use super::services::{Content, OpenSource, Services};
 use super::streams::{BodyProducer, GuestVerdict, GuestWrites, ended_by};
 use rules::domain::{self, Body, Fault, FetchError, LandError, Level, Outcome};
+use rules::name::check_extension;
 
 /// Longest cursor, in bytes.
 const MAX_CURSOR: usize = 4096;
+/// What each field, and each name of a secret, takes beside its texts, in bytes.
+const ENTRY: usize = 128;
 
 /// What a landing of content that a guest makes takes in the host, in bytes.
 const LANDING: usize = 640 * 1024;
@@ -65,7 +68,15 @@ impl From<domain::Receipt> for zone::Receipt {
     }
 }
 
-fn slot(slot: zone::Slot) -> Result<domain::Slot, zone::Error> {
+fn slot(services: &dyn Services, slot: zone::Slot) -> wasmtime::Result<Result<domain::Slot, zone::Error>> {
+    if let Err(error) = check_extension(&slot.extension) {
+        return Ok(Err(zone::Error::Invalid(error.to_string())));
+    }
+    services.may_record("extension", &slot.extension).map_err(HostFailed)?;
+    Ok(dated(slot))
+}
+
+fn dated(slot: zone::Slot) -> Result<domain::Slot, zone::Error> {
     let date = slot.date.map(|date| {
         let day = |part: u8| i8::try_from(part).ok();
         i16::try_from(date.year)
@@ -95,7 +106,7 @@ impl http::HostRequest for Guest {
 
     fn add_header(&mut self, request: Resource<http::Request>, name: String, value: String) -> wasmtime::Result<()> {
         let draft = self.table.get_mut(&request)?;
-        draft.fields.grow(name.len() + value.len())?;
+        draft.fields.grow(name.len() + value.len() + ENTRY)?;
         draft.request.headers.push((name, value.into_bytes()));
         Ok(())
     }
@@ -109,7 +120,7 @@ impl http::HostRequest for Guest {
 
     fn use_secret(&mut self, request: Resource<http::Request>, name: String) -> wasmtime::Result<()> {
         let draft = self.table.get_mut(&request)?;
-        draft.fields.grow(name.len())?;
+        draft.fields.grow(name.len() + ENTRY)?;
         draft.request.secrets.push(name);
         Ok(())
     }
@@ -126,7 +137,7 @@ impl http::HostResponse for Guest {
     }
 
     fn url(&mut self, response: Resource<http::Response>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&response)?.response.url.text.clone())
+        Ok(self.table.get(&response)?.response.told.clone())
     }
 
     fn headers(&mut self, response: Resource<http::Response>) -> wasmtime::Result<Vec<http::Header>> {
@@ -230,7 +241,7 @@ async fn land<T: 'static>(
     wit_slot: zone::Slot,
 ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
     let (source, services) = source_of(accessor, &source)?;
-    let slot = match slot(wit_slot) {
+    let slot = match slot(&*services, wit_slot)? {
         Ok(slot) => slot,
         Err(error) => return Ok(Err(error)),
     };
@@ -257,7 +268,7 @@ impl<T: 'static> zone::HostSourceWithStore<T> for HasSelf<Guest> {
         let draft = accessor.with(|mut access| access.get().table.delete(request))?;
         let Draft { request, fields: _fields, body: _body } = draft;
         let (source, services) = source_of(accessor, &source)?;
-        let slot = match slot(wit_slot) {
+        let slot = match slot(&*services, wit_slot)? {
             Ok(slot) => slot,
             Err(error) => return Ok(Err(error)),
         };
@@ -357,6 +368,7 @@ impl<T: 'static> run::HostWithStore<T> for HasSelf<Guest> {
             return Err(HostFailed(Fault::new(reason)).into());
         }
         let services = accessor.with(|mut access| Arc::clone(&access.get().services));
+        services.may_record("cursor", &cursor).map_err(HostFailed)?;
         Ok(services.checkpoint(cursor).await.map_err(HostFailed)?)
     }
 }

@@ -48,6 +48,8 @@ use wasi::{Hooks, LogLines};
 const MAX_COMPONENT: u64 = 256 * 1024 * 1024;
 /// Most frames of a trap's backtrace that are shown.
 const MAX_FRAMES: usize = 8;
+/// Longest name of one, in characters.
+const MAX_FRAME: usize = 200;
 
 /// Why a component cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -190,8 +192,11 @@ impl Unpacked {
         let reason = match linked {
             Ok(extractor) if differences.is_empty() => {
                 let tables = component.resources_required().map_or(0, |required| required.num_tables);
-                let wants_http = types.imports(&engine).any(|(name, _)| name.starts_with("wasi:http/"));
-                return Ok(Linked { engine, extractor, tables, wants_http });
+                let http = types.imports(&engine).map(|(name, _)| name).filter(|name| name.starts_with("wasi:http/"));
+                let (wants_http, newest) =
+                    http.fold((false, false), |(_, newest), name| (true, newest || name.contains("@0.3")));
+                let most_passed = if newest { wasi::MAX_PASSED_HTTP } else { limits::MAX_PASSED };
+                return Ok(Linked { engine, extractor, tables, wants_http, most_passed });
             }
             Ok(_) => String::new(),
             Err(error) => flat(&error),
@@ -226,6 +231,8 @@ pub struct Linked {
     tables: u32,
     /// Whether it imports `wasi:http`.
     wants_http: bool,
+    /// Most bytes that it may pass to the host in one call.
+    most_passed: u64,
 }
 
 /// What belongs to one instance.
@@ -262,7 +269,7 @@ impl Linked {
         let mut store = Store::new(&self.engine, guest);
         let started = clock::thread_cpu();
         budgets.note(Budget::Tables, u64::from(self.tables).min(budgets.allowed(Budget::Tables)));
-        limits::apply(&mut store, budgets, |guest| &mut guest.meter);
+        limits::apply(&mut store, budgets, self.most_passed, |guest| &mut guest.meter);
         limits::start_ticking(&self.engine)
             .map_err(|error| Stop::Host(Fault::new(format!("cannot start a thread: {error}"))))?;
         let call = async {
@@ -278,15 +285,14 @@ impl Linked {
         match ended {
             Err(_) => Err(budgets.passed(Budget::Time).into()),
             Ok(Ok(Ok(()))) => Ok(()),
-            // Cut short only once no part of a secret can be left.
-            Ok(Ok(Err(reason))) => Err(Stop::Failed(text::line(&cleaner.clean(&reason)))),
-            Ok(Err(error)) => stopped(&error, budgets),
+            Ok(Ok(Err(reason))) => Err(Stop::Failed(cleaner.line(&reason))),
+            Ok(Err(error)) => stopped(&error, budgets, self.most_passed),
         }
     }
 }
 
-fn stopped(error: &wasmtime::Error, budgets: &Budgets) -> Result<(), Stop> {
-    if let Some(spent) = limits::spent(error, budgets) {
+fn stopped(error: &wasmtime::Error, budgets: &Budgets, most_passed: u64) -> Result<(), Stop> {
+    if let Some(spent) = limits::spent(error, budgets, most_passed) {
         return Err(spent.into());
     }
     if let Some(HostFailed(fault)) = error.downcast_ref() {
@@ -298,6 +304,8 @@ fn stopped(error: &wasmtime::Error, budgets: &Budgets) -> Result<(), Stop> {
             return Ok(());
         }
         format!("exited with status {code}")
+    } else if limits::passed_too_much(error) {
+        format!("was stopped: it passed more than {} to the host in one call", Budget::Memory.write(most_passed))
     } else if full {
         format!("was stopped: it held more than {} things of wasi:http at once", wasi::MAX_HTTP_ENTRIES)
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
@@ -316,6 +324,7 @@ fn stopped(error: &wasmtime::Error, budgets: &Budgets) -> Result<(), Stop> {
 fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let text = backtrace.to_string();
-    let frames = text.lines().filter_map(|line| line.trim().split_once(" - ").map(|(_, frame)| text::line(frame)));
+    let frames =
+        text.lines().filter_map(|line| line.trim().split_once(" - ").map(|(_, frame)| text::cut(frame, MAX_FRAME)));
     frames.take(MAX_FRAMES).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use wasmtime::{Engine, ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
+use wasmtime::{CallHook, Engine, ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
 use super::services::Services;
 use rules::budget::{Budget, Budgets, Spent};
@@ -12,8 +12,12 @@ use rules::domain::Level;
 
 /// How often the engine looks at the time while a component computes.
 const TICK: Duration = Duration::from_millis(10);
-/// Most bytes that one call may pass to the host.
-const HOSTCALL_FUEL: usize = 256 * 1024 * 1024;
+/// Most bytes that one call may pass to the host, whatever memory is left: to copy them takes a tenth of a second.
+pub(super) const MAX_PASSED: u64 = 256 * 1024 * 1024;
+/// What the engine says where a call passes more than it may.
+const PASSED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
+/// Most bytes of one message of the log that are looked at.
+const MAX_MESSAGE: usize = 1024 * 1024;
 /// Most memories of a component.
 const MAX_MEMORIES: usize = 20;
 /// Bytes of one element of a table.
@@ -61,11 +65,21 @@ fn count(budgets: &Budgets, budget: Budget) -> usize {
     usize::try_from(budgets.allowed(budget)).unwrap_or(usize::MAX)
 }
 
-/// Put a store under its budgets. The wall clock is not among them: it runs outside, since an epoch does not wake what
-/// waits.
-pub(super) fn apply<T: 'static>(store: &mut Store<T>, budgets: &Arc<Budgets>, meter: fn(&mut T) -> &mut Meter) {
+/// Put a store under its budgets, with `most` bytes that a call may pass. The wall clock is not among them: it runs
+/// outside, since an epoch does not wake what waits.
+pub(super) fn apply<T: 'static>(
+    store: &mut Store<T>,
+    budgets: &Arc<Budgets>,
+    most: u64,
+    meter: fn(&mut T) -> &mut Meter,
+) {
     store.limiter(move |state| meter(state));
-    store.set_hostcall_fuel(HOSTCALL_FUEL);
+    let memory = Arc::clone(budgets);
+    // At every crossing, since what is passed is copied before any function of the host is asked.
+    store.call_hook(move |mut store: StoreContextMut<'_, T>, _: CallHook| {
+        store.set_hostcall_fuel(usize::try_from(copied(&memory).min(most)).unwrap_or(usize::MAX));
+        Ok(())
+    });
     store.set_max_component_handles(count(budgets, Budget::Handles));
     let budgets = Arc::clone(budgets);
     let (cpu, start) = (budgets.time(Budget::Cpu), clock::thread_cpu());
@@ -82,8 +96,13 @@ pub(super) fn apply<T: 'static>(store: &mut Store<T>, budgets: &Arc<Budgets>, me
     });
 }
 
+/// How many bytes there is memory left for to copy. One of Latin-1 or UTF-16 may become two of UTF-8.
+fn copied(budgets: &Budgets) -> u64 {
+    budgets.left(Budget::Memory) / 2
+}
+
 /// The budget that the engine found to be spent, going by what it says. It has no types for these.
-pub(super) fn spent(error: &wasmtime::Error, budgets: &Budgets) -> Option<Spent> {
+pub(super) fn spent(error: &wasmtime::Error, budgets: &Budgets, most_passed: u64) -> Option<Spent> {
     if let Some(spent) = error.downcast_ref::<Spent>() {
         return Some(*spent);
     }
@@ -94,10 +113,17 @@ pub(super) fn spent(error: &wasmtime::Error, budgets: &Budgets) -> Option<Spent>
         Budget::Tables
     } else if said.contains("store handle limit exceeded") {
         Budget::Handles
+    } else if passed_too_much(error) && copied(budgets) < most_passed {
+        Budget::Memory
     } else {
         return None;
     };
     Some(budgets.passed(budget))
+}
+
+/// Whether a call passed more than it may.
+pub(super) fn passed_too_much(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains(PASSED_TOO_MUCH)
 }
 
 /// Whole milliseconds.
@@ -134,13 +160,16 @@ impl Log {
 
     /// Write one message; each of its lines counts.
     pub(super) fn write(&self, level: Level, message: &str) {
-        for line in message.lines() {
+        let (looked_at, behind) = message.split_at(message.floor_char_boundary(MAX_MESSAGE));
+        for line in looked_at.lines() {
             if self.fits(line) {
                 self.services.log(level, line);
             } else {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
+        let more = behind.bytes().filter(|byte| *byte == b'\n').count();
+        self.dropped.fetch_add(more as u64, Ordering::Relaxed);
     }
 
     /// Whether a line fits; none does after one that did not.
@@ -177,7 +206,7 @@ mod tests {
         assert!(held.grow(4).is_ok());
         assert!(held.grow(1).is_err());
         let error = meter.memory_growing(60, 61, None).expect_err("the limit");
-        assert_eq!(spent(&error, &budgets), Some(budgets.passed(Budget::Memory)));
+        assert_eq!(spent(&error, &budgets, MAX_PASSED), Some(budgets.passed(Budget::Memory)));
         drop(held);
         assert!(meter.memory_growing(60, 84, None).is_ok());
     }

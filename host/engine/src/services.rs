@@ -55,8 +55,10 @@ pub trait Services: Send + Sync + 'static {
     fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), Fault>>;
     /// How far the run has come.
     fn progress(&self, done: u64, total: Option<u64>);
-    /// A text without secrets.
-    fn clean(&self, text: &str) -> String;
+    /// A line that is fit to be shown and recorded, without secrets.
+    fn line(&self, text: &str) -> String;
+    /// Whether an extractor's text may be recorded, which is a `what`; the error ends the run.
+    fn may_record(&self, what: &str, text: &str) -> Result<(), Fault>;
     /// A line for the log.
     fn log(&self, level: Level, line: &str);
 }

@@ -15,12 +15,14 @@ use wasmtime::component::{
 };
 
 use super::bindings::landing::extractor::http;
+use super::limits;
 use rules::budget::Held;
 use rules::domain::{Body, FetchError};
-use rules::text;
 
 /// Bytes taken from a guest at a time.
 const CHUNK: usize = 64 * 1024;
+/// Longest text of an error that a guest gives, in bytes: the host keeps it until the landing ends.
+const MAX_REASON: usize = 8 * 1024;
 
 /// Gives a body to the guest, and says at its end whether it arrived whole.
 pub(super) struct BodyProducer {
@@ -118,12 +120,20 @@ impl GuestWrites {
     }
 }
 
+/// What a guest says at the end of content that it makes: nothing where that was all of it.
+type Verdict = Result<(), FetchError>;
+
+/// A guest that says more than is kept.
+#[derive(Debug, thiserror::Error)]
+#[error("it said in more than {MAX_REASON} bytes why its content is not whole")]
+struct LongReason;
+
 /// Takes what a guest says at the end: whether that was all of it.
-pub(super) struct GuestVerdict(Option<oneshot::Sender<Result<(), http::Error>>>);
+pub(super) struct GuestVerdict(Option<oneshot::Sender<Verdict>>);
 
 impl GuestVerdict {
     /// The consumer, and what it is told.
-    pub(super) fn new() -> (Self, oneshot::Receiver<Result<(), http::Error>>) {
+    pub(super) fn new() -> (Self, oneshot::Receiver<Verdict>) {
         let (verdict, said) = oneshot::channel();
         (Self(Some(verdict)), said)
     }
@@ -133,19 +143,20 @@ impl GuestVerdict {
 /// closes its stream as well.
 pub(super) fn ended_by(
     content: impl Stream<Item = Result<Bytes, FetchError>> + Send + 'static,
-    said: oneshot::Receiver<Result<(), http::Error>>,
+    said: oneshot::Receiver<Verdict>,
 ) -> Body {
     let end = async {
         match said.await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Err(given_up(&error))),
+            Ok(Err(error)) => Some(Err(error)),
             Err(oneshot::Canceled) => Some(Err(FetchError::GivenUp("the content was never said to be whole".into()))),
         }
     };
     Body::new(content.chain(futures::stream::once(end).filter_map(std::future::ready)))
 }
 
-fn given_up(error: &http::Error) -> FetchError {
+/// Its text goes back to the guest that wrote it, so it stays as it is.
+fn given_up(error: http::Error) -> FetchError {
     let reason = match error {
         http::Error::TooLarge(limit) => format!("larger than {limit} bytes"),
         http::Error::Invalid(text)
@@ -154,7 +165,7 @@ fn given_up(error: &http::Error) -> FetchError {
         | http::Error::Timeout(text)
         | http::Error::Protocol(text)
         | http::Error::Budget(text)
-        | http::Error::Other(text) => text::line(text),
+        | http::Error::Other(text) => text,
     };
     FetchError::GivenUp(format!("the content is not whole: {reason}"))
 }
@@ -165,15 +176,19 @@ impl<D: 'static> FutureConsumer<D> for GuestVerdict {
     fn poll_consume(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-        store: StoreContextMut<'_, D>,
+        mut store: StoreContextMut<'_, D>,
         mut source: Source<'_, Self::Item>,
         _finish: bool,
     ) -> Poll<wasmtime::Result<()>> {
+        store.set_hostcall_fuel(MAX_REASON);
         let mut said = None;
-        source.read(store, &mut said)?;
+        source.read(store, &mut said).map_err(|error| match limits::passed_too_much(&error) {
+            true => LongReason.into(),
+            false => error,
+        })?;
         if let (Some(said), Some(verdict)) = (said, self.0.take()) {
             // Nobody listens where the landing failed already.
-            let _ = verdict.send(said);
+            let _ = verdict.send(said.map_err(given_up));
         }
         Poll::Ready(Ok(()))
     }

@@ -3,6 +3,8 @@
 //!
 //! It must not open anything of the machine to a guest: no file, no variable, no argument, no socket.
 
+mod bounded;
+
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -12,7 +14,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
@@ -31,8 +33,13 @@ const HTTP_CHUNK: usize = 8 * 1024;
 /// Most things of `wasi:http` that are open at once. wasmtime keeps their memory, at most some tens of kilobytes each, and
 /// no account of it.
 pub(super) const MAX_HTTP_ENTRIES: usize = 1000;
+/// Most bytes that a component may pass to the host in one call where it imports `wasi:http` 0.3, whose errors hold texts
+/// that wasmtime keeps as well.
+pub(super) const MAX_PASSED_HTTP: u64 = 64 * 1024;
 /// Most bytes of a line before it is logged without its end.
 const MAX_PARTIAL: usize = 16 * 1024;
+/// Most random bytes that a guest gets at once.
+const MAX_RANDOM: u64 = 1024 * 1024;
 
 type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, Driver)>;
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -42,13 +49,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(linker)
+    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    bounded::put_in_place(linker)
 }
 
 /// A world with nothing in it but two streams into the log.
 pub(super) fn context(output: &[LogLines; 2]) -> WasiCtx {
     let [stdout, stderr] = output;
-    WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build()
+    WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).max_random_size(MAX_RANDOM).build()
 }
 
 /// The bounds of `wasi:http`.
@@ -208,6 +216,10 @@ impl Pollable for LogLines {
 
 impl OutputStream for LogLines {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > CHUNK {
+            // As WASI has it for more than `check-write` allows.
+            return Err(StreamError::trap(&format!("it wrote more than {CHUNK} bytes at once")));
+        }
         self.push(&bytes);
         Ok(())
     }

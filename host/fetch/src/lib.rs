@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -116,6 +116,15 @@ pub struct Fetcher {
     seed: u64,
 }
 
+/// The hops of a request so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Way {
+    /// Whether there was a redirect.
+    redirected: bool,
+    /// Whether any of them led to where a secret may go.
+    has_secrets: bool,
+}
+
 impl Fetcher {
     /// A fetcher for an extractor, and for the run that `seed` tells from others.
     pub fn new(
@@ -146,16 +155,11 @@ impl Fetcher {
         Self { policy, secrets, asked_secrets, redactor, client, limits, pace, budgets, user_agent, seed }
     }
 
-    /// Check a request without sending anything.
+    /// Check a request without sending anything. What it says of a request is told to whoever wrote it, so secrets are
+    /// neither looked for nor taken out: the answer would tell whether they are in there.
     pub fn check(&self, request: &Request) -> Result<Checked, FetchError> {
         let mut fields = fields(request)?;
-        let url = self.policy.first_hop(&request.url).map_err(|refusal| match FetchError::from(refusal) {
-            // What was cut short to be shown may end in the middle of one.
-            FetchError::Invalid(_) if self.redactor.finds(&request.url) => {
-                FetchError::Invalid("a URL that holds a secret is none".into())
-            }
-            error => error,
-        })?;
+        let url = self.policy.first_hop(&request.url)?;
         for name in &request.secrets {
             let secret = self.secret(name, &url)?;
             if let Some(field) = secret.field().filter(|field| fields.headers.contains_key(*field)) {
@@ -203,14 +207,30 @@ impl Fetcher {
         until: Until,
         attempts: &mut Attempts,
     ) -> Result<Response, FetchError> {
+        let mut way = Way::default();
+        let sent = self.follow(request, conditions, until, (&mut way, attempts)).await;
+        // A source may send a secret back, for instance in the place that a redirect leads to.
+        sent.map_err(|error| match way.has_secrets {
+            true => error.map_text(|text| self.redactor.text(&text).into_owned()),
+            false => error,
+        })
+    }
+
+    async fn follow(
+        &self,
+        request: Checked,
+        conditions: &Conditions,
+        until: Until,
+        (way, attempts): (&mut Way, &mut Attempts),
+    ) -> Result<Response, FetchError> {
         let Checked { mut url, resource, mut fields } = request;
         let most = self.limits.redirects;
         for hop in 1.. {
+            *way = Way { redirected: hop > 1, has_secrets: way.has_secrets || self.may_know_secrets(&url) };
             let (response, turn) = self.hop((&fields, &url), conditions, attempts).await?;
             let Some(location) = redirect(&response)? else {
                 let turn = turn.filter(|_| until == Until::Body);
-                let url = FinalUrl { text: self.redactor.text(url.as_str()).into_owned(), redirected: hop > 1 };
-                return self.receive(response, (url, resource), &fields, turn);
+                return self.receive(response, (url, resource, *way), &fields, turn);
             };
             if hop > most {
                 let reason = format!("more than {most} redirects, the last from {}", shown_url(&url));
@@ -316,7 +336,7 @@ impl Fetcher {
     fn receive(
         &self,
         response: http::Response<Incoming>,
-        (url, resource): (FinalUrl, Option<Resource>),
+        (url, resource, way): (Url, Option<Resource>, Way),
         fields: &Fields,
         turn: Option<Turn>,
     ) -> Result<Response, FetchError> {
@@ -333,16 +353,31 @@ impl Fetcher {
             // The body is given out decoded, and these spoke of the other one.
             head.headers.remove(header::CONTENT_LENGTH);
         }
-        // A source may send a secret back, and the extractor is not to see it.
+        if way.has_secrets {
+            self.clean(&mut head.headers);
+        }
+        let text = self.redactor.text(url.as_str()).into_owned();
+        let told = if way.has_secrets && way.redirected { text.clone() } else { url.into() };
+        let url = FinalUrl { text, redirected: way.redirected };
+        Ok(Response { status, url, told, headers: head.headers, body, has_body, resource })
+    }
+
+    /// Take secrets out of what a source sent. The extractor is not to see them.
+    fn clean(&self, headers: &mut HeaderMap) {
         let names: Vec<HeaderName> =
-            head.headers.keys().filter(|name| self.redactor.finds(name.as_str())).cloned().collect();
-        names.iter().for_each(|name| drop(head.headers.remove(name)));
-        for value in head.headers.values_mut() {
+            headers.keys().filter(|name| self.redactor.finds(name.as_str())).cloned().collect();
+        names.iter().for_each(|name| drop(headers.remove(name)));
+        for value in headers.values_mut() {
             if let Some(clean) = self.redactor.bytes(value.as_bytes()) {
                 *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[secret]"));
             }
         }
-        Ok(Response { status, url, headers: head.headers, body, has_body, resource })
+    }
+
+    /// Whether whoever answers here may have been sent a secret, and so may send one back. Of what others answer nothing
+    /// is taken out: they cannot know one, and could tell an extractor which of its guesses it was.
+    fn may_know_secrets(&self, url: &Url) -> bool {
+        Origin::of(url).is_some_and(|origin| self.secrets.iter().any(|secret| secret.may_go_to(&origin)))
     }
 }
 

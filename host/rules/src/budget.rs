@@ -198,6 +198,11 @@ impl Budgets {
         self.allowed[budget as usize]
     }
 
+    /// How much of a budget is left.
+    pub fn left(&self, budget: Budget) -> u64 {
+        self.allowed(budget).saturating_sub(self.used[budget as usize].now.load(Ordering::Relaxed))
+    }
+
     /// A budget of time.
     pub fn time(&self, budget: Budget) -> Duration {
         Duration::from_millis(self.allowed(budget))

@@ -43,8 +43,10 @@ impl Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Which URL answered.
+    /// Which URL answered, without secrets, as it is compared and recorded.
     pub url: FinalUrl,
+    /// The same as the extractor is told it: with what it wrote itself as it wrote it.
+    pub told: String,
     /// All fields.
     pub headers: HeaderMap,
     /// The decoded body.

@@ -16,8 +16,10 @@ use crate::text;
 
 /// Most bytes of fields in a request, and of a response's head.
 pub const MAX_HEAD: usize = 64 * 1024;
-/// Most fields of either.
+/// Most fields of either, and most secrets in a request.
 pub const MAX_FIELDS: usize = 100;
+/// Longest method, in bytes.
+const MAX_METHOD: usize = 64;
 
 /// Fields that belong to the connection, which is the host's (RFC 9110, 7.6.1).
 pub const HOST_FIELDS: [&str; 13] = [
@@ -84,7 +86,9 @@ pub struct Fields {
 /// What a request says, checked: the method and the fields.
 pub fn fields(request: &Request) -> Result<Fields, FetchError> {
     let invalid = |what: &str, text: &str| FetchError::Invalid(format!("`{}` is no valid {what}", text::quoted(text)));
-    let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| invalid("method", &request.method))?;
+    let method = Some(&request.method).filter(|method| method.len() <= MAX_METHOD);
+    let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let method = method.ok_or_else(|| invalid("method", &request.method))?;
     // Methods are case-sensitive (RFC 9110, 9.1), but not every server minds.
     if [Method::CONNECT, Method::TRACE].iter().any(|closed| method.as_str().eq_ignore_ascii_case(closed.as_str())) {
         return Err(FetchError::Invalid(format!("the method {method} is not for extractors")));
@@ -94,6 +98,9 @@ pub fn fields(request: &Request) -> Result<Fields, FetchError> {
         return Err(FetchError::Invalid(format!(
             "more than {MAX_FIELDS} fields, or more than {MAX_HEAD} bytes of them"
         )));
+    }
+    if request.secrets.len() > MAX_FIELDS {
+        return Err(FetchError::Invalid(format!("more than {MAX_FIELDS} secrets")));
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {

@@ -1,15 +1,22 @@
-//! Text from outside, made fit to be shown: nothing in it acts upon a terminal, and it has an end.
+//! Text from outside, made fit to be shown: nothing in it acts upon a terminal, it has an end, and where it is quoted it
+//! is not taken for the host's own words.
+//!
+//! Pure. It must not know where a text is shown.
+
+mod characters;
+
+use unicode_width::UnicodeWidthChar as _;
+
+use characters::is_unsafe;
 
 /// Longest line, in bytes.
-const MAX_LINE: usize = 8 * 1024;
+pub const MAX_LINE: usize = 8 * 1024;
 /// Longest quotation inside a sentence, in characters.
 const MAX_QUOTED: usize = 80;
-
-/// Whether a character turns text around, hides it, or speaks to a terminal (Unicode UAX #9, UTS #39).
-fn is_unsafe(character: char) -> bool {
-    let hides = matches!(character, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    hides || (character.is_control() && character != '\t')
-}
+/// Longest line that no terminal wraps by itself, in columns.
+const COLUMNS: usize = 78;
+/// What a line goes on with in the next one: more than any line of the host's own begins with.
+const GOES_ON: &str = "      ";
 
 /// The number of the line that a byte is in, from 1.
 pub fn line_number(text: &str, byte: usize) -> usize {
@@ -32,29 +39,90 @@ pub fn shell(word: &str) -> String {
 
 /// A line without unsafe characters, cut where it is too long.
 pub fn line(text: &str) -> String {
-    let end = text.floor_char_boundary(MAX_LINE);
-    let mut safe = String::with_capacity(end);
-    for character in text[..end].chars() {
-        if is_unsafe(character) {
-            safe.extend(character.escape_default());
-        } else {
-            safe.push(character);
+    let mut safe = String::with_capacity(text.len().min(MAX_LINE));
+    for character in text.chars() {
+        let before = safe.len();
+        match is_unsafe(character) {
+            true => safe.extend(character.escape_default()),
+            false => safe.push(character),
         }
-    }
-    if end < text.len() {
-        safe.push('…');
+        if safe.len() > MAX_LINE {
+            safe.truncate(before);
+            safe.push('…');
+            break;
+        }
     }
     safe
 }
 
-/// A few words of it, to be quoted inside a sentence.
+/// A few words, to be quoted inside a sentence: whole, or their size alone. Half of them may be half a secret, which
+/// nobody recognises any more.
 pub fn quoted(text: &str) -> String {
-    let end = text.char_indices().nth(MAX_QUOTED).map_or(text.len(), |(at, _)| at);
-    let mut safe = line(&text[..end]);
-    if end < text.len() {
-        safe.push('…');
+    match text.char_indices().nth(MAX_QUOTED) {
+        None => line(text),
+        Some(_) => format!("({})", counted(text.len() as u64, "byte")),
     }
-    safe
+}
+
+/// A line without unsafe characters, of so many at most.
+pub fn cut(text: &str, most: usize) -> String {
+    let mut line = line(text);
+    if let Some((end, _)) = line.char_indices().nth(most) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// What somebody else says, on one line between quotation marks, so that it is not taken for what the host says: so many
+/// of its characters at most, and no space wider than one.
+pub fn saying(text: &str, most: usize) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('"', "'");
+    format!("\"{}\"", cut(&words, most))
+}
+
+/// A line as lines that no terminal wraps. Whatever is in it, none of those behind the first begins as a line of the
+/// host's own does.
+pub fn wrapped(line: &str) -> String {
+    let (mut wrapped, mut column) = (String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        let width: usize = word.trim_end().chars().map(width_of).sum();
+        if column + width > COLUMNS && GOES_ON.len() + width <= COLUMNS {
+            wrapped.truncate(wrapped.trim_end_matches(' ').len());
+            next_line(&mut wrapped, &mut column);
+        }
+        for character in word.chars() {
+            if column + width_of(character) > COLUMNS {
+                if character == ' ' {
+                    continue;
+                }
+                next_line(&mut wrapped, &mut column);
+            }
+            wrapped.push(character);
+            column += width_of(character);
+        }
+    }
+    wrapped
+}
+
+/// The columns that a character takes; a tab, whatever is left of its eight.
+fn width_of(character: char) -> usize {
+    match character {
+        '\t' => 8,
+        character => character.width().unwrap_or_default(),
+    }
+}
+
+fn next_line(wrapped: &mut String, column: &mut usize) {
+    wrapped.push('\n');
+    wrapped.push_str(GOES_ON);
+    *column = GOES_ON.len();
+}
+
+/// How many of something: `1 file`, `2 files`.
+pub fn counted(count: u64, one: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{s}")
 }
 
 #[cfg(test)]
@@ -65,6 +133,7 @@ mod tests {
     fn lines_are_safe_to_show() {
         assert_eq!(line("\u{1b}[2Jhi\r\0\u{202e}x\ty é"), "\\u{1b}[2Jhi\\r\\u{0}\\u{202e}x\ty é");
         assert_eq!(line(&"é".repeat(MAX_LINE)).len(), MAX_LINE + '…'.len_utf8());
+        assert_eq!(line(&"\u{e0100}".repeat(MAX_LINE)).len(), MAX_LINE / 9 * 9 + '…'.len_utf8());
     }
 
     #[test]
@@ -83,6 +152,50 @@ mod tests {
     #[test]
     fn quotations_are_short() {
         assert_eq!(quoted("../\u{1b}"), "../\\u{1b}");
-        assert_eq!(quoted(&"é".repeat(200)).chars().count(), MAX_QUOTED + 1);
+        assert_eq!(quoted(&"é".repeat(MAX_QUOTED)).chars().count(), MAX_QUOTED);
+        assert_eq!(quoted(&"é".repeat(MAX_QUOTED + 1)), "(162 bytes)");
+    }
+
+    #[test]
+    fn what_others_say_is_on_one_line_between_marks() {
+        for (text, said) in [
+            ("", "\"\""),
+            ("plain", "\"plain\""),
+            ("a \t\u{a0}\u{2003}\n  b ", "\"a b\""),
+            ("\"yes\"\u{7}", "\"'yes'\\u{7}\""),
+            ("twelve signs", "\"twelve signs\""),
+            ("thirteen sign", "\"thirteen sig…\""),
+        ] {
+            assert_eq!(saying(text, 12), said);
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal_and_all_of_it_is_there() {
+        let long = "x".repeat(200);
+        let texts = [
+            "",
+            "  + short",
+            &long,
+            &format!("  + {long} y"),
+            &"word ".repeat(40),
+            &"漢字".repeat(50),
+            &"\t".repeat(30),
+        ];
+        for text in texts {
+            let wrapped = wrapped(text);
+            for line in wrapped.lines() {
+                assert!(line.chars().map(width_of).sum::<usize>() <= COLUMNS, "{wrapped}");
+            }
+            assert!(wrapped.lines().skip(1).all(|line| line.starts_with(GOES_ON)), "{wrapped}");
+            let bare = |text: &str| text.split_whitespace().collect::<String>();
+            assert_eq!(bare(&wrapped), bare(text));
+        }
+        assert_eq!(wrapped(&format!("  + send {} to", "word ".repeat(14).trim_end())).lines().nth(1), Some("      to"));
+    }
+
+    #[test]
+    fn one_is_one() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "file")), ["0 files", "1 file", "2 files"]);
     }
 }

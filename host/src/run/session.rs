@@ -59,13 +59,8 @@ impl Session {
         }
     }
 
-    /// An error without secrets that a source sent back, for instance in the place that a redirect leads to.
-    fn cleaned(&self, error: FetchError) -> FetchError {
-        error.map_text(|text| self.redactor.text(&text).into_owned())
-    }
-
     fn check(&self, request: &Request) -> Result<Checked, FetchError> {
-        self.fetcher.check(request).inspect_err(|error| self.note_failure(error)).map_err(|error| self.cleaned(error))
+        self.fetcher.check(request).inspect_err(|error| self.note_failure(error))
     }
 
     async fn send(
@@ -83,13 +78,10 @@ impl Session {
             Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
             Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
         }
-        sent.inspect_err(|error| self.note_failure(error)).map_err(|error| self.cleaned(error))
+        sent.inspect_err(|error| self.note_failure(error))
     }
 
     fn place(&self, source: &OpenSource, slot: &Slot) -> Result<Place, LandError> {
-        if self.redactor.finds(&slot.extension) {
-            return Err(LandError::Invalid("the extension holds a secret".into()));
-        }
         let date: Date = slot.date.unwrap_or_else(|| self.started.day());
         Place::new(source.name(), date, &slot.extension).map_err(|error| LandError::Invalid(error.to_string()))
     }
@@ -278,11 +270,7 @@ impl Services for Session {
     }
 
     fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), Fault>> {
-        let holds_secret = self.redactor.finds(&cursor);
         let write = move |store: &Store| {
-            if holds_secret {
-                return Err(LandError::Invalid("the cursor holds a secret, and cursors are recorded".into()));
-            }
             if let Some(fault) = &store.end().fault {
                 return Err(fault.clone().into());
             }
@@ -307,8 +295,17 @@ impl Services for Session {
         .boxed()
     }
 
-    fn clean(&self, text: &str) -> String {
-        self.redactor.text(text).into_owned()
+    fn line(&self, text: &str) -> String {
+        self.redactor.line(text)
+    }
+
+    /// What is recorded comes back in the next run, so that nothing can stand in a secret's place. The run ends: an
+    /// extractor that went on would know whether it guessed right, and could guess again.
+    fn may_record(&self, what: &str, text: &str) -> Result<(), Fault> {
+        match self.redactor.finds(text) {
+            true => Err(Fault::new(format!("the {what} holds a secret, and {what}s are recorded"))),
+            false => Ok(()),
+        }
     }
 
     fn progress(&self, done: u64, total: Option<u64>) {

@@ -2,10 +2,11 @@
 
 import wit_world
 from componentize_py_types import Err
-from wit_world.imports import outgoing_handler, run, zone
+from wit_world.imports import outgoing_handler, run, stdout, zone
 from wit_world.imports.types import (
     Fields,
     IncomingBody,
+    Method_Other,
     OutgoingRequest,
     Scheme_Http,
 )
@@ -16,6 +17,17 @@ class WitWorld(wit_world.WitWorld):
         if hoard := int(run.param("hoard") or 0):
             kept = [Fields.from_list([("x-hoard", b"x" * 12_000)]) for _ in range(hoard)]
             print(len(kept), "sets of fields are kept")
+            return
+        if size := int(run.param("text") or 0):
+            request = OutgoingRequest(Fields())
+            for keep in (lambda text: request.set_method(Method_Other(text)), request.set_authority):
+                try:
+                    keep("x" * size)
+                except Err:
+                    print("a text of", size, "is refused")
+            return
+        if size := int(run.param("write") or 0):
+            stdout.get_stdout().write(b"x" * size)
             return
         # Split by the component itself: `host` gets the parts, and checks what they make.
         authority, path = (run.param("url") or "").removeprefix("http://").split("/", 1)

@@ -5,7 +5,7 @@
 /// How many escapes may be on top of each other.
 const DEPTH: usize = 2;
 /// How many bytes one reading takes at most: two escapes of UTF-16, each of their characters escaped in the same way.
-const LONGEST: usize = 12 * 6;
+pub const LONGEST: usize = 12 * 6;
 /// Shortest piece of Base64, in characters: shorter ones are in many words.
 const MIN_BASE64: usize = 8;
 /// How many bytes that is. A secret that has as many is long enough however it is written.
