@@ -25,9 +25,9 @@ const JOBS: u32 = 8;
 /// Bytes of a body that are gathered at least before a blocking thread takes them.
 const BATCH: usize = 128 * 1024;
 /// The same at most, where few bodies arrive at once: each handing over takes time.
-const LARGE_BATCH: usize = 1024 * 1024;
+const LARGE_BATCH: usize = 512 * 1024;
 /// Bytes that all bodies together gather before they are handed over, as long as each gets its least.
-const GATHERED: usize = 4 * 1024 * 1024;
+const GATHERED: usize = 2 * 1024 * 1024;
 /// Most responses that are landed at once. What an extractor makes itself counts as its memory instead.
 const LANDINGS: usize = 64;
 /// Most missing grants that are kept.
@@ -228,7 +228,14 @@ async fn gather(body: &mut Body, least: usize) -> Result<(Vec<u8>, bool), LandEr
     let mut batch = Vec::new();
     while batch.len() < least {
         match body.next().await {
-            Some(chunk) => batch.extend_from_slice(&chunk?),
+            Some(chunk) => {
+                let chunk = chunk?;
+                if batch.len() + chunk.len() > BATCH {
+                    // It will be as large as it may be; growing by doubling would take twice that.
+                    batch.reserve_exact(least.saturating_sub(batch.len()).max(chunk.len()));
+                }
+                batch.extend_from_slice(&chunk);
+            }
             None => return Ok((batch, true)),
         }
     }
