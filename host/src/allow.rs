@@ -1,6 +1,6 @@
 //! What a component asks for beside what it is granted, in plain words: the difference is what an operator decides on.
 //!
-//! It decides nothing and writes nothing. It must not know how the operator is asked.
+//! It decides nothing and writes nothing.
 
 use std::fmt::Write as _;
 

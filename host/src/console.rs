@@ -1,4 +1,4 @@
-//! Standard error while a run goes on: log lines and, on a terminal, a progress bar. It must not know what they are about.
+//! Standard error while a run goes on: log lines and, on a terminal, a progress bar.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -1,4 +1,4 @@
-//! What runs did, as text that a person reads at a glance or as JSON. It must not know how it was found out.
+//! What runs did, as text that a person reads at a glance or as JSON.
 
 use std::fmt::Write as _;
 use std::io;

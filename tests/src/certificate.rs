@@ -1,6 +1,4 @@
 //! Certificate authorities and certificates, right or wrong, made anew for each test.
-//!
-//! It must not know what comes of them.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

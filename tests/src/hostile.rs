@@ -1,4 +1,4 @@
-//! Answers that bend HTTP or break it, each with what must come of it. It must not know who asks, nor how.
+//! Answers that bend HTTP or break it, each with what must come of it.
 //!
 //! The judge is RFC 9110 and RFC 9112; where they leave a choice, what can be read in two ways must not land.
 

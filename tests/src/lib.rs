@@ -1,6 +1,4 @@
 //! The harness: real servers on loopback, a real environment, and assertions, for tests that see only what a user sees.
-//!
-//! It must not know the host's internals: it knows the program, the files that it leaves, and its `--json` output.
 #![allow(clippy::disallowed_methods, reason = "a harness works on files and sockets, and is no part of the host")]
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 

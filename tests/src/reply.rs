@@ -1,4 +1,4 @@
-//! Answers: what an origin says when it is asked, right or wrong. It must not know which path it answers.
+//! Answers: what an origin says when it is asked, right or wrong.
 
 use std::io::Write as _;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One end of a connection, encrypted or not. It must not know HTTP.
+//! One end of a connection, encrypted or not.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

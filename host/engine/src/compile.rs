@@ -1,8 +1,7 @@
 //! Compiling a component that was not seen before, in a process of its own and within limits.
 //!
 //! It owns both ends: [`compile`] asks, [`serve`] is the other process, which is this program again. A component that
-//! takes the compiler down, or all memory, or for ever, takes down that process. It must not know what becomes of the
-//! code.
+//! takes the compiler down, or all memory, or for ever, takes down that process.
 
 use std::io::{self, Read, Write as _};
 use std::os::fd::BorrowedFd;

@@ -1,5 +1,4 @@
-//! What a guest holds in the host: requests that it writes, responses that it has not read. It must not know what
-//! becomes of them.
+//! What a guest holds in the host: requests that it writes, responses that it has not read.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Components: the engine, what a component says of itself, and one run of it inside the sandbox.
 //!
-//! wasmtime's types stay in here. It must not know how a request is sent or a file is landed: it asks [`Services`].
+//! wasmtime's types stay in here; for all else it asks [`Services`].
 
 mod bindings;
 mod compile;

@@ -1,4 +1,4 @@
-//! A component under its budgets: memory, time, handles, log. It must not know what it uses them for.
+//! A component under its budgets: memory, time, handles, log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

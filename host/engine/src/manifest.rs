@@ -1,4 +1,4 @@
-//! What a component says of itself, read from its bytes without running it. It must not know the engine.
+//! What a component says of itself, read from its bytes without running it.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
 //! What a component may ask of the host: the one trait between the sandbox and everything else.
-//!
-//! It must not know wasmtime, nor who implements it.
 
 use futures::future::BoxFuture;
 

@@ -1,6 +1,4 @@
 //! A response's body while it arrives: framing checked, decoded, timed, capped.
-//!
-//! It must not know about requests, redirects or retries: a body that breaks off is an error, and nothing is repeated.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,6 +1,4 @@
 //! From an origin to a connection: resolve, filter, dial what was checked, then TLS. The only socket code.
-//!
-//! It must not know about requests; the pool above calls it whenever it needs a connection, on every hop.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};

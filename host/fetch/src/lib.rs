@@ -1,6 +1,6 @@
 //! HTTP for extractors: one choke point through which every request of every interface goes.
 //!
-//! It owns policy, redirects, retries, framing and limits. It must not know the landing zone, the state or wasm.
+//! It owns policy, redirects, retries, framing and limits.
 
 mod body;
 #[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]

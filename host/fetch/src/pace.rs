@@ -1,6 +1,4 @@
 //! How fast one origin may be asked: so many requests at once, and so many in a time.
-//!
-//! It must not know what is asked.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,6 @@
 //! The way through a proxy: which origins take it, and how a tunnel is opened (RFC 9110, 9.3.6).
 //!
-//! It must not know who dials: it reads and writes a stream that is there already. A proxy resolves names itself, so
-//! that the rules for addresses are its own there; those for origins hold as ever.
+//! A proxy resolves names itself, so that the rules for addresses are its own there; those for origins hold as ever.
 
 use std::str::FromStr;
 

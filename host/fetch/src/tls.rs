@@ -1,6 +1,6 @@
 //! Whom TLS trusts: the machine's roots and the operator's CAs; and what to say where a handshake fails.
 //!
-//! It must not know how connections are made. Nothing here turns verification off, and nothing may.
+//! Nothing here turns verification off, and nothing may.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,4 @@
 //! A connection's bytes as they pass: counted, whatever a server sends, and where they are HTTP/1, held to its framing.
-//!
-//! It must not know what the bytes mean.
 
 use std::io;
 use std::pin::Pin;

@@ -1,7 +1,6 @@
 //! What one run may use, and what it used: one object that every part spends from.
 //!
-//! It only counts. It must not know what is counted, nor how a run is ended: whoever runs the extractor waits for
-//! [`Budgets::until_spent`].
+//! It only counts. Whoever runs the extractor waits for [`Budgets::until_spent`].
 
 mod amount;
 mod held;

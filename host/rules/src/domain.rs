@@ -1,6 +1,6 @@
 //! The words that all parts share: what a request, a response, a slot, a window and a receipt are.
 //!
-//! Pure types. It must not know how any of them is served, stored, bound to WIT or printed.
+//! Pure types.
 
 use std::fmt;
 use std::pin::Pin;

@@ -1,8 +1,7 @@
 //! Decoding gzip as it arrives, with its end checked: RFC 1952 members, one after another, and nothing behind them but
 //! zeros, which tapes and some writers pad with and `gzip -d` takes.
 //!
-//! Pure over bytes. It must not know where they come from, nor decide what a decoded size may be: it hands out
-//! output in small pieces, so that the caller's limits act before memory does.
+//! Pure over bytes. It hands out output in small pieces, so that the caller's limits act before memory does.
 
 use flate2::{Decompress, FlushDecompress, Status};
 

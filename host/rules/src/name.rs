@@ -1,6 +1,6 @@
 //! From fingerprints to paths: which names a content may have in the landing zone, best first.
 //!
-//! Pure: it must not know what is on disk or in the state. `FORMAT.md` is its specification.
+//! Pure. `FORMAT.md` is its specification.
 
 use http::HeaderMap;
 use jiff::civil::Date;

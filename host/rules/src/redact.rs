@@ -1,7 +1,7 @@
 //! Takes secrets out of text, however they come back: as they are, escaped as in a URL or in JSON, in Base64, and in
 //! any two of these on top of each other.
 //!
-//! Pure. It must not know where a text goes: whatever is shown, recorded or given to an extractor passes through here.
+//! Pure.
 
 mod pattern;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What an extractor asks to be sent: checked, told from other requests, and changed by redirects.
 //!
-//! Pure. It must not know grants; those are the policy's.
+//! Pure.
 
 use std::sync::Arc;
 

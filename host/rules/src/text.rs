@@ -1,7 +1,7 @@
 //! Text from outside, made fit to be shown: nothing in it acts upon a terminal, it has an end, and where it is quoted it
 //! is not taken for the host's own words.
 //!
-//! Pure. It must not know where a text is shown.
+//! Pure.
 
 mod characters;
 

@@ -1,6 +1,6 @@
 //! What a manifest asks for, as the words of grants.
 //!
-//! Pure. It must not know what is granted.
+//! Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! What a run found, on top of what the state knew before it: facts wait here until their files are durable.
 //!
-//! It must not know files or requests. Everything that was recorded can be looked up at once. Its calls may wait for
-//! other processes, so they are made on blocking threads only.
+//! Everything that was recorded can be looked up at once. Its calls may wait for other processes, so they are made on
+//! blocking threads only.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! The signals that a run answers to. It must not know what a run does meanwhile.
+//! The signals that a run answers to.
 
 use std::fmt;
 

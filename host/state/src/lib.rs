@@ -1,6 +1,4 @@
 //! The state database: runs, landed files, validators, cursors. The only SQLite code.
-//!
-//! It must not know the landing zone's files, nor the network: `run` tells it what happened.
 
 mod journal;
 mod prune;

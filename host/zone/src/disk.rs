@@ -1,7 +1,6 @@
 //! The landing zone's file system: directories, temporary files, links, locks and syncs, one call each.
 //!
 //! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
-//! It must not know what a file holds or why it has its name.
 
 mod listing;
 mod unnamed;

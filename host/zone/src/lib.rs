@@ -1,7 +1,6 @@
 //! The landing zone: a body is staged, then committed under a name that nothing else has.
 //!
-//! It owns what the write protocol of `FORMAT.md` does to files. It must not know where a body comes from, nor what the
-//! state says of it; `run` brings the two together.
+//! It owns what the write protocol of `FORMAT.md` does to files.
 
 mod content;
 mod deflate;

@@ -1,7 +1,7 @@
 //! Content to a stored file: one gzip member, the same bytes on any number of processors.
 //!
 //! Content is cut into blocks of one size, and each is deflated with what comes before it for a dictionary. So which
-//! thread does it makes no difference. It must not know about names, nor whether the content is wanted.
+//! thread does it makes no difference.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};

@@ -1,6 +1,4 @@
 //! The work of the figure "rewritten in a guest": the probe `rewrite` and its native peer both compile this file.
-//!
-//! It must not know where the lines come from, nor where they go.
 
 /// The column that is left out.
 const DROPPED: usize = 4;

@@ -1,5 +1,4 @@
-//! How a component's function differs from the contract's, said in the contract's words. It must not know whose
-//! functions they are.
+//! How a component's function differs from the contract's, said in the contract's words.
 
 use wasmtime::Engine;
 use wasmtime::component::ResourceType;

@@ -1,6 +1,6 @@
 //! A text to look for, compared with many readings of another text at once.
 //!
-//! Pure. It must not know how a text is read.
+//! Pure.
 
 /// How many bytes of a pattern may be before a place in a text: bit n says that n of them may be.
 pub type Counts = Box<[u64]>;

@@ -1,6 +1,6 @@
 //! What a text may stand for: every way to read it at every place, through escapes and Base64.
 //!
-//! Pure. It must not know what is looked for.
+//! Pure.
 
 /// How many escapes may be on top of each other.
 const DEPTH: usize = 2;

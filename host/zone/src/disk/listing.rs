@@ -1,4 +1,4 @@
-//! What is below the landing directory. It must not know which of it belongs there.
+//! What is below the landing directory.
 
 use rustix::fs::{self, AtFlags, FileType, Mode};
 use rustix::io::Errno;

@@ -1,5 +1,5 @@
 //! Files without a name, and how they get one: `O_TMPFILE` and a link, or a dot-file and a rename where the file system
-//! has no nameless files. It must not know where a file goes or what is in it.
+//! has no nameless files.
 
 use std::borrow::Borrow;
 use std::fs::File;
