@@ -21,6 +21,7 @@ mod proxy;
 mod python;
 mod secrets;
 mod servers;
+mod shown;
 mod signals;
 mod smith;
 mod space;

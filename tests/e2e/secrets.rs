@@ -301,7 +301,7 @@ fn a_secret_is_granted_by_name_and_place() {
     let sent =
         format!("the secret `token` sent to {} as a bearer token; it says: \"what the URLs ask for\"", origin.grant());
     let line = format!("  + have, read from the variable TOKEN, {sent}\n");
-    assert!(asked.contains(&line), "{asked}");
+    assert!(harness::unwrapped(&asked).contains(&line), "{asked}");
     let mut command = environment.run_command("mirror", &mirror);
     Ran::new(command.env("TOKEN", PLAIN).output().expect("the program")).exits(0);
     assert_eq!(origin.asked()[0].header("authorization"), Some("Bearer hush-hush-42"));

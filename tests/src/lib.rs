@@ -19,7 +19,7 @@ pub mod soak;
 mod wire;
 
 pub use certificate::{Authority, Identity};
-pub use environment::{Environment, Ran, guest, under, without_manifest};
+pub use environment::{Environment, Ran, guest, under, unwrapped, without_manifest};
 pub use origin::{Gate, Origin};
 pub use reply::{Part, Reply, gzip};
 
