@@ -355,6 +355,21 @@ fn nothing_that_the_host_tells_says_whether_a_guess_was_right() {
 }
 
 #[test]
+fn an_error_shows_the_query_without_secrets() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::raw("").reset());
+    granted(&environment, "{ query = \"key\" }", &[&origin], &[&origin]);
+    let url = origin.url(&format!("/a.csv?page=3&other={PLAIN}"));
+    for act in ["secret", "mirror"] {
+        let ran = run(&environment, act, &url, PLAIN, &["--retries", "0"]).exits(1);
+        nowhere(&environment, &ran, PLAIN);
+        assert!(
+            ran.says("/a.csv?page=3&other=[secret token] broke off").stdout.contains("page=3&other=[secret token]")
+        );
+    }
+}
+
+#[test]
 fn a_guess_that_would_be_recorded_ends_the_run() {
     let (environment, origin) = (environment(), Origin::start());
     granted(&environment, "\"bearer\"", &[&origin], &[&origin]);
