@@ -2,19 +2,19 @@
 //!
 //! It decides nothing and writes nothing.
 
-use std::fmt::Write as _;
-
 use crate::config::{Addition, Component, SecretAsked, SecretFrom, SecretGrant, Standing};
 use crate::error::Error;
 use engine::Manifest;
 use rules::budget::Budget;
-use rules::domain::Digest;
+use rules::domain::{Digest, SecretPlace};
 use rules::name::check_name;
 use rules::policy::OriginGrant;
 use rules::text;
 
-/// Longest quotation of a manifest, in characters.
-const MAX_QUOTED: usize = 200;
+/// Longest sentence of a manifest that is quoted, in characters.
+const MAX_SENTENCE: usize = 200;
+/// Longest word of a manifest that is quoted, in characters.
+const MAX_WORD: usize = 60;
 /// Most unknown keys that are named.
 const MAX_UNKNOWN: usize = 5;
 
@@ -37,7 +37,8 @@ pub struct Review {
     pub addition: Addition,
     /// Secrets that are asked for and of which nobody says where they are.
     pub open_secrets: Vec<String>,
-    head: String,
+    /// Who it is, a line for each thing.
+    head: Vec<String>,
     /// What the addition opens, a line each.
     new: Vec<String>,
     notes: Vec<String>,
@@ -64,25 +65,23 @@ impl Review {
         }
         let unknown = &component.manifest.unknown;
         for key in unknown.iter().take(MAX_UNKNOWN) {
-            review.notes.push(format!("its manifest has a key that this host does not know: `{key}`"));
+            let key = text::saying(key, MAX_WORD);
+            review.notes.push(format!("its manifest has a key that this host does not know: {key}"));
         }
         if unknown.len() > MAX_UNKNOWN {
-            review.notes.push(format!("and {} more such keys", unknown.len() - MAX_UNKNOWN));
+            let more = (unknown.len() - MAX_UNKNOWN) as u64;
+            review.notes.push(format!("and {}", text::counted(more, "more such key")));
         }
         Ok(review)
     }
 
-    /// The whole of it, some lines.
+    /// The whole of it, some lines, each of which is the host's own or goes on with one that is.
     pub fn text(&self) -> String {
-        let mut text = self.head.clone();
-        for note in &self.notes {
-            let _ = writeln!(text, "  {note}");
-        }
-        text.push_str(if self.new.is_empty() { "It asks for nothing that is not granted.\n" } else { "It asks to\n" });
-        for line in &self.new {
-            let _ = writeln!(text, "  + {line}");
-        }
-        text
+        let notes = self.notes.iter().map(|note| format!("  {note}"));
+        let asks = if self.new.is_empty() { "It asks for nothing that is not granted." } else { "It asks to" };
+        let new = self.new.iter().map(|line| format!("  + {line}"));
+        let lines = self.head.iter().cloned().chain(notes).chain([asks.to_owned()]).chain(new);
+        lines.map(|line| text::wrapped(&line) + "\n").collect()
     }
 
     fn origins(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
@@ -211,8 +210,9 @@ impl Review {
             return Err(Error::usage(message).hint("`--http ORIGIN` says where"));
         }
         grant.check(secret).map_err(|reason| {
+            let reason = text::cut(&reason, MAX_SENTENCE);
             let message = format!("the secret `{secret}` that {} asks for cannot be granted: {reason}", standing.name);
-            Error::usage(message).hint("its author has to mend the manifest")
+            Error::usage(message).wrapped().hint("its author has to mend the manifest")
         })?;
         if before.is_some_and(|before| is_within(&grant, before)) {
             self.notes.push(format!("already granted: the secret `{secret}`"));
@@ -272,12 +272,11 @@ impl Review {
 }
 
 /// The component, and what it says of itself.
-fn head(component: Component<'_>, name: &str) -> String {
+fn head(component: Component<'_>, name: &str) -> Vec<String> {
     let Component { path, digest, manifest } = component;
-    let mut head = text::line(&path.display().to_string());
-    let version = manifest.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let _ = writeln!(head, ": {name}{version}");
-    let _ = writeln!(head, "  sha256 {digest}");
+    let path = text::shell(&path.display().to_string());
+    let version = manifest.version.as_deref().map(version).unwrap_or_default();
+    let mut head = vec![format!("{path}: {name}{version}"), format!("  sha256 {digest}")];
     let authors = (!manifest.authors.is_empty()).then(|| manifest.authors.join(", "));
     let said = [
         ("description", &manifest.description),
@@ -286,9 +285,7 @@ fn head(component: Component<'_>, name: &str) -> String {
         ("homepage", &manifest.homepage),
     ];
     for (key, said) in said {
-        if let Some(said) = said {
-            let _ = writeln!(head, "  {key}: {}", quotation(said));
-        }
+        head.extend(said.as_ref().map(|said| format!("  {key}: {}", text::saying(said, MAX_SENTENCE))));
     }
     head
 }
@@ -297,10 +294,13 @@ fn told_origin(origin: &OriginGrant) -> String {
     format!("requests to {origin}{}", if origin.is_private() { ", also at private addresses" } else { "" })
 }
 
-/// What somebody else says, so that it is not taken for what the host says.
-fn quotation(text: &str) -> String {
-    let end = text.char_indices().nth(MAX_QUOTED).map(|(at, _)| at);
-    format!("\"{}{}\"", text[..end.unwrap_or(text.len())].replace('"', "'"), if end.is_some() { "…" } else { "" })
+/// A version as it is where it looks like one, and quoted where it does not.
+fn version(version: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_".contains(&byte);
+    match version.len() <= MAX_WORD && version.bytes().all(plain) {
+        true => format!(" {version}"),
+        false => format!(" {}", text::saying(version, MAX_WORD)),
+    }
 }
 
 /// The origins that a secret goes to: those that the manifest names for it, else all that it asks for.
@@ -310,9 +310,23 @@ fn origins(asked: &SecretAsked, http: &[OriginGrant]) -> Vec<String> {
 }
 
 fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
-    let help = if asked.help.is_empty() { String::new() } else { format!("; it says: {}", quotation(&asked.help)) };
+    let help = match asked.help.as_str() {
+        "" => String::new(),
+        help => format!("; it says: {}", text::saying(help, MAX_SENTENCE)),
+    };
     let origins = if origins.is_empty() { "the origins that you grant".to_owned() } else { origins.join(", ") };
-    format!("the secret `{secret}` sent to {origins} {}{help}", asked.place)
+    format!("the secret `{secret}` sent to {origins} {}{help}", place(&asked.place))
+}
+
+/// Where a secret goes, in a word that is the manifest's.
+fn place(place: &SecretPlace) -> String {
+    let word = |word: &str| text::saying(word, MAX_WORD);
+    match place {
+        SecretPlace::Bearer => place.to_string(),
+        SecretPlace::Basic(user) => format!("as the password of the user {}", word(user)),
+        SecretPlace::Header(name) => format!("in the field {}", word(name)),
+        SecretPlace::Query(name) => format!("in the query parameter {}", word(name)),
+    }
 }
 
 /// Whether a grant opens nothing that another one does not.

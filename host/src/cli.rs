@@ -9,7 +9,7 @@ mod run;
 mod runs;
 mod verify;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -99,14 +99,23 @@ fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
         LoadError::Misfit(_) => "build it against the interface in wit/extractor.wit of this version of host",
         _ => "host runs WebAssembly components that export `extract` of wit/extractor.wit",
     };
-    Error::usage(format!("cannot {to_do} {}: {error}", path.display())).hint(hint)
+    let unusable = Error::usage(format!("cannot {to_do} {}: {error}", path.display())).hint(hint);
+    match error {
+        LoadError::Manifest(ManifestError::Manifest(_) | ManifestError::NotWasm(_)) | LoadError::Invalid(_) => {
+            unusable.wrapped()
+        }
+        _ => unusable,
+    }
 }
 
 fn complain(error: &Error) {
-    let said = error.to_string();
+    let (said, terminal) = (error.to_string(), std::io::stderr().is_terminal());
     for line in said.lines() {
+        let line = text::line(line);
+        // A hint is for copying, and what it quotes has no spaces. An error may be what an extractor says.
+        let line = if terminal && !line.starts_with("hint: ") { text::wrapped(&line) } else { line };
         // Nobody is left to tell that standard error is closed.
-        let _ = writeln!(std::io::stderr(), "{}", text::line(line));
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }
 

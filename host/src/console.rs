@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use rules::domain::{Level, Outcome, Receipt};
 use rules::redact::Redactor;
+use rules::text;
 
 /// How long the end of a command waits for whoever reads standard error.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -147,7 +148,7 @@ impl Console {
 
     fn line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(line),
+            Some(bar) => bar.println(text::wrapped(line)),
             None => {
                 let mut writer = self.writer();
                 if writer.is_none() {

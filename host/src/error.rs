@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rules::text;
+
 /// The exit codes. `README.md` lists them for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -35,18 +37,26 @@ pub struct Error {
     /// What kind of failure it is.
     pub kind: Kind,
     message: String,
+    wrapped: bool,
     hints: Vec<String>,
 }
 
 impl Error {
     /// An error of that kind, said in one sentence.
     pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), hints: Vec::new() }
+        Self { kind, message: message.to_string(), wrapped: false, hints: Vec::new() }
     }
 
     /// Nothing was started, since the command line or the configuration is wrong.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self::new(Kind::Usage, message)
+    }
+
+    /// Say it on lines that no terminal wraps: it quotes what a component says, which might look like another line of the
+    /// host's then.
+    pub fn wrapped(mut self) -> Self {
+        self.wrapped = true;
+        self
     }
 
     /// Say what to do next; several hints may stand.
@@ -58,7 +68,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        let line = format!("error: {}", self.message);
+        f.write_str(&if self.wrapped { text::wrapped(&line) } else { line })?;
         self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
     }
 }

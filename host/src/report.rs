@@ -13,6 +13,9 @@ use rules::findings::Finding;
 use rules::text;
 use state::{Counters, RunRow};
 
+/// Longest cursor that is shown, in characters. All of it is in the state and in JSON.
+const MAX_CURSOR: usize = 60;
+
 /// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -99,7 +102,7 @@ impl Report {
             let _ = writeln!(text, "  and {more} more");
         }
         if let Some(cursor) = &self.cursor {
-            let _ = writeln!(text, "  cursor {}", cursor.escape_debug());
+            let _ = writeln!(text, "  cursor {}", text::cut(cursor, MAX_CURSOR));
         }
         text
     }
@@ -119,7 +122,7 @@ pub fn runs_text(rows: &[RunRow]) -> String {
             number(row.files_written),
             number(row.files_skipped),
             number(row.bytes_written),
-            row.cursor_value.as_deref().map(text::line).unwrap_or_default(),
+            row.cursor_value.as_deref().map(|cursor| text::cut(cursor, MAX_CURSOR)).unwrap_or_default(),
         ]);
     }
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
@@ -133,7 +136,8 @@ pub fn runs_text(rows: &[RunRow]) -> String {
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         let message = at.checked_sub(1).and_then(|at| rows[at].error_message.as_deref());
         if let Some(message) = message {
-            let _ = writeln!(text, "{:1$}  {2}", "", widths[0], text::line(message));
+            let line = format!("{:1$}  {2}", "", widths[0], text::line(message));
+            let _ = writeln!(text, "{}", text::wrapped(&line));
         }
     }
     text

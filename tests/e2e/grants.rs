@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::{Environment, Origin, Ran, Reply, guest};
+use harness::{Environment, Origin, Ran, Reply, guest, unwrapped};
 
 use crate::environment;
 
@@ -274,6 +274,7 @@ fn a_manifest_cannot_speak_for_the_host() {
     // What it wants comes last but for its imports, and the host's own words come before its.
     let wants = told.split("It asks to\n").nth(1).expect("asks").split("It has ").next().expect("asks");
     assert_eq!(wants, "  + send requests to https://evil.example\n");
+    let told = unwrapped(&told);
     let secret = told.lines().find(|line| line.contains("`token`")).expect("the secret");
     assert!(
         secret.contains("the secret `token` sent to https://evil.example as a bearer token; it says: \"x) sent"),
@@ -290,7 +291,7 @@ fn packed_as_is(environment: &Environment, text: &str) -> String {
 }
 
 #[test]
-fn a_hostile_manifest_is_refused_in_one_line() {
+fn a_hostile_manifest_is_refused_in_a_few_lines() {
     let environment = environment();
     let bare = harness::without_manifest(&guest("mirror"));
     let cases: &[(&[u8], &str)] = &[
@@ -311,7 +312,7 @@ fn a_hostile_manifest_is_refused_in_one_line() {
         for command in ["run", "inspect", "allow"] {
             let ran = environment.host([command, &shown(&component)]).exits(2).says(says);
             assert!(ran.stdout.is_empty() && !ran.stderr.contains('\u{1b}'), "{ran:?}");
-            assert!(ran.stderr.lines().count() <= 2, "{}", ran.stderr);
+            assert!(unwrapped(&ran.stderr).lines().count() <= 2, "{}", ran.stderr);
         }
     }
     let twice = [&bare[..], &section(b""), &section(b"")].concat();

@@ -23,6 +23,7 @@ mod python;
 mod readers;
 mod secrets;
 mod servers;
+mod shown;
 mod signals;
 mod smith;
 mod space;

@@ -202,6 +202,29 @@ fn failures_that_stay_are_reported() {
 }
 
 #[test]
+fn an_error_says_which_page_it_was_and_shows_no_signature() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/items", Reply::raw("").reset());
+    origin.route("/moved", Reply::redirect(302, "/signed?signature=abc"));
+    origin.route("/signed", Reply::raw("").reset());
+    origin.route("/again", Reply::redirect(302, "/refused?signature=abc"));
+    origin.route("/refused", Reply::redirect(302, "http://other.invalid/"));
+    let long = format!("/items?page=3&long={}&more=1", "x".repeat(600));
+    for (path, code, says) in [
+        ("/items?page=3&size=10", 1, "/items?page=3&size=10 broke off"),
+        (&long, 1, "/items?page=3&… broke off"),
+        ("/moved?page=3", 1, "/signed broke off"),
+        ("/again?page=3", 77, "http://other.invalid is not granted (redirect 2 from "),
+    ] {
+        let arguments = mirror(&origin, path);
+        let ran = environment.run("probe", &with(&arguments, &["--param", "do=fetch", "--retries", "0"])).exits(code);
+        let report = ran.json()["error"].as_str().map(str::to_owned).unwrap_or_default();
+        assert!(report.contains(says) && !report.contains("signature"), "{report}");
+        assert!(!ran.says(says).stderr.contains("signature"));
+    }
+}
+
+#[test]
 fn one_url_that_fails_does_not_keep_the_others_from_landing() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/a", Reply::new("a\n"));

@@ -63,12 +63,17 @@ impl Ran {
         self
     }
 
-    /// Insist that standard error says something.
+    /// Insist that standard error says something, on one line or on several.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "nothing says {text:?}:\n{}", self.stderr);
+        assert!(unwrapped(&self.stderr).contains(text), "nothing says {text:?}:\n{}", self.stderr);
         self
     }
+}
+
+/// A text with the lines that go on in the next one put together again.
+pub fn unwrapped(text: &str) -> String {
+    text.replace("\n      ", " ")
 }
 
 /// `outer` with `inner` behind it, in the directory and environment of `inner`.

@@ -21,7 +21,7 @@ mod wire;
 
 pub use certificate::{Authority, Identity};
 pub use deaf::Deaf;
-pub use environment::{Environment, Ran, guest, under, without_manifest};
+pub use environment::{Environment, Ran, guest, under, unwrapped, without_manifest};
 pub use http2::Http2;
 pub use nginx::Nginx;
 pub use origin::{Gate, Origin};

@@ -28,6 +28,8 @@ const WALL: Duration = Duration::from_secs(10 * 60);
 const MAX_CODE: u64 = 512 << 20;
 /// Most bytes of its last words that are heard.
 const MAX_REASON: u64 = 16 * 1024;
+/// Most of that which is shown, in characters: it quotes the component.
+const MAX_SAID: usize = 1000;
 /// Most threads; each takes memory of its own.
 const MAX_THREADS: usize = 4;
 /// Most files that it may have open.
@@ -111,7 +113,7 @@ fn up_to(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
 /// Why there is no code.
 fn verdict(status: ExitStatus, reason: &[u8]) -> LoadError {
     let reason = String::from_utf8_lossy(reason);
-    let reason = text::line(reason.trim());
+    let reason = text::cut(&reason, MAX_SAID);
     let limits = Bounds::of_this_process();
     if status.code() == Some(INVALID) {
         return LoadError::Invalid(reason.strip_prefix("error: ").unwrap_or(&reason).to_owned());

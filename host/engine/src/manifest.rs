@@ -18,6 +18,8 @@ const MAX_MANIFEST: usize = 64 * 1024;
 const MAX_TEXT: usize = 4096;
 /// Longest name of a parameter or secret, in bytes.
 const MAX_KEY: usize = 64;
+/// Longest text of an error, or of a key that nobody knows, in characters: both quote the manifest.
+const MAX_REASON: usize = 300;
 /// Most entries of a list or table.
 const MAX_ENTRIES: usize = 200;
 
@@ -131,7 +133,7 @@ pub(super) fn parts(
     kind(component)?;
     let mut depth = 0_usize;
     Ok(Parser::new(0).parse_all(component).map(move |part| {
-        let part = part.map_err(|error| ManifestError::NotWasm(text::line(error.message())))?;
+        let part = part.map_err(|error| ManifestError::NotWasm(text::cut(error.message(), MAX_REASON)))?;
         let at = depth.max(1);
         match part {
             Payload::Version { .. } if depth >= MAX_DEPTH => {
@@ -156,7 +158,7 @@ fn kind(component: &[u8]) -> Result<(), ManifestError> {
     match Parser::new(0).parse_all(component).next() {
         Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) => Err(ManifestError::CoreModule),
         Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(ManifestError::NotWasm(text::line(error.message()))),
+        Some(Err(error)) => Err(ManifestError::NotWasm(text::cut(error.message(), MAX_REASON))),
         None => Err(ManifestError::NotWasm("it is empty".into())),
     }
 }
@@ -177,11 +179,11 @@ fn parse(section: &[u8]) -> Result<Manifest, ManifestError> {
     let unusable = |error: toml::de::Error| {
         let line = error.span().map(|span| text::line_number(text, span.start));
         let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-        ManifestError::Manifest(line + &text::line(error.message()))
+        ManifestError::Manifest(line + &text::cut(error.message(), MAX_REASON))
     };
     let document = toml::Deserializer::parse(text).map_err(unusable)?;
     let mut unknown = Vec::new();
-    let note = |path: serde_ignored::Path<'_>| unknown.push(text::quoted(&path.to_string()));
+    let note = |path: serde_ignored::Path<'_>| unknown.push(text::cut(&path.to_string(), MAX_REASON));
     let mut manifest: Manifest = serde_ignored::deserialize(document, note).map_err(unusable)?;
     manifest.unknown = unknown;
     manifest.declared = true;

@@ -117,10 +117,10 @@ pub struct Fetcher {
 }
 
 /// The hops of a request so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Way {
-    /// Whether there was a redirect.
-    redirected: bool,
+    /// The URL that a redirect led to, as it is shown; none before the first redirect.
+    leads_to: Option<String>,
     /// Whether any of them led to where a secret may go.
     has_secrets: bool,
 }
@@ -209,11 +209,17 @@ impl Fetcher {
     ) -> Result<Response, FetchError> {
         let mut way = Way::default();
         let sent = self.follow(request, conditions, until, (&mut way, attempts)).await;
+        sent.map_err(|error| error.map_text(|text| self.told(text, &way)))
+    }
+
+    /// An error as the extractor is told it.
+    fn told(&self, mut text: String, way: &Way) -> String {
+        // The query that a redirect leads to is often a signature.
+        if let Some(url) = &way.leads_to {
+            text = text.replace(url, url.split('?').next().unwrap_or(url));
+        }
         // A source may send a secret back, for instance in the place that a redirect leads to.
-        sent.map_err(|error| match way.has_secrets {
-            true => error.map_text(|text| self.redactor.text(&text).into_owned()),
-            false => error,
-        })
+        if way.has_secrets { self.redactor.text(&text).into_owned() } else { text }
     }
 
     async fn follow(
@@ -226,11 +232,12 @@ impl Fetcher {
         let Checked { mut url, resource, mut fields } = request;
         let most = self.limits.redirects;
         for hop in 1.. {
-            *way = Way { redirected: hop > 1, has_secrets: way.has_secrets || self.may_know_secrets(&url) };
+            way.has_secrets |= self.may_know_secrets(&url);
+            way.leads_to = (hop > 1).then(|| shown_url(&url));
             let (response, turn) = self.hop((&fields, &url), conditions, attempts).await?;
             let Some(location) = redirect(&response)? else {
                 let turn = turn.filter(|_| until == Until::Body);
-                return self.receive(response, (url, resource, *way), &fields, turn);
+                return self.receive(response, (url, resource, way), &fields, turn);
             };
             if hop > most {
                 let reason = format!("more than {most} redirects, the last from {}", shown_url(&url));
@@ -336,7 +343,7 @@ impl Fetcher {
     fn receive(
         &self,
         response: http::Response<Incoming>,
-        (url, resource, way): (Url, Option<Resource>, Way),
+        (url, resource, way): (Url, Option<Resource>, &Way),
         fields: &Fields,
         turn: Option<Turn>,
     ) -> Result<Response, FetchError> {
@@ -357,8 +364,9 @@ impl Fetcher {
             self.clean(&mut head.headers);
         }
         let text = self.redactor.text(url.as_str()).into_owned();
-        let told = if way.has_secrets && way.redirected { text.clone() } else { url.into() };
-        let url = FinalUrl { text, redirected: way.redirected };
+        let redirected = way.leads_to.is_some();
+        let told = if way.has_secrets && redirected { text.clone() } else { url.into() };
+        let url = FinalUrl { text, redirected };
         Ok(Response { status, url, told, headers: head.headers, body, has_body, resource })
     }
 

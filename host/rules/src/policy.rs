@@ -174,9 +174,20 @@ pub fn shown_origin(url: &Url) -> String {
     Origin::of(url).map(|origin| origin.to_string()).unwrap_or_default()
 }
 
-/// A URL without what may be secret in it.
+/// A URL as it is shown: as many segments and parameters as fit, each of them whole. Half of one may be half a secret,
+/// which nobody recognises any more; whole ones are taken out by whoever shows or records it.
 pub fn shown_url(url: &Url) -> String {
-    shown_origin(url) + url.path()
+    const MOST: usize = 500;
+    let mut shown = shown_origin(url);
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    for part in url.path().split_inclusive('/').chain(query.split_inclusive('&')) {
+        if shown.len() + part.len() > MOST {
+            shown.push('…');
+            break;
+        }
+        shown.push_str(part);
+    }
+    shown
 }
 
 #[cfg(test)]

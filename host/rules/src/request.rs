@@ -59,7 +59,7 @@ impl Checked {
         self.resource.as_ref()
     }
 
-    /// Where it goes, without what may be secret in it.
+    /// Where it goes, as it is shown.
     pub fn shown(&self) -> String {
         shown_url(&self.url)
     }

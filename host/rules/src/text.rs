@@ -64,9 +64,9 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// A line without unsafe characters, of so many at most.
+/// A line without unsafe characters, of so many at most, in which no space is wider than one.
 pub fn cut(text: &str, most: usize) -> String {
-    let mut line = line(text);
+    let mut line = line(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if let Some((end, _)) = line.char_indices().nth(most) {
         line.truncate(end);
         line.push('…');
@@ -74,11 +74,9 @@ pub fn cut(text: &str, most: usize) -> String {
     line
 }
 
-/// What somebody else says, on one line between quotation marks, so that it is not taken for what the host says: so many
-/// of its characters at most, and no space wider than one.
+/// The same between quotation marks, for what somebody else says: so it is not taken for what the host says.
 pub fn saying(text: &str, most: usize) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('"', "'");
-    format!("\"{}\"", cut(&words, most))
+    format!("\"{}\"", cut(&text.replace('"', "'"), most))
 }
 
 /// A line as lines that no terminal wraps. Whatever is in it, none of those behind the first begins as a line of the
@@ -87,7 +85,8 @@ pub fn wrapped(line: &str) -> String {
     let (mut wrapped, mut column) = (String::new(), 0);
     for word in line.split_inclusive(' ') {
         let width: usize = word.trim_end().chars().map(width_of).sum();
-        if column + width > COLUMNS && GOES_ON.len() + width <= COLUMNS {
+        // Where most of a line would stay empty, a word is broken instead.
+        if column + width > COLUMNS && GOES_ON.len() + width <= COLUMNS && column > COLUMNS / 2 {
             wrapped.truncate(wrapped.trim_end_matches(' ').len());
             next_line(&mut wrapped, &mut column);
         }

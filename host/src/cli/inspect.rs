@@ -1,6 +1,5 @@
 //! `host inspect`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +11,9 @@ use crate::error::Error;
 use engine::{ImportedInterface, Manifest, Package, Param, SecretAsk};
 use rules::budget::Budget;
 use rules::text;
+
+/// Longest help and default of a parameter that are shown, in characters.
+const MAX_SAID: usize = 200;
 
 /// Show what a component is and asks for, and what its grant covers, without running it
 #[derive(Debug, clap::Args)]
@@ -59,20 +61,25 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
     let review = Review::new(component, &standing, &Offer::default())?;
     let mut text = review.text();
     for (name, param) in &component_manifest.params {
-        let default = param.default.as_ref().map(|default| format!(", by default \"{}\"", text::quoted(default)));
-        let help = text::quoted(&param.help);
-        let _ = writeln!(text, "  takes the parameter `{name}`: \"{help}\"{}", default.unwrap_or_default());
+        let default = param.default.as_ref().map(|default| format!(", by default {}", text::saying(default, MAX_SAID)));
+        let help = text::saying(&param.help, MAX_SAID);
+        line(&mut text, &format!("  takes the parameter `{name}`: {help}{}", default.unwrap_or_default()));
     }
-    let _ = writeln!(text, "It has {size} bytes, and imports");
+    line(&mut text, &format!("It has {}, and imports", text::counted(size as u64, "byte")));
     for ImportedInterface { name, functions } in imports.iter().flatten() {
         let functions = if functions.is_empty() { "types only".to_owned() } else { functions.join(", ") };
-        let _ = writeln!(text, "    {}: {}", text::line(name), text::line(&functions));
+        line(&mut text, &format!("    {}: {}", text::line(name), text::line(&functions)));
     }
     if let Some(misfit) = misfit {
-        let _ = writeln!(text, "It cannot be run: {misfit}");
+        line(&mut text, &format!("It cannot be run: {misfit}"));
     }
     super::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(&text::wrapped(line));
+    text.push('\n');
 }
 
 fn imported(import: &ImportedInterface) -> Value {

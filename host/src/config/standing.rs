@@ -18,6 +18,9 @@ use rules::policy::OriginGrant;
 use rules::secret::Secret;
 use rules::text;
 
+/// Longest reason that quotes a manifest, in characters.
+const MAX_REASON: usize = 300;
+
 /// What the operator granted to an extractor, whatever it asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Granted {
@@ -100,9 +103,10 @@ impl Standing {
         let ConfigFile { tls, network, mut extractor } = file::read(flags.config.as_deref(), flags.new_config)?;
         let config = extractor.remove(&name).unwrap_or_default();
         let asks = Asks::of(manifest, &name).map_err(|reason| {
+            let reason = text::cut(&reason, MAX_REASON);
             let message =
                 format!("cannot run {}: its manifest asks for what cannot be granted: {reason}", path.display());
-            Error::usage(message).hint("its author has to mend it")
+            Error::usage(message).wrapped().hint("its author has to mend it")
         })?;
         let mut allow = format!("host allow {}", text::shell(&path.display().to_string()));
         if let Some(name) = &flags.name {
@@ -177,6 +181,7 @@ fn is_digest(text: &str) -> bool {
 fn name(flags: &Flags, path: &Path, manifest: &Manifest) -> Result<String, Error> {
     let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = flags.name.clone().or_else(|| manifest.name.clone()).unwrap_or_else(stem);
-    check_name(&name).map_err(|error| Error::usage(error).hint("give the extractor a name with `--name NAME`"))?;
+    check_name(&name)
+        .map_err(|error| Error::usage(error).wrapped().hint("give the extractor a name with `--name NAME`"))?;
     Ok(name)
 }
