@@ -1,15 +1,47 @@
-//! The operator's own files, apart from the landing zone: replaced whole or not at all.
+//! The operator's own files, apart from the landing zone: replaced whole or not at all, and by one process at a time.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clock::Stopwatch;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+/// How long a turn is waited for. Whoever has it needs it for an instant.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is tried again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Wait for the turn to change a file, which lasts until what is returned is dropped. The lock is one of the directory, since
+/// the file itself is replaced, and another file would be left behind.
+#[expect(clippy::disallowed_methods, reason = "these files are not the landing zone's")]
+pub fn turn(path: &Path) -> io::Result<File> {
+    let (_, directory) = real(path);
+    let (directory, waited) = (File::open(directory)?, Stopwatch::start());
+    loop {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if waited.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(Errno::WOULDBLOCK) => return Err(io::Error::other("another program has its directory locked")),
+            // Where a file system has no locks, there is nothing to wait for.
+            _ => return Ok(directory),
+        }
+    }
+}
+
+/// Where a file really is, and its directory.
+fn real(path: &Path) -> (PathBuf, PathBuf) {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    (path.clone(), directory.to_owned())
+}
 
 /// Give a file new content: written beside it, synced, and renamed over it. A link is followed, and modes are kept.
 #[expect(clippy::disallowed_methods, reason = "these files are not the landing zone's")]
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (path, directory) = real(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(format!(".{name}.{}", std::process::id()));
     let write = || {
@@ -25,7 +57,7 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         }
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
-        File::open(directory)?.sync_all()
+        File::open(&directory)?.sync_all()
     };
     write().inspect_err(|_| {
         // What could not be written is of no use.

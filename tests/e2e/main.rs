@@ -6,6 +6,7 @@ mod clock;
 mod command_line;
 mod compiling;
 mod components;
+mod configuration;
 mod earlier;
 mod faults;
 mod grants;
@@ -35,7 +36,13 @@ mod tls;
 mod upkeep;
 mod validators;
 
+use std::process::Child;
+use std::time::{Duration, Instant};
+
 use harness::{Environment, Origin};
+
+/// When a program that does not end is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A fresh place to run `host` in.
 fn environment() -> Environment {
@@ -50,4 +57,17 @@ fn mirror(origin: &Origin, path: &str) -> [String; 4] {
 /// The arguments together, as slices.
 fn with<'a>(first: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     first.iter().map(String::as_str).chain(more.iter().copied()).collect()
+}
+
+/// Wait until something holds, and no longer than there is patience.
+#[track_caller]
+fn until(child: &mut Child, mut holds: impl FnMut(&mut Child) -> bool) {
+    let start = Instant::now();
+    while !holds(child) {
+        if start.elapsed() > PATIENCE {
+            child.kill().expect("a signal");
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

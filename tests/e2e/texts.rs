@@ -3,18 +3,16 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::{Environment, Origin, Ran, Reply};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::environment;
 use crate::signals::signal;
+use crate::{environment, until};
 
 /// What a run may hold beside its `--max-memory`, in KiB.
 const BESIDE: u64 = 64 * 1024;
-/// When a run that does not end is given up. A host that reads these texts whole takes minutes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An environment in which the probe is granted two secrets, one of them short, and an origin.
 fn granted(origin: &Origin) -> Environment {
@@ -59,19 +57,6 @@ fn measured(environment: &Environment, mut command: Command) -> (Ran, u64) {
     let code = child.wait().expect("the program").code();
     stdout = stdout.trim_start().to_owned();
     (Ran { code, stdout, stderr: errors.join().expect("a thread") }, peak)
-}
-
-/// Wait until something holds, and no longer than there is patience.
-#[track_caller]
-fn until(child: &mut Child, mut holds: impl FnMut(&mut Child) -> bool) {
-    let start = Instant::now();
-    while !holds(child) {
-        if start.elapsed() > PATIENCE {
-            child.kill().expect("a signal");
-            panic!("it does not end");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Whether the last run has its verdict.

@@ -176,15 +176,18 @@ fn parse(section: &[u8]) -> Result<Manifest, ManifestError> {
         return Err(ManifestError::Manifest(reason));
     }
     let text = std::str::from_utf8(section).map_err(|error| ManifestError::Manifest(error.to_string()))?;
-    let unusable = |error: toml::de::Error| {
+    let unusable = |error: toml::de::Error, key: &str| {
         let line = error.span().map(|span| text::line_number(text, span.start));
         let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-        ManifestError::Manifest(line + &text::cut(error.message(), MAX_REASON))
+        let key = if key.is_empty() || key == "." { String::new() } else { format!("`{}`: ", text::quoted(key)) };
+        ManifestError::Manifest(line + &key + &text::cut(error.message(), MAX_REASON))
     };
-    let document = toml::Deserializer::parse(text).map_err(unusable)?;
-    let mut unknown = Vec::new();
+    let document = toml::Deserializer::parse(text).map_err(|error| unusable(error, ""))?;
+    let (mut unknown, mut track) = (Vec::new(), serde_path_to_error::Track::new());
     let note = |path: serde_ignored::Path<'_>| unknown.push(text::cut(&path.to_string(), MAX_REASON));
-    let mut manifest: Manifest = serde_ignored::deserialize(document, note).map_err(unusable)?;
+    let tracked = serde_path_to_error::Deserializer::new(document, &mut track);
+    let manifest: Result<Manifest, _> = serde_ignored::deserialize(tracked, note);
+    let mut manifest = manifest.map_err(|error| unusable(error, &track.path().to_string()))?;
     manifest.unknown = unknown;
     manifest.declared = true;
     check(&manifest).map_err(ManifestError::Manifest)?;
@@ -326,8 +329,10 @@ mod tests {
             (section(b"[secret.x]\nas = { basic = \"me\\u001b[2J\" }"), "`secret.x.as` holds characters"),
             (section(b"[budget]\nretries = 0"), "`budget.retries` is a limit of each request"),
             ([EMPTY_COMPONENT, &nested(150)].concat(), "nested more than 100 deep"),
-            (section(b"\nname = 1"), "line 2: invalid type"),
-            (section(b"[budget]\ntimeout = \"soon\""), "`soon` is no duration"),
+            (section(b"\nname = 1"), "line 2: `name`: invalid type"),
+            (section(b"[param.x]\ndefault = 1"), "line 2: `param.x.default`: invalid type"),
+            (section(b"[budget]\ntimeout = \"soon\""), "line 2: `budget.timeout`: `soon` is no duration"),
+            (section("description = \"\u{2800}\u{fe0f}\"".as_bytes()), "`description` holds characters"),
         ] {
             let error = read(&bytes).expect_err(expected).to_string();
             assert!(error.contains(expected), "{error}");

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 
@@ -18,6 +21,10 @@ use rules::text;
 
 /// The file where none is named.
 const DEFAULT: &str = "host.toml";
+/// Largest file, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+/// The byte order mark, which some editors put before a text.
+pub(super) const MARK: char = '\u{feff}';
 
 /// The whole file.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -115,8 +122,7 @@ pub(super) fn path(named: Option<&Path>) -> &Path {
 pub(super) fn read(named: Option<&Path>, or_new: bool) -> Result<ConfigFile, Error> {
     let path = path(named);
     let named = named.filter(|path| !path.as_os_str().is_empty());
-    #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
-    let text = match std::fs::read_to_string(path) {
+    let text = match text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound && (named.is_none() || or_new) => {
             return Ok(ConfigFile::default());
@@ -140,12 +146,46 @@ pub(super) fn read(named: Option<&Path>, or_new: bool) -> Result<ConfigFile, Err
     Ok(config)
 }
 
+/// Whether a path leads to what the operator has the program read as it comes: `/dev/stdin`, or what a shell puts in the
+/// place of `<(…)`.
+pub(super) fn is_stream(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc")
+}
+
+/// The text of a configuration file. A pipe that somebody put in its place is refused: it would be waited for.
+pub(super) fn text(path: &Path) -> io::Result<String> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    if !is_stream(path) {
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    }
+    #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
+    let file = options.open(path)?;
+    if !is_stream(path) && !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("it is larger than the limit of {} MiB", MAX_FILE >> 20)));
+    }
+    String::from_utf8(text).map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
+}
+
 pub(super) fn parse(text: &str) -> Result<ConfigFile, String> {
-    toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| text::line_number(text, span.start));
-        let message = error.message().replace('\n', " ");
-        line.map_or(message.clone(), |line| format!("line {line}: {message}"))
+    let text = text.strip_prefix(MARK).unwrap_or(text);
+    let document = toml::Deserializer::parse(text).map_err(|error| placed(text, "", &error))?;
+    serde_path_to_error::deserialize(document).map_err(|error| {
+        let key = error.path().to_string();
+        placed(text, &key, error.inner())
     })
+}
+
+/// What is wrong, and where.
+fn placed(text: &str, key: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map(|span| format!("line {}: ", text::line_number(text, span.start)));
+    let key = if key.is_empty() || key == "." { String::new() } else { format!("`{key}`: ") };
+    line.unwrap_or_default() + &key + &error.message().replace('\n', " ")
 }
 
 #[cfg(test)]
@@ -178,15 +218,28 @@ mod tests {
         assert_eq!(extractor.budget.max_memory.map(|size| size.0), Some(64 << 20));
         assert_eq!(extractor.param["feeds"], "x");
         for (text, expected) in [
-            ("[extractor.x]\nhtpp = []", "line 2: unknown field `htpp`"),
-            ("[extractor.x.budget]\ntimeout = \"soon\"", "line 2: `soon` is no duration"),
-            ("[extractor.x.budget]\nmax-memory = \"lots\"", "line 2: `lots` is no size"),
+            ("[extractor.x]\nhtpp = []", "line 2: `extractor.x.htpp`: unknown field `htpp`"),
+            ("[extractor.x.budget]\ntimeout = \"soon\"", "line 2: `extractor.x.budget.timeout`: `soon` is no duration"),
+            (
+                "[extractor.x.budget]\nmax-memory = \"lots\"",
+                "line 2: `extractor.x.budget.max-memory`: `lots` is no size",
+            ),
+            (
+                "[extractor.x]\nhttp = \"a\"",
+                "line 2: `extractor.x.http`: invalid type: string \"a\", expected a sequence",
+            ),
+            ("[extractor.x]\nhttp = [\n\"a\",\n1]", "line 4: `extractor.x.http[1]`: invalid type: integer `1`"),
+            ("[extractor.x.secret.y]\nfrom = 1", "line 2: `extractor.x.secret.y.from`: `from` is a table"),
+            ("tls = 1", "line 1: `tls`: invalid type: integer `1`"),
             ("[extractor", "line 1"),
-            ("[network]\nproxy = \"https://proxy.example\"", "line 2: `https://proxy.example` is not a proxy"),
-            ("[exctractor.x]", "line 1: unknown field `exctractor`"),
-            ("[extractor.x]\nhttp = [\n\"https://a.example\",\n{ private = true }]", "line 4: missing field `origin`"),
-            ("[extractor.x]\nhttp = [{ origin = \"https://a\", privat = true }]", "line 2: unknown field `privat`"),
-            ("[extractor.x]\nhttp = [7]", "line 2: invalid type: integer `7`, expected an origin such as"),
+            (
+                "[network]\nproxy = \"https://proxy.example\"",
+                "line 2: `network.proxy`: `https://proxy.example` is not a proxy",
+            ),
+            ("[exctractor.x]", "line 1: `exctractor`: unknown field `exctractor`"),
+            ("[extractor.x]\nhttp = [\n\"https://a.example\",\n{ private = true }]", "missing field `origin`"),
+            ("[extractor.x]\nhttp = [{ origin = \"https://a\", privat = true }]", "unknown field `privat`"),
+            ("[extractor.x]\nhttp = [7]", "invalid type: integer `7`, expected an origin such as"),
         ] {
             let error = parse(text).expect_err(expected);
             assert!(error.contains(expected) && !error.contains('\n'), "{error}");

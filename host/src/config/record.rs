@@ -40,8 +40,10 @@ pub fn record(path: &Path, name: &str, addition: &Addition) -> Result<(), Error>
         Error::new(Kind::Failed, format!("cannot record the grant in {}: {reason}", path.display()))
             .hint("name another file with `--config FILE`, or make this one writable")
     };
-    #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
-    let text = match std::fs::read_to_string(path) {
+    // From before it is read until it is replaced: of two grants at once neither is lost.
+    let _turn = files::turn(path).map_err(|error| failed(error.to_string()))?;
+    let text = match file::text(path) {
+        Ok(_) if file::is_stream(path) => return Err(failed("it is no file that could be replaced".into())),
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed(error.to_string())),
@@ -52,12 +54,33 @@ pub fn record(path: &Path, name: &str, addition: &Addition) -> Result<(), Error>
     files::replace(path, changed.as_bytes()).map_err(|error| failed(error.to_string()))
 }
 
-/// The file's text with the grant in it.
+/// The file's text with the grant in it. Its line breaks, of which the first is taken for all, and its byte order mark stay
+/// as they are.
 fn changed(text: &str, name: &str, addition: &Addition) -> Result<String, String> {
+    let (mark, body) = match text.strip_prefix(file::MARK) {
+        Some(body) => (&text[..file::MARK.len_utf8()], body),
+        None => ("", text),
+    };
+    let changed = with_grant(body, name, addition)?;
+    let crlf = body.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
+    let changed = if crlf { changed.replace("\r\n", "\n").replace('\n', "\r\n") } else { changed };
+    Ok(mark.to_owned() + &changed)
+}
+
+fn with_grant(text: &str, name: &str, addition: &Addition) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
+    // What is said at the end of the file stays before the table that is added there.
+    let end = document.trailing().as_str().unwrap_or_default().to_owned();
+    let is_new = document.get("extractor").and_then(|all| all.get(name)).is_none();
+    if is_new {
+        document.set_trailing("");
+    }
     let table = table_at(document.as_table_mut(), "extractor")?;
     table.set_implicit(true);
     let table = table_at(table, name)?;
+    if is_new && !end.is_empty() {
+        table.decor_mut().set_prefix(format!("{}\n\n", end.trim_end()));
+    }
     if let Some(sha256) = &addition.sha256 {
         table["sha256"] = value(sha256);
     }
@@ -92,6 +115,10 @@ fn extend(table: &mut Table, key: &str, entries: &[String]) -> Result<(), String
     let item = table.entry(key).or_insert(value(Array::new()));
     let array = item.as_array_mut().ok_or_else(|| format!("`{key}` is no list there"))?;
     for entry in entries {
+        // Another process may have added the same since the operator was asked.
+        if array.iter().any(|there| there.as_str() == Some(entry)) {
+            continue;
+        }
         // Where the list has a line for each entry, a new one gets a line too, after what is said of the last.
         let last = array.iter().last().and_then(|last| last.decor().prefix()?.as_str());
         match last.map(str::to_owned) {
@@ -187,6 +214,35 @@ mod tests {
             assert_eq!(changed(&before, "prices", &addition).expect("a file"), after);
             assert!(file::parse(&after).is_ok());
         }
+    }
+
+    #[test]
+    fn what_is_said_at_the_end_stays_before_what_is_added() {
+        for before in ["# mine\n", "[tls]\nca = []\n\n# the end\n", "# no line break"] {
+            let after = changed(before, "prices", &addition()).expect("a file");
+            assert!(after.starts_with(&format!("{}\n\n[extractor.prices]\n", before.trim_end())), "{after}");
+        }
+        let before = "[extractor.prices]\nhttp = []\n# the end\n";
+        assert!(changed(before, "prices", &addition()).expect("a file").ends_with("# the end\n"));
+    }
+
+    #[test]
+    fn line_breaks_and_a_byte_order_mark_stay() {
+        let before = "\u{feff}# mine\r\n[extractor.prices]\r\nhttp = [\r\n    \"https://b.example\", # why\r\n]\r\n";
+        let after = changed(before, "prices", &addition()).expect("a file");
+        assert!(after.starts_with("\u{feff}# mine\r\n[extractor.prices]\r\n"), "{after:?}");
+        assert!(after.contains("    \"https://b.example\", # why\r\n    \"https://a.example\",\r\n]\r\n"), "{after:?}");
+        assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
+        assert_eq!(after.matches(file::MARK).count(), 1);
+        file::parse(&after).expect("it can be read");
+        let unix = changed(&before.replace('\r', ""), "prices", &addition()).expect("a file");
+        assert!(!unix.contains('\r'), "{unix:?}");
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_added_again() {
+        let once = changed("", "prices", &addition()).expect("a file");
+        assert_eq!(changed(&once, "prices", &addition()), Ok(once));
     }
 
     #[test]

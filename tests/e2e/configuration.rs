@@ -1,0 +1,119 @@
+//! `host.toml` as people and programs keep it: changed by several at once, with other line breaks, no file at all.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, Stdio};
+
+use harness::{Environment, Ran, guest, under};
+
+use crate::{environment, until};
+
+fn mirror() -> String {
+    guest("mirror").display().to_string()
+}
+
+/// What a program left that is given up where it does not end.
+fn ended(mut child: Child) -> Ran {
+    until(&mut child, |child| child.try_wait().expect("the program").is_some());
+    Ran::new(child.wait_with_output().expect("the program"))
+}
+
+#[test]
+fn grants_at_once_are_all_recorded() {
+    let environment = environment();
+    environment.write("host.toml", "# mine\n");
+    // More than there are processors, so that they overlap.
+    let children: Vec<Child> = (0..16)
+        .map(|number| {
+            let (name, origin) = (format!("x{number}"), format!("https://x{number}.example"));
+            let arguments = ["allow", &mirror(), "--name", &name, "--http", &origin, "--yes"];
+            environment.command(arguments).spawn().expect("the program")
+        })
+        .collect();
+    children.into_iter().for_each(|child| drop(ended(child).exits(0)));
+    let text = fs::read_to_string(environment.path().join("host.toml")).expect("a file");
+    let table: toml::Table = text.parse().expect(&text);
+    assert!(text.starts_with("# mine\n") && table["extractor"].as_table().is_some_and(|all| all.len() == 16), "{text}");
+    // Nothing is left beside it.
+    let names =
+        fs::read_dir(environment.path()).expect("a directory").map(|entry| entry.expect("an entry").file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["host.toml"]);
+}
+
+#[test]
+fn a_directory_that_somebody_keeps_locked_is_not_waited_for_without_end() {
+    let environment = environment();
+    let held = fs::File::open(environment.path()).expect("a directory");
+    held.lock().expect("the lock");
+    let arguments = ["allow", &mirror(), "--http", "https://a.example", "--yes"];
+    let child = environment.command(arguments).spawn().expect("the program");
+    ended(child).exits(1).says("cannot record the grant in host.toml: another program has its directory locked");
+    drop(held);
+    environment.host(arguments).exits(0);
+}
+
+#[test]
+fn line_breaks_a_byte_order_mark_a_mode_and_a_link_survive() {
+    let environment = environment();
+    let before = "\u{feff}# mine\r\n[tls]\r\nca = []\r\n";
+    let real = environment.write("real/config.toml", before);
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("a mode");
+    std::os::unix::fs::symlink(&real, environment.path().join("host.toml")).expect("a link");
+    environment.host(["allow", &mirror(), "--http", "https://a.example", "--yes"]).exits(0);
+    let after = fs::read_to_string(&real).expect("a file");
+    assert!(after.starts_with(before) && after.matches('\n').count() == after.matches("\r\n").count(), "{after:?}");
+    assert_eq!(fs::metadata(&real).expect("a file").permissions().mode() & 0o777, 0o640);
+    assert!(environment.path().join("host.toml").is_symlink());
+    environment.host(["inspect", &mirror()]).exits(0);
+}
+
+#[test]
+fn what_is_no_file_or_too_large_is_refused_and_not_waited_for() {
+    let environment = environment();
+    let made = Command::new("mkfifo").arg(environment.path().join("pipe.toml")).status().expect("mkfifo");
+    assert!(made.success());
+    fs::create_dir(environment.path().join("directory.toml")).expect("a directory");
+    environment.write("large.toml", "#".repeat((1 << 20) + 1));
+    environment.write("largest.toml", "#".repeat(1 << 20));
+    for (file, says) in [
+        ("pipe.toml", "it is no regular file"),
+        ("directory.toml", "it is no regular file"),
+        ("large.toml", "it is larger than the limit of 1 MiB"),
+        ("/dev/zero", "it is larger than the limit of 1 MiB"),
+    ] {
+        for command in ["run", "inspect", "allow"] {
+            let arguments = [command, &mirror(), "--config", file];
+            let child = environment.command(arguments).spawn().expect("the program");
+            ended(child).exits(2).says(&format!("cannot read the configuration {file}: {says}"));
+        }
+    }
+    environment.host(["inspect", &mirror(), "--config", "largest.toml"]).exits(0);
+    environment.host(["inspect", &mirror(), "--config", "/dev/null"]).exits(0);
+    // The default file, too.
+    fs::rename(environment.path().join("pipe.toml"), environment.path().join("host.toml")).expect("a name");
+    let child = environment.command(["run", &mirror()]).spawn().expect("the program");
+    ended(child).exits(2).says("cannot read the configuration host.toml: it is no regular file");
+}
+
+/// `host` with these words, run by a shell.
+fn shell(environment: &Environment, script: &str, arguments: &[&str]) -> Ran {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = under(bash, &environment.command(arguments));
+    Ran::new(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("bash"))
+}
+
+#[test]
+fn a_configuration_may_come_through_a_pipe_that_the_operator_names() {
+    let environment = environment();
+    let table = "[extractor.mirror]\\nhttp = [\"https://a.example\"]\\n";
+    for script in [
+        format!("printf '{table}' | \"$0\" \"$@\" --config /dev/stdin"),
+        format!("\"$0\" \"$@\" --config <(printf '{table}')"),
+    ] {
+        let ran = shell(&environment, &script, &["inspect", &mirror()]).exits(0);
+        assert!(ran.stdout.contains("already granted: requests to https://a.example"), "{ran:?}");
+        let more = ["allow", &mirror(), "--http", "https://b.example", "--yes"];
+        shell(&environment, &script, &more).exits(1).says("it is no file that could be replaced");
+    }
+}
