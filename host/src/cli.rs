@@ -4,6 +4,7 @@ mod allow;
 mod compile;
 mod inspect;
 mod pack;
+mod prune;
 mod repair;
 mod run;
 mod runs;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, WriteError};
 use engine::{LoadError, ManifestError};
 use rules::text;
 
@@ -47,6 +48,7 @@ enum Command {
     Runs(runs::RunsArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
+    Prune(prune::PruneArgs),
     /// Compile a component from standard input to standard output, within limits
     #[command(hide = true)]
     Compile,
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
+        Command::Prune(arguments) => prune::execute(&arguments),
         Command::Compile => compile::execute(),
     };
     match done {
@@ -125,12 +128,13 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 /// Write a command's result to standard output, piece by piece. A reader that went away is no failure of the command.
-fn print_with(
-    write: impl FnOnce(&mut std::io::BufWriter<std::io::StdoutLock<'_>>) -> std::io::Result<()>,
+fn print_with<E: Into<WriteError>>(
+    write: impl FnOnce(&mut std::io::BufWriter<std::io::StdoutLock<'_>>) -> Result<(), E>,
 ) -> Result<(), Error> {
     let mut output = std::io::BufWriter::new(std::io::stdout().lock());
-    match write(&mut output).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+    match write(&mut output).map_err(Into::into).and_then(|()| Ok(output.flush()?)) {
+        Err(WriteError::Other(error)) => Err(error),
+        Err(WriteError::Output(error)) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::new(Kind::Failed, format!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),

@@ -1,6 +1,9 @@
 //! What went wrong, for whoever started the program: a kind, a sentence, and a hint apart from it.
 
 use std::fmt;
+use std::io;
+
+use state::StateError;
 
 use rules::text;
 
@@ -75,3 +78,24 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Why something was not written to its end.
+#[derive(Debug)]
+pub enum WriteError {
+    /// Nobody takes it.
+    Output(io::Error),
+    /// There is nothing more to be had.
+    Other(Error),
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<StateError> for WriteError {
+    fn from(error: StateError) -> Self {
+        Self::Other(Error::new(Kind::Failed, error))
+    }
+}

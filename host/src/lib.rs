@@ -32,7 +32,7 @@
 //!
 //! The way of one byte: a source, `fetch`, `zone` (hash, name, gzip, commit), `state`, `report`. The extractor, inside
 //! `engine`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`, and for
-//! upkeep in `verify` and `repair`.
+//! upkeep in `verify` and `repair`, which share `upkeep`.
 //!
 //! Five crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
 //! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
@@ -52,6 +52,7 @@ mod repair;
 mod report;
 mod run;
 mod timings;
+mod upkeep;
 mod verify;
 
 pub use cli::{compile_if_asked, main};

@@ -1,5 +1,8 @@
 //! What runs did, as text that a person reads at a glance or as JSON.
 
+mod runs;
+mod upkeep;
+
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
@@ -9,9 +12,10 @@ use serde_json::json;
 
 use crate::error::Kind;
 use crate::run::Receipts;
-use rules::findings::Finding;
-use rules::text;
-use state::{Counters, RunRow};
+use state::Counters;
+
+pub use runs::{write_json as write_runs_json, write_text as write_runs};
+pub use upkeep::{write_repair, write_repair_json, write_verification, write_verification_json};
 
 /// Longest cursor that is shown, in characters. All of it is in the state and in JSON.
 const MAX_CURSOR: usize = 60;
@@ -102,66 +106,20 @@ impl Report {
             let _ = writeln!(text, "  and {more} more");
         }
         if let Some(cursor) = &self.cursor {
-            let _ = writeln!(text, "  cursor {}", text::cut(cursor, MAX_CURSOR));
+            let _ = writeln!(text, "  cursor {}", rules::text::cut(cursor, MAX_CURSOR));
         }
         text
     }
 }
 
-/// Rows of the state as a table.
-pub fn runs_text(rows: &[RunRow]) -> String {
-    let number = |value: Option<i64>| value.unwrap_or_default().to_string();
-    let header = ["run", "extractor", "started", "status", "new", "unchanged", "bytes", "cursor"].map(str::to_owned);
-    let mut table = vec![header];
-    for row in rows {
-        table.push([
-            row.run_id.to_string(),
-            text::line(&row.extractor),
-            text::line(&row.started_at),
-            text::line(&row.status),
-            number(row.files_written),
-            number(row.files_skipped),
-            number(row.bytes_written),
-            row.cursor_value.as_deref().map(|cursor| text::cut(cursor, MAX_CURSOR)).unwrap_or_default(),
-        ]);
-    }
-    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 8] = std::array::from_fn(width);
-    let mut text = String::new();
-    for (at, row) in table.iter().enumerate() {
-        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            0 | 4 | 5 | 6 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-        let message = at.checked_sub(1).and_then(|at| rows[at].error_message.as_deref());
-        if let Some(message) = message {
-            let line = format!("{:1$}  {2}", "", widths[0], text::line(message));
-            let _ = writeln!(text, "{}", text::wrapped(&line));
-        }
-    }
-    text
+/// A number and the word for so many.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Anything as JSON, on one line.
 pub fn json(value: &impl serde::Serialize) -> String {
     json!(value).to_string()
-}
-
-/// Findings, a line each.
-pub fn verification_text(files: usize, read: bool, findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        let kind = format!("{:?}", finding.kind).to_lowercase();
-        let _ = writeln!(text, "{kind:<10}  {}: {}", text::line(&finding.path), text::line(&finding.detail));
-    }
-    let how = if read { "read" } else { "looked at, not read" };
-    let _ = match findings.len() {
-        0 => writeln!(text, "{files} files {how}, nothing wrong"),
-        1 => writeln!(text, "{files} files {how}, 1 finding"),
-        count => writeln!(text, "{files} files {how}, {count} findings"),
-    };
-    text
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use engine::{Linked, Services, Stop};
 use fetch::Fetcher;
 use ledger::Ledger;
 pub(crate) use receipts::Receipts;
-use rules::budget::Budgets;
+use rules::budget::{Budget, Budgets};
 use rules::domain::Level;
 use session::Session;
 use signals::{Caught, Signals};
@@ -39,6 +39,8 @@ use zone::{DiskError, Lock, Root, Zone};
 
 /// How often a lock that is held is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// How much later than the engine the run looks at the same clock.
+const AFTER_THE_ENGINE: Duration = Duration::from_millis(100);
 
 /// How the extractor's part of a run ended.
 enum Ended {
@@ -97,12 +99,14 @@ async fn run(
     let (started, stopwatch) = (Moment::now(), Stopwatch::start());
     let (database, name, backfill) = (root.database(), plan.name.clone(), plan.backfill);
     let (path, now) = (database.clone(), started.iso8601());
-    let (begun, caught) = signals.during(move || begin(&path, &now, CursorKey::new(&name, backfill), receipts)).await;
+    let time = plan.budgets.time(Budget::Time);
+    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), receipts);
+    let (begun, caught) = signals.during_at_most(time, begin).await;
     let unusable = |error: StateError| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
         None => Error::new(Kind::Failed, &error).hint(database_hint(&error, &database)),
     };
-    let Begun { ledger, dead, cursor } = begun.map_err(unusable)?;
+    let Begun { ledger, dead, cursor } = begun.unwrap_or(Err(StateError::TooLong)).map_err(unusable)?;
     timings.step("open the state");
     if dead > 0 {
         let message =
@@ -123,7 +127,9 @@ async fn run(
         Some(caught) => Ended::Signal(caught),
         None => {
             let services: Arc<dyn Services> = session;
-            let run = unless_spent(&budgets, linked.run(services, &budgets));
+            // The engine's own clock starts only now, and tells more at its end; this one is for what passed before.
+            let left = time.saturating_sub(stopwatch.elapsed()) + AFTER_THE_ENGINE;
+            let run = unless_spent(&budgets, left, linked.run(services, &budgets));
             signals.unless(run).await.map_or_else(Ended::Signal, Ended::Stopped)
         }
     };
@@ -146,11 +152,16 @@ async fn run(
 }
 
 /// The end of `run`, unless a budget that ends it is spent first.
-async fn unless_spent(budgets: &Budgets, run: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+async fn unless_spent(
+    budgets: &Budgets,
+    left: Duration,
+    run: impl Future<Output = Result<(), Stop>>,
+) -> Result<(), Stop> {
     tokio::select! {
         biased;
         spent = budgets.until_spent() => Err(spent.into()),
         ended = run => ended,
+        () = tokio::time::sleep(left) => Err(budgets.passed(Budget::Time).into()),
     }
 }
 
@@ -208,14 +219,14 @@ fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
 fn database_hint(error: &StateError, database: &Path) -> String {
     let shown = database.display();
     match error {
-        StateError::Corrupt(_) => "`host repair` sets it aside and builds another from what has landed".to_owned(),
+        error if error.is_damage() => "`host repair` sets it aside and builds another from what has landed".to_owned(),
         StateError::ReadOnly => format!("make {shown} and its directory writable for the user that runs host"),
         StateError::Busy => format!("see who holds {shown} open, for example with `fuser`"),
         StateError::Newer(_) => format!("run the host that made {shown}, or a later one"),
         StateError::NoFile(_) => {
             "move away what is there in its place; the host makes and removes these files itself".to_owned()
         }
-        StateError::TooLong | StateError::Foreign(_) | StateError::Sqlite(_) => format!("the database is {shown}"),
+        _ => format!("the database is {shown}"),
     }
 }
 

@@ -1,149 +1,186 @@
-//! The landing zone and the state side by side: what is on disk, what is recorded, what does not fit.
+//! `host verify`: what does not fit, on disk and in the state.
 //!
-//! It changes nothing. The rules are in `landing`; here the facts are brought together.
+//! It changes nothing, and makes no file.
 
-use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::console::Console;
-use crate::error::{Error, Kind as ErrorKind};
-use rules::domain::Digest;
-use rules::findings::{Finding, Kind, Recorded, compare, duplicates, is_ours, judge};
-use state::{FileRow, State, StateError};
-use zone::{DATABASE, DiskError, Entry, Root, is_leftover};
+use crate::error::Error;
+use crate::upkeep::{self, Content, Fact, Findings, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
+use rules::findings::{Duplicates, Finding, Kind, compare, content_record, is_ours, judge};
+use rules::name::check_name;
+use rules::text;
+use state::{State, StateError};
+use zone::{DATABASE, Entry, Root, Sorter};
 
 /// What was looked at, and what was found.
-#[derive(Debug, serde::Serialize)]
 pub struct Verification {
     /// Files in the landing directory.
-    pub files: usize,
+    pub files: u64,
     /// Whether their content was read.
     pub read: bool,
     /// What does not fit, in the order of kinds and paths.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 /// Verify a landing directory, every byte where `read` says so.
 pub fn verify(landing: &Path, read: bool, console: &Console) -> Result<Verification, Error> {
-    let root = open(landing)?;
-    let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::Failed, error);
-    let mut findings = Vec::new();
-    let recorded = state(&root, &mut findings)?;
-    let (found, leftovers) = files(&root).map_err(|error| failed(&error))?;
-    findings.extend(leftovers);
-    // Without records no file can be said to be unrecorded.
-    let compared = compare(&found, recorded.as_ref().unwrap_or(&BTreeMap::new()));
-    findings.extend(compared.into_iter().filter(|finding| recorded.is_some() || finding.kind != Kind::Unrecorded));
-    let recorded = recorded.unwrap_or_default();
-    if read {
-        findings.extend(contents(&root, &found, &recorded, console));
-    } else {
-        let known = recorded.iter().filter(|(path, _)| found.contains_key(*path));
-        findings.extend(duplicates(known.filter_map(|(path, file)| Some((path.as_str(), file.sha256?)))));
-    }
-    findings.sort();
-    findings.dedup();
-    Ok(Verification { files: found.len(), read, findings })
+    let root = upkeep::open(landing)?;
+    let found = Found::new(&root);
+    let files = check(&root, read, console, &found)?;
+    Ok(Verification { files, read, findings: found.sorted().map_err(UpkeepError::from)? })
 }
 
-/// Open a zone that exists.
-pub fn open(landing: &Path) -> Result<Root, Error> {
-    if !landing.is_dir() {
-        let message = format!("there is no landing directory {}", landing.display());
-        return Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where it is"));
+/// Look at everything; how many files there are.
+fn check(root: &Root, read: bool, console: &Console, found: &Found<'_>) -> Result<u64, UpkeepError> {
+    match noted(State::open_to_read(&root.database()), found)? {
+        None => files(root, read, console, found, Records::Unknown),
+        Some(None) => files(root, read, console, found, Records::None),
+        Some(Some(state)) => std::thread::scope(|scope| {
+            // What concerns the database alone takes as long as the rest, and has a connection of its own.
+            let inspection = scope.spawn(|| match noted(State::open_to_read(&root.database()), found)? {
+                Some(Some(state)) => inspect(root, &state, read, found),
+                _ => Ok(()),
+            });
+            let records = noted(state.files(), found)?.map_or(Records::Unknown, Records::Files);
+            let files = files(root, read, console, found, records);
+            // A panic over there is one here, too.
+            inspection.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            files
+        }),
     }
-    Root::open(landing).map_err(|error| Error::new(ErrorKind::Failed, error))
-}
-
-/// What the state knows; `None`, and a finding, where it cannot be read.
-fn state(root: &Root, findings: &mut Vec<Finding>) -> Result<Option<BTreeMap<String, Recorded>>, Error> {
-    let Some(opened) = noted(State::open_to_read(&root.database()), findings)? else { return Ok(None) };
-    let Some(state) = opened else { return Ok(Some(BTreeMap::new())) };
-    let recorded = |file: FileRow| Recorded { sha256: file.sha256, stored_size: file.stored_size };
-    let files = noted(state.all_files(), findings)?;
-    for problem in noted(state.problems(), findings)?.unwrap_or_default() {
-        findings.push(Finding::new(Kind::Database, DATABASE, problem));
-    }
-    for (run_id, extractor) in noted(state.running(), findings)?.unwrap_or_default() {
-        // Held for an instant only: a run that starts just then tries again.
-        if let Ok(Some(_lock)) = root.lock_extractor(&extractor) {
-            let detail = format!("run {run_id} of {extractor} says that it is running, and is not");
-            findings.push(Finding::new(Kind::Stale, DATABASE, detail));
-        }
-    }
-    Ok(files.map(|files| files.into_iter().map(|(path, file)| (path, recorded(file))).collect()))
 }
 
 /// What was read; `None`, and a finding, where the database is to blame that nothing was.
-fn noted<T>(read: Result<T, StateError>, findings: &mut Vec<Finding>) -> Result<Option<T>, Error> {
-    match read {
+fn noted<T, E>(read: Result<T, E>, found: &Found<'_>) -> Result<Option<T>, UpkeepError>
+where
+    UpkeepError: From<E>,
+{
+    match read.map_err(UpkeepError::from) {
         Ok(read) => Ok(Some(read)),
-        Err(error @ (StateError::Corrupt(_) | StateError::Newer(_) | StateError::Foreign(_))) => {
-            findings.push(Finding::new(Kind::Database, DATABASE, error.to_string()));
-            Ok(None)
-        }
-        Err(error) => Err(Error::new(ErrorKind::Failed, error)),
+        Err(UpkeepError::State(error)) => blame(error, found).map(|()| None),
+        Err(error) => Err(error),
     }
 }
 
-/// The files that could hold content, and what killed runs left beside them.
-pub fn files(root: &Root) -> Result<(BTreeMap<String, u64>, Vec<Finding>), DiskError> {
-    let (mut found, mut findings) = (BTreeMap::new(), Vec::new());
-    for (path, entry) in root.walk()? {
-        match entry {
-            Entry::File(_) if is_leftover(&path) => {
-                findings.push(Finding::new(Kind::Leftover, path, "a killed run left it; the next one removes it"));
-            }
-            Entry::File(size) => {
-                found.insert(path, size);
-            }
-            Entry::Other | Entry::Missing => {
-                findings.push(Finding::new(Kind::Foreign, path, "it is no file, and the host leaves it alone"));
-            }
-        }
+/// A finding, where the database is to blame.
+fn blame(error: StateError, found: &Found<'_>) -> Result<(), UpkeepError> {
+    if error.is_damage() || matches!(error, StateError::Newer(_) | StateError::Foreign(_)) {
+        return Ok(found.database(Kind::Database, error.to_string())?);
     }
-    Ok((found, findings))
+    Err(error.into())
 }
 
-/// Read every file, on all processors.
-fn contents(
+/// What is wrong with the database as such, and, where no content is read, which are recorded more than once.
+fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<(), UpkeepError> {
+    for problem in noted(state.problems(), found)?.unwrap_or_default() {
+        found.database(Kind::Database, problem)?;
+    }
+    let nameless = noted(state.nameless(), found)?.unwrap_or_default();
+    if nameless > 0 {
+        found.database(Kind::Database, format!("{nameless} rows of `landed_files` have a path that is no text"))?;
+    }
+    let running = state.running(|run_id, extractor| stale(root, run_id, extractor, found));
+    noted::<(), UpkeepError>(running, found)?;
+    if !read {
+        let mut contents = Sorter::new(root, HELD);
+        let copies = state.copies(|path, digest| {
+            if root.entry(path).is_ok_and(|entry| matches!(entry, Entry::File(_))) {
+                contents.push(&content_record(path, digest))?;
+            }
+            Ok(())
+        });
+        noted::<(), UpkeepError>(copies, found)?;
+        duplicates(contents, found)?;
+    }
+    Ok(())
+}
+
+fn stale(root: &Root, run_id: i64, extractor: &str, found: &Found<'_>) -> Result<(), UpkeepError> {
+    let shown = text::quoted(extractor);
+    if check_name(extractor).is_err() {
+        let detail = format!("run {run_id} says that it is running, and `{shown}` is no extractor's name");
+        return Ok(found.database(Kind::Database, detail)?);
+    }
+    // Where nobody may look, nothing is said.
+    if root.is_locked(extractor).is_ok_and(|locked| !locked) {
+        found.database(Kind::Stale, format!("run {run_id} of {shown} says that it is running, and is not"))?;
+    }
+    Ok(())
+}
+
+fn duplicates(contents: Sorter<'_>, found: &Found<'_>) -> Result<(), UpkeepError> {
+    let mut duplicates = Duplicates::default();
+    for record in contents.sorted()? {
+        found.extend(duplicates.take(&record?))?;
+    }
+    Ok(())
+}
+
+/// Compare all files with what is recorded of them, by their sizes or by their content; how many there are.
+fn files(
     root: &Root,
-    found: &BTreeMap<String, u64>,
-    recorded: &BTreeMap<String, Recorded>,
+    read: bool,
     console: &Console,
-) -> Vec<Finding> {
-    // What is foreign is found by its name, whatever is in it.
-    let ours: Vec<&str> = found.keys().map(String::as_str).filter(|path| is_ours(path)).collect();
-    let read = identities(root, &ours, console);
-    let judged =
-        read.iter().filter_map(|(path, content)| judge(path, recorded.get(*path), content.map(|(digest, _)| digest)));
-    let mut findings: Vec<Finding> = judged.collect();
-    findings.extend(duplicates(read.iter().filter_map(|(path, content)| Some((*path, (*content)?.0)))));
-    findings
+    found: &Found<'_>,
+    records: Records<'_>,
+) -> Result<u64, UpkeepError> {
+    let (mut files, mut queue) = (0, Queue::new(root));
+    let lost = |error| blame(error, found);
+    pair(root, records, lost, |fact| {
+        let finding = match fact {
+            Fact::File { path, size, told } => {
+                files += 1;
+                let known = told != Told::Nothing;
+                let recorded = if let Told::Recorded(recorded) = told { Some(recorded) } else { None };
+                let finding = compare(path, size, recorded.as_ref());
+                // What is foreign is found by its name, whatever is in it.
+                if read && is_ours(path) {
+                    queue.push(&Queued { path: path.to_owned(), size, recorded })?;
+                }
+                finding.filter(|finding| known || finding.kind != Kind::Unrecorded)
+            }
+            Fact::Missing(path) => {
+                Some(Finding::new(Kind::Missing, path, "the state knows this file, and it is not there"))
+            }
+            Fact::Leftover(path) => {
+                Some(Finding::new(Kind::Leftover, path, "a killed run left it; the next one removes it"))
+            }
+            Fact::NoFile(path) => {
+                Some(Finding::new(Kind::Foreign, path, "it is no file, and the host leaves it alone"))
+            }
+            Fact::Unreadable(path, why) => Some(unreadable(path, &format!("the directory cannot be read: {why}"))),
+            Fact::Odd(path) => {
+                let shown = text::quoted(&String::from_utf8_lossy(path));
+                let detail = format!("the row of `landed_files` for `{shown}` holds what no host wrote");
+                Some(Finding::new(Kind::Database, DATABASE, detail))
+            }
+        };
+        Ok(found.extend(finding)?)
+    })?;
+    contents(root, queue, console, found)?;
+    Ok(files)
 }
 
-/// The identities of files, read in parallel; `None` where one is not whole.
-pub fn identities<'a>(root: &Root, paths: &[&'a str], console: &Console) -> BTreeMap<&'a str, Option<(Digest, u64)>> {
-    let (next, total) = (AtomicUsize::new(0), Some(paths.len() as u64));
-    let read = Mutex::new(BTreeMap::new());
-    let work = || {
-        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            // What cannot be read is as good as torn: nothing can count on it.
-            let content = root.identify(path).unwrap_or(None);
-            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-            read.insert(*path, content);
-            console.progress(read.len() as u64, total);
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(paths.len().max(1));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(work);
-        }
-    });
-    read.into_inner().unwrap_or_else(PoisonError::into_inner)
+fn unreadable(path: &str, why: &str) -> Finding {
+    Finding::new(Kind::Unreadable, path, why)
+}
+
+/// Read what is to be read.
+fn contents(root: &Root, queue: Queue<'_>, console: &Console, found: &Found<'_>) -> Result<(), UpkeepError> {
+    let whole = Mutex::new(Sorter::new(root, HELD));
+    queue.read(console, |file, content| {
+        let finding = match content {
+            Content::Whole(digest, _) => {
+                let record = content_record(&file.path, &digest);
+                whole.lock().unwrap_or_else(PoisonError::into_inner).push(&record)?;
+                judge(&file.path, file.recorded.as_ref(), Some(digest))
+            }
+            Content::Torn => judge(&file.path, file.recorded.as_ref(), None),
+            Content::Unreadable(why) => Some(unreadable(&file.path, &why)),
+        };
+        Ok(found.extend(finding)?)
+    })?;
+    duplicates(whole.into_inner().unwrap_or_else(PoisonError::into_inner), found)
 }

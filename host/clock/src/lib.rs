@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// The moment that a run counts as its own, however long it lasts and whatever the clock does meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,12 @@ impl Moment {
     /// ISO 8601 in UTC to the second: `2025-01-31T08:00:00Z`. Texts of this form sort as the moments do.
     pub fn iso8601(self) -> String {
         self.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// The moment so long before this one, but none before 1970.
+    pub fn earlier(self, by: Duration) -> Self {
+        let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+        Self(self.0.checked_sub(by).map_or(Timestamp::UNIX_EPOCH, |moment| moment.max(Timestamp::UNIX_EPOCH)))
     }
 
     /// A number that differs between runs.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use futures::task::AtomicWaker;
 
-pub use amount::{Rate, Size, Time};
+pub use amount::{Age, Rate, Size, Time};
 pub use held::{Held, Reserved};
 pub use settings::{MAX_REDIRECTS, Settings};
 

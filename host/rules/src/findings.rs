@@ -2,12 +2,15 @@
 //!
 //! Pure: it gets what is on disk, what is recorded, and what content was read, and must not look for itself.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
 use super::name::{self, check_extension, check_name};
 use crate::domain::Digest;
 
-/// What a finding is about.
+/// Longest path that a row is believed to be about, in bytes.
+const MAX_PATH: usize = 1024;
+/// Longest name of a file, in bytes.
+const MAX_FILE_NAME: usize = 255;
+
+/// What a finding is about, in the order in which findings are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -17,6 +20,8 @@ pub enum Kind {
     Torn,
     /// A file is not what was recorded.
     Altered,
+    /// What the host may not look at.
+    Unreadable,
     /// A name that the host would not give.
     Foreign,
     /// A hash name that is not its content's.
@@ -31,6 +36,22 @@ pub enum Kind {
     Stale,
     /// The database is damaged.
     Database,
+}
+
+impl Kind {
+    const ALL: [Self; 11] = [
+        Self::Missing,
+        Self::Torn,
+        Self::Altered,
+        Self::Unreadable,
+        Self::Foreign,
+        Self::Misnamed,
+        Self::Duplicate,
+        Self::Unrecorded,
+        Self::Leftover,
+        Self::Stale,
+        Self::Database,
+    ];
 }
 
 /// Something wrong.
@@ -48,6 +69,19 @@ impl Finding {
     /// A finding.
     pub fn new(kind: Kind, path: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { kind, path: path.into(), detail: detail.into() }
+    }
+
+    /// It as bytes whose order is that of findings: of kinds, then of paths.
+    pub fn to_record(&self) -> Vec<u8> {
+        [&[self.kind as u8], self.path.as_bytes(), &[0], self.detail.as_bytes()].concat()
+    }
+
+    /// What such bytes stand for; `None` where they are others.
+    pub fn from_record(record: &[u8]) -> Option<Self> {
+        let (kind, rest) = record.split_first()?;
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        Some(Self::new(*Kind::ALL.get(usize::from(*kind))?, text(&rest[..end])?, text(&rest[end + 1..])?))
     }
 }
 
@@ -74,19 +108,15 @@ enum Named<'a> {
 fn named(path: &str) -> Named<'_> {
     let parts: Vec<&str> = path.split('/').collect();
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_gzip = |file: &str| {
-        let extension = file.strip_suffix(".gz").and_then(|file| file.rsplit_once('.')).map(|(_, extension)| extension);
-        extension.is_some_and(|extension| check_extension(extension).is_ok())
-    };
     match parts[..] {
-        [source, year, file] if check_name(source).is_ok() && digits(year, 4) && is_gzip(file) => {
+        [source, year, file] if check_name(source).is_ok() && digits(year, 4) && is_stored(file) => {
             match name::hash_digits(file) {
                 Some(hash) if file.starts_with(year) => Named::Hash(hash),
                 _ => Named::Foreign,
             }
         }
         [source, year, month, file]
-            if check_name(source).is_ok() && digits(year, 4) && digits(month, 2) && is_gzip(file) =>
+            if check_name(source).is_ok() && digits(year, 4) && digits(month, 2) && is_stored(file) =>
         {
             Named::Tag
         }
@@ -94,37 +124,49 @@ fn named(path: &str) -> Named<'_> {
     }
 }
 
+/// Whether a file's name has the characters and the end that all of the host's have.
+fn is_stored(file: &str) -> bool {
+    let extension = file.strip_suffix(".gz").and_then(|file| file.rsplit_once('.')).map(|(_, extension)| extension);
+    file.len() <= MAX_FILE_NAME
+        && file.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '~')
+        && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+=-~".contains(&byte))
+        && extension.is_some_and(|extension| check_extension(extension).is_ok())
+}
+
 /// Whether a name is one that the host gives.
 pub fn is_ours(path: &str) -> bool {
     named(path) != Named::Foreign
 }
 
-/// The sources that files belong to, each once.
-pub fn sources<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let sources: BTreeSet<&str> = paths.filter_map(|path| path.split_once('/')).map(|(source, _)| source).collect();
-    sources.into_iter().filter(|source| check_name(source).is_ok()).map(str::to_owned).collect()
+/// Whether the state may have a file of this path: what is listed of a source, whoever named it.
+pub fn is_listed(path: &str) -> bool {
+    let Some((source, below)) = path.split_once('/') else { return false };
+    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.len() <= MAX_FILE_NAME;
+    path.len() <= MAX_PATH
+        && !path.contains('\0')
+        && check_name(source).is_ok()
+        && below.split('/').count() <= 3
+        && below.split('/').all(part)
 }
 
-/// Compare what is there with what is recorded, going by names and sizes.
-pub fn compare(found: &BTreeMap<String, u64>, recorded: &BTreeMap<String, Recorded>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (path, size) in found {
-        match recorded.get(path) {
-            _ if named(path) == Named::Foreign => {
-                findings.push(Finding::new(Kind::Foreign, path, "the host gives no such name, and leaves it alone"));
-            }
-            None => findings.push(Finding::new(Kind::Unrecorded, path, "the state does not know this file")),
-            Some(recorded) if recorded.stored_size != *size => {
-                let detail = format!("it has {size} bytes, and {} were recorded", recorded.stored_size);
-                findings.push(Finding::new(Kind::Altered, path, detail));
-            }
-            Some(_) => {}
+/// The source that a file belongs to, if it is in one.
+pub fn source(path: &str) -> Option<&str> {
+    path.split_once('/').map(|(source, _)| source).filter(|source| check_name(source).is_ok())
+}
+
+/// Compare a file with what is recorded of it, going by its name and size.
+pub fn compare(path: &str, size: u64, recorded: Option<&Recorded>) -> Option<Finding> {
+    match recorded {
+        _ if named(path) == Named::Foreign => {
+            Some(Finding::new(Kind::Foreign, path, "the host gives no such name, and leaves it alone"))
         }
+        None => Some(Finding::new(Kind::Unrecorded, path, "the state does not know this file")),
+        Some(recorded) if recorded.stored_size != size => {
+            let detail = format!("it has {size} bytes, and {} were recorded", recorded.stored_size);
+            Some(Finding::new(Kind::Altered, path, detail))
+        }
+        Some(_) => None,
     }
-    for path in recorded.keys().filter(|path| !found.contains_key(*path)) {
-        findings.push(Finding::new(Kind::Missing, path, "the state knows this file, and it is not there"));
-    }
-    findings
 }
 
 /// Judge a file by its content; `None` is a file that is not whole.
@@ -148,19 +190,46 @@ pub fn judge(path: &str, recorded: Option<&Recorded>, content: Option<Digest>) -
     }
 }
 
+/// A content in a file, as bytes that sort so that the same content of one source and extension comes together, and its
+/// files in the order of their paths.
+pub fn content_record(path: &str, digest: &Digest) -> Vec<u8> {
+    let source = path.split('/').next().unwrap_or(path);
+    let extension = path.rsplit('/').next().and_then(|name| name.split_once('.')).map_or("", |(_, rest)| rest);
+    [source.as_bytes(), &[0], extension.as_bytes(), &[0], &digest.0, path.as_bytes()].concat()
+}
+
 /// Contents that are in more than one file of their source.
-pub fn duplicates<'a>(contents: impl IntoIterator<Item = (&'a str, Digest)>) -> Vec<Finding> {
-    let mut first: HashMap<(&str, Digest, &str), &str> = HashMap::new();
-    let mut findings = Vec::new();
-    for (path, digest) in contents {
-        let source = path.split('/').next().unwrap_or(path);
-        let extension = path.rsplit('/').next().and_then(|name| name.split_once('.')).map_or("", |(_, rest)| rest);
-        let earlier = *first.entry((source, digest, extension)).or_insert(path);
-        if earlier != path {
-            findings.push(Finding::new(Kind::Duplicate, path, format!("it has the same content as {earlier}")));
+#[derive(Debug, Default)]
+pub struct Duplicates {
+    /// What tells the content that came last from others, and the first of its files.
+    first: Option<(Vec<u8>, String)>,
+}
+
+impl Duplicates {
+    /// The file of a record. `None` where it is no record.
+    pub fn path(record: &[u8]) -> Option<&str> {
+        std::str::from_utf8(record.get(Self::content(record)?..)?).ok()
+    }
+
+    /// Take the next record, in their order; a finding where its content came before.
+    pub fn take(&mut self, record: &[u8]) -> Option<Finding> {
+        let path = Self::path(record)?;
+        let content = &record[..record.len() - path.len()];
+        match &self.first {
+            Some((earlier, first)) if earlier == content => (path != first)
+                .then(|| Finding::new(Kind::Duplicate, path, format!("it has the same content as {first}"))),
+            _ => {
+                self.first = Some((content.to_owned(), path.to_owned()));
+                None
+            }
         }
     }
-    findings
+
+    /// How long the part of a record is that tells contents apart.
+    fn content(record: &[u8]) -> Option<usize> {
+        let mut ends = record.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at);
+        ends.nth(1).map(|end| end + 1 + size_of::<Digest>())
+    }
 }
 
 #[cfg(test)]
@@ -184,23 +253,55 @@ mod tests {
             ("x/2025/03/notes.csv", Named::Foreign),
             ("x/25/03/tag.csv.gz", Named::Foreign),
             ("X/2025/03/tag.csv.gz", Named::Foreign),
+            ("x/2025/03/~0123.csv.gz", Named::Tag),
+            ("x/2025/03/.tag.csv.gz", Named::Foreign),
+            ("x/2025/03/\u{1b}[2J.csv.gz", Named::Foreign),
+            ("x/2025/2025-03-09_abababab.\0.csv.gz", Named::Foreign),
+            ("../2025/2025-03-09_abababab.csv.gz", Named::Foreign),
         ] {
             assert_eq!(named(path), expected, "{path}");
         }
     }
 
     #[test]
+    fn paths_that_are_listed_are_below_a_source() {
+        for path in ["x/a", "x/2025/2025-03-09_abababab.csv.gz", "x/2025/03/a.csv.gz", "x/a/b/\u{1b}[2J"] {
+            assert!(is_listed(path), "{path}");
+        }
+        let long = format!("x/{}", "a".repeat(256));
+        for path in
+            ["", "x", "x/", "/x/a", "x//a", "x/../a", "../a", "x/.a", "x/a/b/c/d", "x/a\0", "X/a", ".locks/a", &long]
+        {
+            assert!(!is_listed(path), "{path:?}");
+        }
+    }
+
+    #[test]
     fn what_is_there_and_what_is_recorded_are_compared() {
-        let (same, larger, gone, new) =
-            ("x/2025/03/a.csv.gz", "x/2025/03/b.csv.gz", "x/2025/03/c.csv.gz", "x/2025/03/d.csv.gz");
-        let recorded = |path: &str| (path.to_owned(), Recorded { sha256: Some(DIGEST), stored_size: 10 });
-        let found = [(same, 10), (larger, 11), (new, 10), ("x/notes", 1)].map(|(path, size)| (path.to_owned(), size));
-        let findings = compare(&found.into(), &[recorded(same), recorded(larger), recorded(gone)].into());
-        let kinds: Vec<_> = findings.iter().map(|finding| (finding.kind, finding.path.as_str())).collect();
-        assert_eq!(
-            kinds,
-            [(Kind::Altered, larger), (Kind::Unrecorded, new), (Kind::Foreign, "x/notes"), (Kind::Missing, gone)]
-        );
+        let recorded = Recorded { sha256: Some(DIGEST), stored_size: 10 };
+        let kind = |path, size, recorded| compare(path, size, recorded).map(|finding| finding.kind);
+        let ours = "x/2025/03/a.csv.gz";
+        assert_eq!(kind(ours, 10, Some(&recorded)), None);
+        assert_eq!(kind(ours, 11, Some(&recorded)), Some(Kind::Altered));
+        assert_eq!(kind(ours, 10, None), Some(Kind::Unrecorded));
+        assert_eq!(kind("x/notes", 11, Some(&recorded)), Some(Kind::Foreign));
+    }
+
+    #[test]
+    fn records_of_findings_have_their_order() {
+        let mut findings: Vec<Finding> = Kind::ALL
+            .into_iter()
+            .rev()
+            .flat_map(|kind| ["b", "a/b", "a-b", ""].map(|path| Finding::new(kind, path, "detail\nö")))
+            .collect();
+        let mut records: Vec<Vec<u8>> = findings.iter().map(Finding::to_record).collect();
+        records.sort();
+        findings.sort();
+        let read: Vec<Finding> = records.iter().filter_map(|record| Finding::from_record(record)).collect();
+        assert_eq!(read, findings);
+        for bytes in [&b""[..], b"\x00", b"\xffa\0b", b"\0a\xff\0"] {
+            assert_eq!(Finding::from_record(bytes), None);
+        }
     }
 
     #[test]
@@ -217,13 +318,24 @@ mod tests {
 
     #[test]
     fn duplicates_are_within_a_source_and_an_extension() {
-        let findings = duplicates([
-            ("x/2025/03/a.csv.gz", DIGEST),
+        let other = Digest([0; 32]);
+        let mut records: Vec<Vec<u8>> = [
+            ("x/2025/03/c.csv.gz", DIGEST),
             ("x/2025/03/b.csv.gz", DIGEST),
+            ("x/2025/03/a.csv.gz", DIGEST),
+            ("x/2025/03/a.csv.gz", DIGEST),
             ("x/2025/03/c.json.gz", DIGEST),
+            ("x/2025/03/d.csv.gz", other),
             ("y/2025/03/a.csv.gz", DIGEST),
-        ]);
-        assert_eq!(findings.len(), 1);
-        assert_eq!(findings[0].path, "x/2025/03/b.csv.gz");
+        ]
+        .map(|(path, digest)| content_record(path, &digest))
+        .into();
+        records.sort();
+        let mut duplicates = Duplicates::default();
+        let findings: Vec<Finding> = records.iter().filter_map(|record| duplicates.take(record)).collect();
+        let found: Vec<_> = findings.iter().map(|finding| (finding.path.as_str(), finding.detail.as_str())).collect();
+        let detail = "it has the same content as x/2025/03/a.csv.gz";
+        assert_eq!(found, [("x/2025/03/b.csv.gz", detail), ("x/2025/03/c.csv.gz", detail)]);
+        assert_eq!(duplicates.take(b"no record"), None);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::config::landing_directory;
 use crate::console::{Console, Verbosity};
 use crate::error::Error;
 use crate::{repair, report};
+use rules::budget::Time;
 
 /// Make the state fit the landing directory again, after either was lost or damaged
 ///
@@ -16,6 +18,9 @@ pub(super) struct RepairArgs {
     /// The landing directory [default: data/landing]
     #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
     landing: Option<PathBuf>,
+    /// Wait for runs and other repairs to end, for that long or without end, instead of exiting with 75
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
+    wait: Option<Option<Time>>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -23,25 +28,16 @@ pub(super) struct RepairArgs {
 
 pub(super) fn execute(arguments: &RepairArgs) -> Result<ExitCode, Error> {
     let console = Console::new(Verbosity::from(0));
-    let repaired = repair::repair(&landing_directory(arguments.landing.as_deref()), &console);
-    console.finish();
-    let repaired = repaired?;
-    let text = match arguments.json {
-        true => report::json(&repaired),
-        false => [
-            format!("{} files read and recorded", repaired.recorded),
-            format!("{} records dropped, whose files are gone or not whole", repaired.forgotten),
-            format!("{} files not whole, left alone", repaired.torn.len()),
-            format!("{} left-overs of killed runs removed", repaired.swept),
-            format!("{} dead runs marked as failed", repaired.ended),
-        ]
-        .into_iter()
-        .chain(repaired.moved_to.as_ref().map(|path| {
-            format!("the damaged database is at {}; {} runs were read out of it", path.display(), repaired.salvaged)
-        }))
-        .collect::<Vec<_>>()
-        .join("\n"),
+    let wait = match arguments.wait {
+        Some(limit) => limit.map(|time| time.0),
+        None => Some(Duration::ZERO),
     };
-    super::print(&(text + "\n"))?;
+    let repaired = repair::repair(&landing_directory(arguments.landing.as_deref()), wait, &console);
+    console.finish();
+    let mut repaired = repaired?;
+    match arguments.json {
+        true => super::print_with(|output| report::write_repair_json(&mut repaired, output))?,
+        false => super::print_with(|output| report::write_repair(&repaired, output))?,
+    }
     Ok(ExitCode::SUCCESS)
 }

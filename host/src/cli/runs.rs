@@ -33,10 +33,9 @@ pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
         let message = format!("there are no runs in {} yet", landing.display());
         return Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where to look"));
     };
-    let rows = state.runs(arguments.limit).map_err(failed)?;
     match arguments.json {
-        true => super::print(&(report::json(&rows) + "\n"))?,
-        false => super::print(&report::runs_text(&rows))?,
-    }
+        true => super::print_with(|output| report::write_runs_json(&state, arguments.limit, output)),
+        false => super::print_with(|output| report::write_runs(&state, arguments.limit, output)),
+    }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -29,10 +29,14 @@ pub(super) fn execute(arguments: &VerifyArgs) -> Result<ExitCode, Error> {
     let landing = landing_directory(arguments.landing.as_deref());
     let verified = verify::verify(&landing, arguments.read_data, &console);
     console.finish();
-    let verified = verified?;
+    let mut verified = verified?;
+    let code = match verified.findings.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(Kind::Failed.exit_code()),
+    };
     match arguments.json {
-        true => super::print(&(report::json(&verified) + "\n"))?,
-        false => super::print(&report::verification_text(verified.files, verified.read, &verified.findings))?,
+        true => super::print_with(|output| report::write_verification_json(&mut verified, output))?,
+        false => super::print_with(|output| report::write_verification(&mut verified, output))?,
     }
-    Ok(if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.exit_code()) })
+    Ok(code)
 }

@@ -1,10 +1,15 @@
 //! The signals that a run answers to.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinError;
 
 use crate::error::Kind;
+
+/// How long work that has to hurry is waited for: what it waits and computes may take a second each.
+const PATIENCE: Duration = Duration::from_millis(1800);
 
 /// A signal that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +70,23 @@ impl Signals {
         }
     }
 
+    /// Do `work`, which asks the state, on a blocking thread. After `time` or a signal it has to hurry, and where even
+    /// that does not help, nothing comes of it: a database may be made so that nothing ends what it computes.
+    pub(super) async fn during_at_most<T: Send + 'static>(
+        &mut self,
+        time: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> (Option<T>, Option<Caught>) {
+        let mut job = tokio::task::spawn_blocking(work);
+        let caught = match self.unless(tokio::time::timeout(time, &mut job)).await {
+            Ok(Ok(done)) => return (Some(finished(done)), None),
+            Ok(Err(_)) => None,
+            Err(caught) => Some(caught),
+        };
+        state::hurry();
+        (tokio::time::timeout(PATIENCE, job).await.ok().map(finished), caught)
+    }
+
     /// Do `work`, which asks the state, on a blocking thread. After a signal it has to hurry, and is waited for.
     pub(super) async fn during<T: Send + 'static>(
         &mut self,
@@ -78,7 +100,11 @@ impl Signals {
                 (job.await, Some(caught))
             }
         };
-        // A panic over there is one here, too.
-        (done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())), caught)
+        (finished(done), caught)
     }
+}
+
+/// What a job gave. A panic over there is one here, too.
+fn finished<T>(done: Result<T, JoinError>) -> T {
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

@@ -6,7 +6,8 @@
 
 use rusqlite::Connection;
 
-use super::{StateError, wait_for_others};
+use super::StateError;
+use super::connection::wait_for_others;
 
 /// How much a commit waits for the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

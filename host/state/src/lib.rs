@@ -1,133 +1,43 @@
 //! The state database: runs, landed files, validators, cursors. The only SQLite code.
 
+mod connection;
+mod error;
 mod journal;
 mod prune;
+mod rebuild;
 mod rows;
+mod salvage;
 mod schema;
+mod soundness;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 
-use rusqlite::config::DbConfig;
-use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
+pub use connection::hurry;
+pub use error::StateError;
+pub use rebuild::Mend;
 pub use rows::{Counters, CursorKey, End, Fact, FileRow, FoundRow, Known, RunRow};
-pub use upkeep::{Rebuilt, Salvage, salvage};
+pub use upkeep::{Files, Row};
 
-use clock::Stopwatch;
+use connection::connect;
 use journal::{Durability, Journal};
 use rows::{file_row, run_row};
-use rules::domain::{Digest, Fault, LandError, Resource};
+use rules::domain::{Digest, Resource};
 use rules::validators::Validators;
 
 /// Of so many runs, the newest of all extractors together, it is kept what they used.
 const KEPT_BUDGETS: i64 = 10_000;
-/// How long a statement waits for another process's transaction; ours last milliseconds.
-const BUSY: Duration = Duration::from_secs(30);
-/// The same once the run has to end.
-const BUSY_AT_THE_END: Duration = Duration::from_secs(1);
-/// How long a statement may compute once the run has to end.
-const COMPUTING_AT_THE_END: Duration = Duration::from_secs(1);
-/// How many steps of SQLite's machine go between two looks at that.
-const STEPS: i32 = 10_000;
-/// Longest value that is read or written, in bytes; a row as a whole has the same limit.
-const MAX_VALUE: i32 = 1 << 20;
-/// How often a waiting statement looks again.
-const PAUSE: Duration = Duration::from_millis(5);
-
-/// Whether the run has to end.
-static ENDING: AtomicBool = AtomicBool::new(false);
-/// How often anything waited since then.
-static PAUSES_AT_THE_END: AtomicU32 = AtomicU32::new(0);
-
-/// The run has to end soon: from now on nothing waits long for another process.
-pub fn hurry() {
-    ENDING.store(true, Ordering::Relaxed);
-}
-
-fn wait_for_others(times: i32) -> bool {
-    std::thread::sleep(PAUSE);
-    if ENDING.load(Ordering::Relaxed) {
-        // All statements together, since one after the other may have to wait.
-        let paused = PAUSES_AT_THE_END.fetch_add(1, Ordering::Relaxed);
-        return PAUSE.saturating_mul(paused) < BUSY_AT_THE_END;
-    }
-    PAUSE.saturating_mul(times.unsigned_abs()) < BUSY
-}
-
-/// Whether a statement has to stop: a database may be made so that one has no end.
-fn has_to_stop() -> bool {
-    static SINCE: OnceLock<Stopwatch> = OnceLock::new();
-    ENDING.load(Ordering::Relaxed) && SINCE.get_or_init(Stopwatch::start).elapsed() > COMPUTING_AT_THE_END
-}
-
-/// Why the state could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The file is no database, or a damaged one.
-    #[error("the state database is damaged: {}", brief(.0))]
-    Corrupt(rusqlite::Error),
-    /// Another process holds it.
-    #[error("the state database is locked by another process")]
-    Busy,
-    /// It may not be written.
-    #[error("the state database may not be written")]
-    ReadOnly,
-    /// Something that is no regular file has the name of the database, or of one of its side files.
-    #[error("{0} is no regular file")]
-    NoFile(String),
-    /// It did not come to an end before the run had to.
-    #[error("the state database took too long")]
-    TooLong,
-    /// A later version of the host made it.
-    #[error("the state database has schema version {0}, which a newer host made")]
-    Newer(i64),
-    /// Another program made it.
-    #[error("the state database was made by something else: {0}")]
-    Foreign(String),
-    /// Anything else that SQLite reports.
-    #[error("the state database: {}", brief(.0))]
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for StateError {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{
-            DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, OperationInterrupted, ReadOnly,
-        };
-        match error.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(error),
-            Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
-            Some(ReadOnly) => Self::ReadOnly,
-            Some(OperationInterrupted) => Self::TooLong,
-            _ => Self::Sqlite(error),
-        }
-    }
-}
-
-impl From<StateError> for LandError {
-    fn from(error: StateError) -> Self {
-        Fault::new(error).into()
-    }
-}
-
-/// What SQLite says, without the statement that it says it of.
-fn brief(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => msg.clone(),
-        error => error.to_string(),
-    }
-}
-
 /// An open state database.
 pub struct State {
     connection: Connection,
     journal: Journal,
+    /// How many of the migrations it has.
+    version: usize,
 }
 
 impl State {
@@ -138,8 +48,8 @@ impl State {
         let journal = Journal::begin(&connection)?;
         // Losing it to a power cut loses nothing: what comes later is durable only together with it.
         journal.set(&connection, Durability::Later)?;
-        schema::migrate(&mut connection)?;
-        Ok(Self { connection, journal })
+        let version = schema::migrate(&mut connection)?;
+        Ok(Self { connection, journal, version })
     }
 
     /// Open the database at `path` for reading; `None` where there is none, or no run in it yet.
@@ -149,8 +59,9 @@ impl State {
         }
         // Read-write, since reading a database in WAL mode needs its side files.
         let connection = connect(path, OpenFlags::empty())?;
-        Ok(schema::has_table(&connection, "extraction_runs")?
-            .then_some(Self { connection, journal: Journal::Rollback }))
+        let version = schema::check(&connection)?;
+        let used = schema::has_table(&connection, "extraction_runs")?;
+        Ok(used.then_some(Self { connection, journal: Journal::Rollback, version }))
     }
 
     /// Start a run of that extractor and window, whose lock the caller holds: rows still `running` are therefore dead and become
@@ -337,13 +248,14 @@ impl State {
         self.journal.settle(&self.connection)
     }
 
-    /// The newest runs first, at most `limit`.
-    pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StateError> {
+    /// Show the newest runs, at most `limit`, the newest first.
+    pub fn runs<E: From<StateError>>(&self, limit: u32, mut see: impl FnMut(RunRow) -> Result<(), E>) -> Result<(), E> {
         // A database of the original, or of an older host, has no budgets.
         let runs = if schema::has_table(&self.connection, "run_budgets")? { RUNS_AND_BUDGETS } else { RUNS };
-        let mut statement = self.connection.prepare(&format!("{runs} ORDER BY run_id DESC LIMIT ?1"))?;
-        let rows = statement.query_map([limit], run_row)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = format!("{runs} ORDER BY run_id DESC LIMIT ?1");
+        let mut statement = self.connection.prepare(&sql).map_err(StateError::from)?;
+        let rows = statement.query_map([limit], run_row).map_err(StateError::from)?;
+        rows.map(|row| row.map_err(StateError::from)).try_for_each(|row| see(row?))
     }
 }
 
@@ -354,30 +266,6 @@ const RUNS: &str = "SELECT run_id, extractor, started_at, finished_at, status, f
 const RUNS_AND_BUDGETS: &str = "
     SELECT run_id, extractor, started_at, finished_at, status, files_written, files_skipped,
            bytes_written, cursor_value, error_message, budgets FROM extraction_runs LEFT JOIN run_budgets USING (run_id)";
-
-/// Open the database, which is as foreign as anything that others may have written: it runs no code of its own, and
-/// nothing in it is larger than what the host would write.
-fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StateError> {
-    for side in ["", "-journal", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(side);
-        // Opening a pipe would wait for whoever writes into it, and cannot be interrupted.
-        if std::fs::symlink_metadata(&name).is_ok_and(|found| !found.is_file()) {
-            let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Err(StateError::NoFile(name));
-        }
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags | more)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE)?;
-    connection.progress_handler(STEPS, Some(has_to_stop))?;
-    connection.busy_handler(Some(wait_for_others))?;
-    Ok(connection)
-}
 
 fn forget_sources(connection: &Connection, extractor: &str) -> Result<(), StateError> {
     let sql = "DELETE FROM indexed_sources

@@ -8,7 +8,8 @@ use super::{State, StateError};
 impl State {
     /// Forget the runs that started before `before`, in ISO 8601, and what they used; how many that were. Of each
     /// extractor and window the last run, the last success and the last failure stay, and so does whatever is running.
-    pub fn prune(&mut self, before: &str) -> Result<usize, StateError> {
+    /// With `only_count` it is all taken back.
+    pub fn prune(&mut self, before: &str, only_count: bool) -> Result<u64, StateError> {
         self.journal.set(&self.connection, Durability::Ordered)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let pruned = transaction.execute(
@@ -21,12 +22,16 @@ impl State {
                    GROUP BY extractor, coalesce(period, ''))",
             [before],
         )?;
-        for table in ["run_budgets", "run_windows"] {
-            let sql = format!("DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM extraction_runs)");
-            transaction.execute(&sql, [])?;
+        if only_count {
+            transaction.rollback()?;
+        } else {
+            for table in ["run_budgets", "run_windows"] {
+                let sql = format!("DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM extraction_runs)");
+                transaction.execute(&sql, [])?;
+            }
+            transaction.commit()?;
         }
-        transaction.commit()?;
         self.journal.settle(&self.connection)?;
-        Ok(pruned)
+        Ok(pruned as u64)
     }
 }

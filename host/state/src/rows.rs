@@ -154,7 +154,7 @@ pub(super) fn file_row(row: &Row<'_>, at: usize) -> rusqlite::Result<FileRow> {
 }
 
 /// A value as text, whatever its type: other programs write this table too, and SQLite's columns take anything.
-fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
+pub(super) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(at)? {
         ValueRef::Null => None,
         ValueRef::Integer(number) => Some(number.to_string()),

@@ -5,6 +5,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use rules::text;
+
 use super::StateError;
 
 /// `extraction_runs` has these ten columns and no others: users query it, and the original may have made it.
@@ -110,6 +112,67 @@ CREATE TABLE run_windows (
 ",
 ];
 
+/// What counts the migrations; made last.
+const VERSION_TABLE: &str = "CREATE TABLE host_schema (version INTEGER NOT NULL)";
+
+/// The table that users query.
+const RUNS: &str = "extraction_runs";
+
+/// An index of a table of the host's.
+pub(super) struct Index {
+    /// The version of the database that it came with.
+    pub(super) version: usize,
+    pub(super) name: &'static str,
+    pub(super) table: &'static str,
+    /// What it holds: its columns, and the table's key.
+    pub(super) columns: &'static str,
+    /// The condition on the rows that it has.
+    pub(super) rows: &'static str,
+    /// A column that it does not hold.
+    pub(super) beside: &'static str,
+}
+
+/// All indexes but those of the keys.
+pub(super) const INDEXES: [Index; 3] = [
+    Index {
+        version: 1,
+        name: "landed_files_by_digest",
+        table: "landed_files",
+        columns: "source, sha256, path",
+        rows: "true",
+        beside: "stored_size",
+    },
+    Index {
+        version: 1,
+        name: "landed_files_unread",
+        table: "landed_files",
+        columns: "source, fingerprint, path",
+        rows: "sha256 IS NULL",
+        beside: "stored_size",
+    },
+    Index {
+        version: 3,
+        name: "extraction_runs_running",
+        table: "extraction_runs",
+        columns: "extractor, run_id",
+        rows: "status = 'running'",
+        beside: "started_at",
+    },
+];
+
+/// The tables that only the host makes, those of earlier versions included.
+const OWN: [&str; 9] = [
+    "host_schema",
+    "landed_files",
+    "indexed_sources",
+    "source_users",
+    "validators",
+    "resource_tags",
+    "cursors",
+    "run_budgets",
+    "run_windows",
+];
+
 const COLUMNS: [&str; 10] = [
     "run_id",
     "extractor",
@@ -123,15 +186,20 @@ const COLUMNS: [&str; 10] = [
     "error_message",
 ];
 
+fn foreign<T>(why: impl Into<String>) -> Result<T, StateError> {
+    Err(StateError::Foreign(why.into()))
+}
+
 /// The version of a database.
 fn version(connection: &Connection) -> Result<usize, StateError> {
     if !has_table(connection, "host_schema")? {
         return Ok(0);
     }
-    let version: i64 = connection.query_row("SELECT max(version) FROM host_schema", [], |row| row.get(0))?;
-    match usize::try_from(version) {
-        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
-        _ => Err(StateError::Newer(version)),
+    let version: Option<i64> = connection.query_row("SELECT max(version) FROM host_schema", [], |row| row.get(0))?;
+    match version.map(usize::try_from) {
+        Some(Ok(version)) if version <= MIGRATIONS.len() => Ok(version),
+        Some(Ok(version)) => Err(StateError::Newer(version as i64)),
+        Some(Err(_)) | None => foreign("its schema version is no number that a host gives"),
     }
 }
 
@@ -141,37 +209,105 @@ pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, Sta
     Ok(connection.query_row(sql, [name], |row| row.get(0))?)
 }
 
-/// Check that this is a database that the host may write into, before anything in it changes.
-pub(super) fn check(connection: &Connection) -> Result<(), StateError> {
-    version(connection)?;
-    check_columns(connection)
+/// Check that this is a database that the host may write into, before anything in it changes: what has a name of the
+/// host's is what the host makes, so that no column computes something and no two rows have one key. The version of the
+/// database.
+pub(super) fn check(connection: &Connection) -> Result<usize, StateError> {
+    // The order of texts is that of their bytes in this encoding alone.
+    let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+    if encoding != "UTF-8" {
+        return foreign(format!("its texts are {encoding}"));
+    }
+    let version = version(connection)?;
+    let mut missing: Vec<&str> = INDEXES.iter().filter(|it| it.version <= version).map(|it| it.name).collect();
+    let sql =
+        "SELECT type, lower(name), lower(tbl_name), sql FROM sqlite_master WHERE type IN ('table', 'view', 'index')";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (kind, name, table): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let sql: Option<String> = row.get(3)?;
+        check_object(&kind, &name, &table, sql.as_deref())?;
+        missing.retain(|index| *index != name);
+    }
+    check_columns(connection)?;
+    match missing.first() {
+        // Without it every look takes as long as there are rows.
+        Some(index) => Err(StateError::damaged(format!("the index `{index}` is missing"))),
+        None => Ok(version),
+    }
 }
 
-/// Bring the tables up to date, all or nothing.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StateError> {
+fn check_object(kind: &str, name: &str, table: &str, sql: Option<&str>) -> Result<(), StateError> {
+    let ours = |name: &str| OWN.contains(&name);
+    let made_by_the_host = |sql: &str| sql == VERSION_TABLE || MIGRATIONS.iter().any(|made| made.contains(sql));
+    match kind {
+        "index" if !ours(table) && table != RUNS => Ok(()),
+        "index" => match sql {
+            Some(sql) if !made_by_the_host(sql) && !is_plain(sql) => {
+                foreign(format!("the index `{}` of its table `{table}` computes something", text::quoted(name)))
+            }
+            _ => Ok(()),
+        },
+        "table" if ours(name) => match sql {
+            Some(sql) if made_by_the_host(sql) => Ok(()),
+            _ => foreign(format!("its table `{name}` is none that a host makes")),
+        },
+        "table" if name == RUNS => match sql {
+            // Anything else is a table that a module of SQLite makes up.
+            Some(sql) if sql.get(..13).is_some_and(|start| start.eq_ignore_ascii_case("CREATE TABLE ")) => Ok(()),
+            _ => foreign(format!("its `{name}` is no table")),
+        },
+        "view" if ours(name) || name == RUNS => foreign(format!("its `{name}` is no table")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an index that a user made has nothing but columns.
+fn is_plain(sql: &str) -> bool {
+    sql.matches('(').count() == 1 && !sql.to_ascii_lowercase().contains("where")
+}
+
+/// Bring the tables up to date, all or nothing; the version that they have now.
+pub(super) fn migrate(connection: &mut Connection) -> Result<usize, StateError> {
     if version(connection)? == MIGRATIONS.len() {
-        return Ok(());
+        return Ok(MIGRATIONS.len());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster; what counts is what this transaction sees.
     for migration in &MIGRATIONS[version(&transaction)?..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.execute_batch("CREATE TABLE IF NOT EXISTS host_schema (version INTEGER NOT NULL)")?;
+    if !has_table(&transaction, "host_schema")? {
+        transaction.execute_batch(VERSION_TABLE)?;
+    }
     transaction.execute("DELETE FROM host_schema", [])?;
     transaction.execute("INSERT INTO host_schema (version) VALUES (?1)", [MIGRATIONS.len() as i64])?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok(MIGRATIONS.len())
 }
 
-/// Check that a table of that name, where there is one, is the one that users query.
+/// Check that the table of runs, where there is one, is the one that users query.
 fn check_columns(connection: &Connection) -> Result<(), StateError> {
-    let mut statement = connection.prepare("SELECT name FROM pragma_table_info('extraction_runs')")?;
-    let found = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let sql = "SELECT lower(name), hidden, pk, upper(type) FROM pragma_table_xinfo('extraction_runs')";
+    let mut statement = connection.prepare_cached(sql)?;
+    let column = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let found: Vec<(String, i64, i64, String)> = statement.query_map([], column)?.collect::<Result<_, _>>()?;
     if found.is_empty() {
         return Ok(());
     }
-    match COLUMNS.iter().find(|column| !found.iter().any(|name| name == *column)) {
-        Some(missing) => Err(StateError::Foreign(format!("its table `extraction_runs` has no column `{missing}`"))),
-        None => Ok(()),
+    if let Some((computed, ..)) = found.iter().find(|(_, hidden, ..)| *hidden != 0) {
+        let shown = text::quoted(computed);
+        return foreign(format!("the column `{shown}` of its table `extraction_runs` is computed"));
     }
+    for column in COLUMNS {
+        match found.iter().find(|(name, ..)| name == column) {
+            None => return foreign(format!("its table `extraction_runs` has no column `{column}`")),
+            Some((_, _, key, kind)) if column == "run_id" && (*key != 1 || kind != "INTEGER") => {
+                return foreign("the column `run_id` of its table `extraction_runs` does not number the rows");
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }

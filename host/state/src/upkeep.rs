@@ -1,158 +1,182 @@
-//! What checking and repairing need of the state: everything that is recorded, and writing it anew.
+//! What checking and repairing read of the state. Whatever the tables hold, it ends: rows have to come in order, and are
+//! read a few at a time, so that no run waits for it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row as SqlRow, params};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use super::{State, StateError};
+use rules::domain::Digest;
+use rules::findings::Recorded;
 
-use super::journal::Durability;
-use super::rows::{file_row, run_row};
-use super::{FileRow, RunRow, State, StateError};
+/// Most rows of a page.
+const PAGE: usize = 1000;
+/// About how many bytes of paths a page has at most.
+const PAGE_BYTES: usize = 1 << 20;
 
-/// Most problems of a database that are listed.
-const MAX_PROBLEMS: usize = 20;
-
-/// What a repair found out, to be written in one transaction.
-#[derive(Debug, Default)]
-pub struct Rebuilt {
-    /// Files that were read, with their sources.
-    pub files: Vec<(String, FileRow)>,
-    /// Paths that are recorded and hold nothing to count on.
-    pub gone: Vec<String>,
-    /// Paths whose files hold something else than was recorded, so that no validator stands for them.
-    pub altered: Vec<String>,
-    /// Sources of which all files are known now.
-    pub sources: Vec<String>,
+/// A row of `landed_files`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its key, as the bytes that it has.
+    pub path: Vec<u8>,
+    /// What it says of the file; `None` where a column holds what no host wrote.
+    pub recorded: Option<Recorded>,
 }
 
-/// What could still be read of a damaged database.
-#[derive(Debug, Default)]
-pub struct Salvage {
-    /// Rows of `extraction_runs`.
-    pub runs: Vec<RunRow>,
-    /// Cursors: extractor, period, value, run.
-    pub cursors: Vec<(String, String, String, i64)>,
+/// The rows of `landed_files` in the order of their paths.
+pub struct Files<'a> {
+    connection: &'a Connection,
+    page: std::vec::IntoIter<Row>,
+    /// The last path of the page; the rest of the rows is behind it.
+    last: Option<Vec<u8>>,
+    over: bool,
 }
 
 impl State {
-    /// What SQLite finds wrong with the database; nothing where it is sound.
-    pub fn problems(&self) -> Result<Vec<String>, StateError> {
-        let mut statement = self.connection.prepare("SELECT integrity_check FROM pragma_integrity_check")?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?.take(MAX_PROBLEMS);
-        let problems = rows.collect::<Result<Vec<_>, _>>()?;
-        Ok(if problems == ["ok"] { Vec::new() } else { problems })
+    /// All recorded files; none where the host never used this database.
+    pub fn files(&self) -> Result<Files<'_>, StateError> {
+        let over = !super::schema::has_table(&self.connection, "landed_files")?;
+        Ok(Files { connection: &self.connection, page: Vec::new().into_iter(), last: None, over })
     }
 
-    /// All recorded files, by path; none where the host never used this database.
-    pub fn all_files(&self) -> Result<BTreeMap<String, FileRow>, StateError> {
+    /// How many rows of `landed_files` have a path that is no text, and so do not come with the others.
+    pub fn nameless(&self) -> Result<u64, StateError> {
         if !super::schema::has_table(&self.connection, "landed_files")? {
-            return Ok(BTreeMap::new());
+            return Ok(0);
         }
-        let mut statement = self.connection.prepare("SELECT path, sha256, size, stored_size FROM landed_files")?;
-        let rows = statement.query_map([], |row| file_row(row, 0))?;
-        Ok(rows.map(|row| row.map(|file| (file.path.clone(), file))).collect::<Result<_, _>>()?)
+        // Texts come before blobs, and this column turns numbers into texts.
+        Ok(self.connection.query_row("SELECT count(*) FROM landed_files WHERE path >= x''", [], |row| row.get(0))?)
     }
 
-    /// The runs that say that they are running: number and extractor.
-    pub fn running(&self) -> Result<Vec<(i64, String)>, StateError> {
-        let sql = "SELECT run_id, extractor FROM extraction_runs WHERE status = 'running' ORDER BY run_id";
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Write what a repair found out, and end the runs that nobody runs. The caller keeps all runs away meanwhile.
-    pub fn rebuild(&mut self, rebuilt: &Rebuilt, now: &str) -> Result<usize, StateError> {
-        self.journal.set(&self.connection, Durability::Ordered)?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for path in &rebuilt.gone {
-            transaction.execute("DELETE FROM landed_files WHERE path = ?1", [path])?;
+    /// Show the recorded files whose content another file of their source is recorded with as well. The same content
+    /// comes together, and its files in the order of their paths.
+    pub fn copies<E: From<StateError>>(&self, mut see: impl FnMut(&str, &Digest) -> Result<(), E>) -> Result<(), E> {
+        if !super::schema::has_table(&self.connection, "landed_files")? {
+            return Ok(());
         }
-        for path in rebuilt.gone.iter().chain(&rebuilt.altered) {
-            transaction.execute("DELETE FROM validators WHERE path = ?1", [path])?;
-        }
-        for (source, file) in &rebuilt.files {
-            let sha256 = file.sha256.map(|digest| digest.0);
-            let sql = "INSERT INTO landed_files (path, source, sha256, size, stored_size) VALUES (?1, ?2, ?3, ?4, ?5)
-                       ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, size = excluded.size,
-                           stored_size = excluded.stored_size, fingerprint = NULL";
-            transaction.prepare_cached(sql)?.execute(params![
-                file.path,
-                source,
-                sha256,
-                file.size,
-                file.stored_size
-            ])?;
-        }
-        for source in &rebuilt.sources {
-            transaction.execute("INSERT OR IGNORE INTO indexed_sources (source) VALUES (?1)", [source])?;
-        }
-        let dead = transaction.execute(
-            "UPDATE extraction_runs SET status = 'failed', finished_at = ?1,
-                    error_message = 'the run was killed, or the machine stopped, before it ended'
-              WHERE status = 'running'",
-            [now],
-        )?;
-        transaction.commit()?;
-        self.journal.settle(&self.connection)?;
-        Ok(dead)
-    }
-
-    /// Put salvaged rows into a new database.
-    pub fn take_over(&mut self, salvage: &Salvage) -> Result<(), StateError> {
-        self.journal.set(&self.connection, Durability::Now)?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for run in &salvage.runs {
-            transaction.execute(
-                "INSERT OR IGNORE INTO extraction_runs (run_id, extractor, started_at, finished_at, status, files_written,
-                        files_skipped, bytes_written, cursor_value, error_message)
-                 VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 0), coalesce(?7, 0), coalesce(?8, 0), ?9, ?10)",
-                params![
-                    run.run_id,
-                    run.extractor,
-                    run.started_at,
-                    run.finished_at,
-                    run.status,
-                    run.files_written,
-                    run.files_skipped,
-                    run.bytes_written,
-                    run.cursor_value,
-                    run.error_message
-                ],
-            )?;
-            if let Some(budgets) = &run.budgets {
-                let sql = "INSERT OR IGNORE INTO run_budgets (run_id, budgets) VALUES (?1, ?2)";
-                transaction.execute(sql, params![run.run_id, budgets.to_string()])?;
+        let sql =
+            "SELECT source, sha256, path FROM landed_files WHERE sha256 IS NOT NULL ORDER BY source, sha256, path";
+        let mut statement = self.connection.prepare(sql).map_err(StateError::from)?;
+        let mut rows = statement.query([]).map_err(StateError::from)?;
+        let (mut earlier, mut shown) = (None::<Copy>, false);
+        while let Some(row) = rows.next().map_err(StateError::from)? {
+            let Some(copy) = Copy::read(row)? else { continue };
+            let Some(earlier) = &mut earlier else {
+                earlier = Some(copy);
+                continue;
+            };
+            if *earlier >= copy {
+                return Err(StateError::disordered("landed_files").into());
             }
+            let same = earlier.source == copy.source && earlier.digest == copy.digest;
+            if same && !shown {
+                see(&earlier.path, &copy.digest)?;
+            }
+            if same {
+                see(&copy.path, &copy.digest)?;
+            }
+            (*earlier, shown) = (copy, same);
         }
-        for (extractor, period, value, run_id) in &salvage.cursors {
-            let sql = "INSERT OR IGNORE INTO cursors (extractor, period, value, run_id) VALUES (?1, ?2, ?3, ?4)";
-            transaction.execute(sql, params![extractor, period, value, run_id])?;
+        Ok(())
+    }
+
+    /// Show the runs that say that they are running: number and extractor.
+    pub fn running<E: From<StateError>>(&self, mut see: impl FnMut(i64, &str) -> Result<(), E>) -> Result<(), E> {
+        let sql = "SELECT run_id, extractor FROM extraction_runs WHERE status = 'running' ORDER BY run_id";
+        let mut statement = self.connection.prepare(sql).map_err(StateError::from)?;
+        let mut rows = statement.query([]).map_err(StateError::from)?;
+        let mut last = i64::MIN;
+        while let Some(row) = rows.next().map_err(StateError::from)? {
+            let run_id = row.get(0).map_err(StateError::from)?;
+            if run_id <= last {
+                return Err(StateError::disordered("extraction_runs").into());
+            }
+            last = run_id;
+            see(run_id, &super::rows::text(row, 1).map_err(StateError::from)?.unwrap_or_default())?;
         }
-        Ok(transaction.commit()?)
+        Ok(())
     }
 }
 
-/// Read what can still be read of a damaged database, row by row until the first that cannot.
-pub fn salvage(path: &Path) -> Salvage {
-    let mut salvage = Salvage::default();
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(connection) = Connection::open_with_flags(path, flags) else { return salvage };
-    // A database without budgets, or in which they cannot be read, still has runs.
-    for runs in [super::RUNS_AND_BUDGETS, super::RUNS] {
-        if let Ok(mut statement) = connection.prepare(&format!("{runs} ORDER BY run_id"))
-            && let Ok(rows) = statement.query_map([], run_row)
-        {
-            let rows: Vec<RunRow> = rows.map_while(Result::ok).collect();
-            if rows.len() > salvage.runs.len() {
-                salvage.runs = rows;
+/// A content and one of its files.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Copy {
+    source: Vec<u8>,
+    digest: Digest,
+    path: String,
+}
+
+impl Copy {
+    /// What a row says; `None` where it is none that a host wrote.
+    fn read(row: &SqlRow<'_>) -> Result<Option<Self>, StateError> {
+        let values = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
+        let (ValueRef::Text(source), ValueRef::Blob(digest), ValueRef::Text(path)) = values else { return Ok(None) };
+        let (Ok(digest), Ok(path)) = (digest.try_into(), std::str::from_utf8(path)) else { return Ok(None) };
+        Ok(Some(Self { source: source.to_owned(), digest: Digest(digest), path: path.to_owned() }))
+    }
+}
+
+impl Iterator for Files<'_> {
+    type Item = Result<Row, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}
+
+impl Files<'_> {
+    fn step(&mut self) -> Result<Option<Row>, StateError> {
+        loop {
+            match self.page.next() {
+                Some(row) => return Ok(Some(row)),
+                None if self.over => return Ok(None),
+                None => self.turn()?,
             }
         }
     }
-    if let Ok(mut statement) = connection.prepare("SELECT extractor, period, value, run_id FROM cursors")
-        && let Ok(rows) = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-    {
-        salvage.cursors.extend(rows.map_while(Result::ok));
+
+    fn turn(&mut self) -> Result<(), StateError> {
+        let sql = format!(
+            "SELECT path, sha256, size, stored_size FROM landed_files
+              WHERE path {} CAST(?1 AS TEXT) AND path < x'' ORDER BY path LIMIT ?2",
+            if self.last.is_some() { ">" } else { ">=" }
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![self.last.as_deref().unwrap_or_default(), PAGE as i64])?;
+        let (mut page, mut bytes): (Vec<Row>, usize) = (Vec::new(), 0);
+        let over = loop {
+            let Some(row) = rows.next()? else { break page.len() < PAGE };
+            let row = read(row)?;
+            if page.last().map(|earlier| &earlier.path).or(self.last.as_ref()).is_some_and(|last| *last >= row.path) {
+                return Err(StateError::disordered("landed_files"));
+            }
+            bytes += row.path.len();
+            page.push(row);
+            if bytes > PAGE_BYTES {
+                break false;
+            }
+        };
+        self.over = over;
+        self.last = page.last().map(|row| row.path.clone());
+        self.page = page.into_iter();
+        Ok(())
     }
-    salvage
+}
+
+fn read(row: &SqlRow<'_>) -> Result<Row, StateError> {
+    let path = row.get_ref(0)?.as_bytes().map_err(|error| StateError::Odd(error.to_string()))?.to_vec();
+    let sha256 = match row.get_ref(1)? {
+        ValueRef::Null => Some(None),
+        ValueRef::Blob(bytes) => bytes.try_into().ok().map(|digest| Some(Digest(digest))),
+        _ => None,
+    };
+    let size = |at| match row.get_ref(at)? {
+        ValueRef::Integer(size) => Ok::<_, StateError>(u64::try_from(size).ok()),
+        _ => Ok(None),
+    };
+    let fits = row.get_ref(2)? == ValueRef::Null || size(2)?.is_some();
+    let recorded = match (sha256, size(3)?) {
+        (Some(sha256), Some(stored_size)) if fits => Some(Recorded { sha256, stored_size }),
+        _ => None,
+    };
+    Ok(Row { path, recorded })
 }

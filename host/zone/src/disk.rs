@@ -3,7 +3,9 @@
 //! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
 
 mod listing;
+mod locks;
 mod unnamed;
+mod walk;
 
 use std::fs::File;
 use std::io;
@@ -13,21 +15,20 @@ use std::path::{Path, PathBuf};
 use rules::domain::{Digest, Fault, LandError};
 
 use crate::{LandingError, content};
-use rustix::fs::{
-    self, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, mkdirat, openat,
-};
+use rustix::fs::{self, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, mkdirat, openat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 pub use listing::Found;
+pub use locks::Lock;
 pub use unnamed::{Scratch, Unnamed, Writer, is_leftover};
+pub use walk::{Met, Seen, Walk};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 /// The state database's name.
 pub const DATABASE: &str = ".state.sqlite";
-/// Where the locks are.
-const LOCKS: &str = ".locks";
 
 /// A failed call, with what it was for.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,11 @@ pub(crate) fn replaced(path: &str) -> DiskError {
     DiskError { action: "write into", path: path.to_owned(), source }
 }
 
+/// What is sorted does not get to its file, or back.
+pub(crate) fn spilled(source: io::Error) -> DiskError {
+    DiskError { action: "sort by means of", path: "a temporary file".into(), source }
+}
+
 /// There is no directory on the whole way to this one.
 pub(crate) fn gone(path: &str) -> DiskError {
     DiskError { action: "make a temporary file for", path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
@@ -92,10 +98,6 @@ pub struct Directory {
 /// What tells a directory from any other, whatever its name: its device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity(u64, u64);
-
-/// A lock that lasts as long as this value, and no longer than the process.
-#[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held for its lock, which closing it gives back")] OwnedFd);
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,7 +157,7 @@ impl Root {
         Ok(network(stat.f_type as u64))
     }
 
-    fn beneath(&self, path: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    fn beneath(&self, path: impl Arg, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         fs::openat2(&self.handle, path, flags | OFlags::CLOEXEC, mode, resolve)
     }
@@ -181,35 +183,6 @@ impl Root {
         match self.file(path)? {
             Some(file) => content::identify(file).map_err(|error| LandingError::Io("read a landed file", error)),
             None => Ok(None),
-        }
-    }
-
-    /// Take an extractor's lock; `None` where another run holds it.
-    pub fn lock_extractor(&self, extractor: &str) -> Result<Option<Lock>, DiskError> {
-        self.lock(extractor, false)
-    }
-
-    /// Take the zone's own lock, shared by all runs, or alone for a repair; `None` where the other kind holds it.
-    pub fn lock_zone(&self, alone: bool) -> Result<Option<Lock>, DiskError> {
-        // No extractor's name begins with a dot.
-        self.lock(".zone", !alone)
-    }
-
-    /// Take the lock `.locks/{name}`, for itself or shared with others; `None` where another process is in the way.
-    fn lock(&self, name: &str, shared: bool) -> Result<Option<Lock>, DiskError> {
-        self.directory(LOCKS)?;
-        let path = format!("{LOCKS}/{name}");
-        let file = self
-            .beneath(&path, OFlags::RDWR | OFlags::CREATE, FILE_MODE)
-            .map_err(failed("open the lock file", &path))?;
-        let operation = match shared {
-            true => FlockOperation::NonBlockingLockShared,
-            false => FlockOperation::NonBlockingLockExclusive,
-        };
-        match fs::flock(&file, operation) {
-            Ok(()) => Ok(Some(Lock(file))),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(errno) => Err(failed("lock", &path)(errno)),
         }
     }
 
@@ -306,6 +279,24 @@ impl Root {
     pub fn scratch(&self) -> Result<Scratch, DiskError> {
         Unnamed::new(&self.handle, "the landing directory")?.into_scratch()
     }
+
+    /// A nameless file for what upkeep sorts: beside the sources, or where temporary files go if that cannot be written.
+    pub(crate) fn spill_file(&self) -> Result<Scratch, DiskError> {
+        let temporary = [std::env::temp_dir(), PathBuf::from("/var/tmp")];
+        let temporary: Vec<OwnedFd> =
+            temporary.iter().filter_map(|path| openat(CWD, path, DIRECTORY, Mode::empty()).ok()).collect();
+        let directories = std::iter::once(self.handle.as_fd()).chain(temporary.iter().map(|handle| handle.as_fd()));
+        unnamed::spill_file(directories).map_err(failed("make a temporary file in", "the landing directory"))
+    }
+
+    /// Remove a file that a killed run left, unless somebody still holds it; whether it was removed.
+    pub fn sweep(&self, leftover: &str) -> Result<bool, DiskError> {
+        let (directory, name) = leftover.rsplit_once('/').unwrap_or(("", leftover));
+        match self.beneath(spelled(directory), DIRECTORY, Mode::empty()) {
+            Ok(handle) => Ok(unnamed::remove_unless_held(&handle, name)),
+            Err(errno) => Err(failed("open the directory", directory)(errno)),
+        }
+    }
 }
 
 fn identity(handle: &OwnedFd, path: &str) -> Result<Identity, DiskError> {
@@ -377,20 +368,6 @@ mod tests {
         assert!(root.file("source/secret").is_err());
         assert_eq!(root.list("source").expect("nothing"), []);
         assert_eq!(std::fs::read_dir(outside.path()).expect("a directory").count(), 0);
-    }
-
-    #[test]
-    fn a_lock_is_held_once_or_shared_and_given_back() {
-        let (_guard, root) = root();
-        let first = root.lock("one", false).expect("no error").expect("free");
-        assert!(root.lock("one", false).expect("no error").is_none());
-        assert!(root.lock("two", false).expect("no error").is_some());
-        drop(first);
-        let shared =
-            [root.lock("one", true), root.lock("one", true)].map(|lock| lock.expect("no error").expect("free"));
-        assert!(root.lock("one", false).expect("no error").is_none());
-        drop(shared);
-        assert!(root.lock("one", false).expect("no error").is_some());
     }
 
     #[test]

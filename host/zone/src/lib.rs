@@ -10,13 +10,15 @@ mod disk;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
 mod packer;
+mod sorter;
 mod staging;
 
 use std::io;
 use std::sync::Arc;
 
 pub use content::{Intake, IntakeError, Limits};
-pub use disk::{DATABASE, DiskError, Entry, Found, Lock, Root, Scratch, is_leftover};
+pub use disk::{DATABASE, DiskError, Entry, Found, Lock, Met, Root, Scratch, Seen, Walk, is_leftover};
+pub use sorter::{Sorted, Sorter};
 pub use staging::{Bytes, Staged, Staging};
 
 use directories::Directories;

@@ -6,14 +6,17 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 
+const DAY: u64 = 24 * 3600;
 /// Longer ones are mistakes, or no limits.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_secs(366 * DAY);
+/// Longer ago is nothing that the host did.
+const OLDEST: Duration = Duration::from_secs(100 * 366 * DAY);
 /// Larger ones are mistakes, or no limits.
 const LARGEST: ByteSize = ByteSize::pib(1);
 
-/// A positive length of time, written `90s`, `15m`, `1h 30m`.
+/// A positive length of time, written `90s`, `15m`, `1h 30m`, `2d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time(pub Duration);
 
@@ -21,14 +24,36 @@ impl FromStr for Time {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let shape = || format!("`{text}` is no duration such as 90s, 15m or 1h");
-        let duration: SignedDuration = text.parse().map_err(|_| shape())?;
-        match Duration::try_from(duration) {
-            Ok(duration) if duration > LONGEST => Err(format!("`{text}` is longer than a year")),
-            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
-            _ => Err(shape()),
+        match duration(text) {
+            Some(duration) if duration > LONGEST => Err(format!("`{text}` is longer than a year")),
+            Some(duration) => Ok(Self(duration)),
+            None => Err(format!("`{text}` is no duration such as 90s, 15m or 1h")),
         }
     }
+}
+
+/// How long ago something was, written `90d`, `12w`, `36h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age(pub Duration);
+
+impl FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match duration(text) {
+            Some(duration) if duration > OLDEST => Err(format!("`{text}` is longer than a hundred years")),
+            Some(duration) => Ok(Self(duration)),
+            None => Err(format!("`{text}` is no duration such as 90d, 12w or 36h")),
+        }
+    }
+}
+
+/// A positive length of time in units of which each is as long as any other of its name: a day is 24 hours, and a month
+/// is none.
+fn duration(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
 }
 
 /// A number of bytes, written `64KiB`, `1GB`, or plainly.
@@ -115,11 +140,23 @@ mod tests {
 
     #[test]
     fn durations_are_positive_and_have_units() {
-        for (text, seconds) in [("90s", 90), ("15m", 900), ("1h", 3600), ("1h 30m", 5400), ("1h30m", 5400)] {
+        for (text, seconds) in
+            [("90s", 90), ("15m", 900), ("1h", 3600), ("1h 30m", 5400), ("1h30m", 5400), ("2d", 2 * DAY)]
+        {
             assert_eq!(text.parse(), Ok(Time(Duration::from_secs(seconds))), "{text}");
         }
-        for text in ["", "5", "0s", "-5s", "soon", "1h ago", "10000h", "9223372036854775807s"] {
+        for text in ["", "5", "0s", "-5s", "soon", "1h ago", "10000h", "9223372036854775807s", "2mo", "1y"] {
             assert!(text.parse::<Time>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ages_may_be_long() {
+        for (text, days) in [("90d", 90), ("12w", 84), ("48h", 2), ("1w 1d", 8), ("9000d", 9000)] {
+            assert_eq!(text.parse(), Ok(Age(Duration::from_secs(days * DAY))), "{text}");
+        }
+        for text in ["", "90", "0d", "-1d", "3 months", "1y", "40000d", "1d ago"] {
+            assert!(text.parse::<Age>().is_err(), "{text}");
         }
     }
 

@@ -1,14 +1,12 @@
-//! What is below the landing directory.
+//! What is below a source.
 
 use rustix::fs::{self, AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
-use super::{DATABASE, DIRECTORY, DiskError, Entry, LOCKS, Root, failed, spelled, unnamed};
+use super::{DIRECTORY, DiskError, Entry, Root, failed, spelled};
 
 /// How deep a source's files are at most: source, year, month.
 const SOURCE_DEPTH: usize = 3;
-/// How deep anything is looked at.
-const MAX_DEPTH: usize = 16;
 
 /// A file found by listing.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,23 +31,6 @@ impl Root {
         })?;
         files.sort_unstable();
         Ok(files)
-    }
-
-    /// Everything below the root but directories, the state database and the locks, in order.
-    pub fn walk(&self) -> Result<Vec<(String, Entry)>, DiskError> {
-        let mut found = Vec::new();
-        self.visit("", MAX_DEPTH, &mut |path, entry| found.push((path, entry)))?;
-        found.retain(|(path, _)| !path.starts_with(DATABASE) && !path.starts_with(&format!("{LOCKS}/")));
-        found.sort_unstable();
-        Ok(found)
-    }
-
-    /// Remove what killed runs left in a directory; how many there were.
-    pub fn sweep(&self, directory: &str) -> Result<usize, DiskError> {
-        match self.beneath(spelled(directory), DIRECTORY, Mode::empty()) {
-            Ok(handle) => Ok(unnamed::remove_stale(&handle)),
-            Err(errno) => Err(failed("open the directory", directory)(errno)),
-        }
     }
 
     fn visit(&self, directory: &str, depth: usize, see: &mut impl FnMut(String, Entry)) -> Result<(), DiskError> {

@@ -5,13 +5,14 @@ use std::borrow::Borrow;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{
     self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, fsync, linkat, openat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::{DiskError, FILE_MODE, failed};
 
@@ -127,6 +128,16 @@ impl Scratch {
     pub fn reader(&self) -> &File {
         &self.file
     }
+
+    /// In bytes.
+    pub fn written(&self) -> u64 {
+        self.at
+    }
+
+    /// The file itself, to read at any position.
+    pub fn into_file(self) -> File {
+        self.file
+    }
 }
 
 impl<F: Borrow<File>> Write for Writer<F> {
@@ -147,6 +158,19 @@ impl Drop for Unnamed {
     }
 }
 
+/// A file that never has a name, in one of these directories: the first that takes one. No other file comes or goes for
+/// it, so that looking at a zone changes nothing in it.
+pub(super) fn spill_file<'a>(directories: impl IntoIterator<Item = BorrowedFd<'a>>) -> rustix::io::Result<Scratch> {
+    let mut made = Err(Errno::NOENT);
+    for directory in directories {
+        made = openat(directory, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
+        if made.is_ok() {
+            break;
+        }
+    }
+    Ok(Writer { file: File::from(made?), at: 0 })
+}
+
 /// Whether a file is one of those that stand in for nameless files.
 pub fn is_leftover(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(STAND_IN))
@@ -161,22 +185,24 @@ fn locked_dot_file(directory: &OwnedFd) -> rustix::io::Result<(File, String)> {
     Ok((File::from(handle), name))
 }
 
-/// Remove what killed runs left; how many files that were. Nothing depends on it, so a failure is none.
-pub(super) fn remove_stale(directory: &OwnedFd) -> usize {
-    let Ok(entries) = fs::Dir::read_from(directory) else { return 0 };
-    let mut removed = 0;
+/// Remove what killed runs left. Nothing depends on it, so a failure is none.
+fn remove_stale(directory: &OwnedFd) {
+    let Ok(entries) = fs::Dir::read_from(directory) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if !name.to_bytes().starts_with(STAND_IN.as_bytes()) {
-            continue;
-        }
-        let opened = openat(directory, name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
-        let stale = opened.and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive));
-        if stale.is_ok() && unlinkat(directory, name, AtFlags::empty()).is_ok() {
-            removed += 1;
+        if name.to_bytes().starts_with(STAND_IN.as_bytes()) {
+            remove_unless_held(directory, name);
         }
     }
-    removed
+}
+
+/// Remove a file that stood in for a nameless one, unless somebody holds it locked; whether it was removed.
+pub(super) fn remove_unless_held(directory: &OwnedFd, name: impl Arg + Copy) -> bool {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let held = openat(directory, name, flags, Mode::empty());
+    // Locked to its end, so that nobody takes it for a live one meanwhile.
+    let stale = held.and_then(|handle| fs::flock(&handle, FlockOperation::NonBlockingLockExclusive).map(|()| handle));
+    stale.is_ok() && unlinkat(directory, name, AtFlags::empty()).is_ok()
 }
 
 #[cfg(test)]

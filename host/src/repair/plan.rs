@@ -1,0 +1,234 @@
+//! What a repair has to write, found out before anything is written. It waits in order on the disk, however much it is.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::Done;
+use crate::console::Console;
+use crate::upkeep::{Content, Fact, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
+use clock::Moment;
+use rules::domain::Digest;
+use rules::findings::{Finding, Kind, is_ours, source};
+use state::{FileRow, Mend, State};
+use zone::{DiskError, Root, Sorter};
+
+/// What there is to do.
+pub(super) struct Plan<'a> {
+    root: &'a Root,
+    steps: Sorter<'a>,
+    /// The files that have to be read.
+    queue: Queue<'a>,
+    done: Done,
+}
+
+impl<'a> Plan<'a> {
+    /// Find out what does not fit.
+    pub(super) fn make(root: &'a Root, state: Option<&State>, found: &Found<'_>) -> Result<Self, UpkeepError> {
+        let steps = Sorter::new(root, HELD);
+        let mut plan = Self { root, steps, queue: Queue::new(root), done: Done::default() };
+        let records = match state {
+            Some(state) => {
+                plan.done.forgotten = state.nameless()?;
+                Records::Files(state.files()?)
+            }
+            None => Records::None,
+        };
+        let mut last = String::new();
+        let see = |fact: Fact<'_>| match fact {
+            Fact::File { path, size, told } => {
+                if let Some(source) = source(path).filter(|source| *source != last) {
+                    source.clone_into(&mut last);
+                    plan.push(&Step::Mend(Mend::Source(last.clone())))?;
+                }
+                let recorded = if let Told::Recorded(recorded) = told { Some(recorded) } else { None };
+                // It is taken at its word; `host verify --read-data` reads them all.
+                let settled = recorded.as_ref().is_some_and(|it| it.stored_size == size && it.sha256.is_some());
+                if is_ours(path) && !settled {
+                    plan.queue.push(&Queued { path: path.to_owned(), size, recorded })?;
+                }
+                Ok(())
+            }
+            Fact::Missing(path) => plan.forget(path.as_bytes()),
+            Fact::Odd(path) => plan.forget(path),
+            Fact::Leftover(path) => Ok(plan.push(&Step::Sweep(path.to_owned()))?),
+            Fact::Unreadable(path, why) => {
+                plan.unreadable(path, &format!("the directory cannot be read: {why}"), found)
+            }
+            Fact::NoFile(_) => Ok(()),
+        };
+        pair(root, records, |error| Err(error.into()), see)?;
+        Ok(plan)
+    }
+
+    /// Read the files that have to be read.
+    pub(super) fn read(mut self, found: &Found<'_>, console: &Console) -> Result<Self, UpkeepError> {
+        let queue = std::mem::replace(&mut self.queue, Queue::new(self.root));
+        let plan = Mutex::new(self);
+        queue.read(console, |file, content| {
+            plan.lock().unwrap_or_else(PoisonError::into_inner).take(file, content, found)
+        })?;
+        Ok(plan.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Take what a file holds.
+    fn take(&mut self, file: Queued, content: Content, found: &Found<'_>) -> Result<(), UpkeepError> {
+        let Queued { path, size: stored_size, recorded } = file;
+        match content {
+            Content::Whole(digest, size) => {
+                self.done.recorded += 1;
+                let altered = recorded.and_then(|it| it.sha256).is_some_and(|recorded| recorded != digest);
+                let source = source(&path).unwrap_or_default().to_owned();
+                let file = FileRow { path, sha256: Some(digest), size: Some(size), stored_size };
+                Ok(self.push(&Step::Mend(Mend::File { source, file, altered }))?)
+            }
+            Content::Torn => {
+                self.done.torn += 1;
+                found.push(&Finding::new(Kind::Torn, path.as_str(), "it is not whole gzip"))?;
+                if recorded.is_some() { self.forget(path.as_bytes()) } else { Ok(()) }
+            }
+            // What it holds is as unknown as before, and so is whether anything may count on it.
+            Content::Unreadable(why) => self.unreadable(&path, &why, found),
+        }
+    }
+
+    fn forget(&mut self, path: &[u8]) -> Result<(), UpkeepError> {
+        self.done.forgotten += 1;
+        Ok(self.push(&Step::Mend(Mend::Forget(path.to_owned())))?)
+    }
+
+    fn unreadable(&mut self, path: &str, why: &str, found: &Found<'_>) -> Result<(), UpkeepError> {
+        self.done.unreadable += 1;
+        found.push(&Finding::new(Kind::Unreadable, path, why))?;
+        let source = path.split('/').next().unwrap_or(path);
+        Ok(self.push(&Step::Incomplete(source.to_owned()))?)
+    }
+
+    fn push(&mut self, step: &Step) -> Result<(), DiskError> {
+        self.steps.push(&step.to_record())
+    }
+
+    /// Write it all, once the names of the files that were read are durable: whoever made them may have been killed
+    /// before syncing.
+    pub(super) fn carry_out(self, state: &mut State) -> Result<Done, UpkeepError> {
+        let Self { root, steps, mut done, .. } = self;
+        let mut steps = steps.sorted()?;
+        let (mut synced, mut incomplete) = (Synced::default(), String::new());
+        let next = || loop {
+            let Some(record) = steps.next().transpose()? else { return Ok(None) };
+            match Step::from_record(&record) {
+                Some(Step::Incomplete(source)) => incomplete = source,
+                Some(Step::Sweep(path)) => done.swept += u64::from(root.sweep(&path)?),
+                Some(Step::Mend(Mend::Source(source))) if source == incomplete => {}
+                Some(Step::Mend(mend)) => {
+                    if let Mend::File { file, .. } = &mend {
+                        synced.sync(root, &file.path)?;
+                    }
+                    return Ok::<_, UpkeepError>(Some(mend));
+                }
+                None => {}
+            }
+        };
+        let ended = state.rebuild(next, &Moment::now().iso8601())?;
+        done.ended = ended;
+        Ok(done)
+    }
+}
+
+/// One thing to do.
+#[derive(Debug)]
+enum Step {
+    /// Not all files of this source are known.
+    Incomplete(String),
+    /// A killed run left this file.
+    Sweep(String),
+    /// A change of the state.
+    Mend(Mend),
+}
+
+/// Kinds of steps, in the order in which those of one source are taken.
+const INCOMPLETE: u8 = 0;
+const FORGET: u8 = 1;
+const FILE: u8 = 2;
+const SOURCE: u8 = 3;
+const SWEEP: u8 = 4;
+
+impl Step {
+    /// Its source, NUL, its kind, and what belongs to it, the path last.
+    fn to_record(&self) -> Vec<u8> {
+        let record =
+            |source: &str, kind: u8, rest: &[&[u8]]| [&[source.as_bytes(), &[0, kind]], rest].concat().concat();
+        match self {
+            Self::Incomplete(source) => record(source, INCOMPLETE, &[]),
+            Self::Sweep(path) => record("", SWEEP, &[path.as_bytes()]),
+            Self::Mend(Mend::Source(source)) => record(source, SOURCE, &[]),
+            Self::Mend(Mend::Forget(path)) => {
+                let text = std::str::from_utf8(path).unwrap_or_default();
+                record(source(text).unwrap_or_default(), FORGET, &[path])
+            }
+            Self::Mend(Mend::File { source, file, altered }) => {
+                let digest = file.sha256.unwrap_or(Digest([0; 32])).0;
+                let sizes = [file.size.unwrap_or_default(), file.stored_size].map(u64::to_le_bytes).concat();
+                // The path first, so that the rows are written in its order.
+                record(source, FILE, &[file.path.as_bytes(), &digest, &sizes, &[u8::from(*altered)]])
+            }
+        }
+    }
+
+    /// What a record stands for; `None` where it is none.
+    fn from_record(record: &[u8]) -> Option<Self> {
+        let end = record.iter().position(|byte| *byte == 0)?;
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        let source = text(&record[..end])?;
+        let (kind, rest) = record[end + 1..].split_first()?;
+        Some(match *kind {
+            INCOMPLETE => Self::Incomplete(source),
+            SWEEP => Self::Sweep(text(rest)?),
+            SOURCE => Self::Mend(Mend::Source(source)),
+            FORGET => Self::Mend(Mend::Forget(rest.to_owned())),
+            FILE => {
+                let (rest, altered) = rest.split_last_chunk::<1>()?;
+                let (rest, stored_size) = rest.split_last_chunk()?;
+                let (rest, size) = rest.split_last_chunk()?;
+                let (path, digest) = rest.split_last_chunk()?;
+                let file = FileRow {
+                    path: text(path)?,
+                    sha256: Some(Digest(*digest)),
+                    size: Some(u64::from_le_bytes(*size)),
+                    stored_size: u64::from_le_bytes(*stored_size),
+                };
+                Self::Mend(Mend::File { source, file, altered: altered == &[1] })
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Directories that are durable, as far as it takes to know that of the next one in the order of paths.
+#[derive(Default)]
+struct Synced {
+    /// The one that was synced last, with all above it.
+    last: Option<String>,
+}
+
+impl Synced {
+    /// Make a file's name durable, and all names above it.
+    fn sync(&mut self, root: &Root, path: &str) -> Result<(), DiskError> {
+        let parent = |path: &str| path.rsplit_once('/').map_or(String::new(), |(directory, _)| directory.to_owned());
+        let directory = parent(path);
+        let mut above = directory.clone();
+        while !self.knows(&above) {
+            root.sync(&above, None)?;
+            if above.is_empty() {
+                break;
+            }
+            above = parent(&above);
+        }
+        self.last = Some(directory);
+        Ok(())
+    }
+
+    fn knows(&self, directory: &str) -> bool {
+        let Some(last) = &self.last else { return false };
+        last == directory
+            || last.strip_prefix(directory).is_some_and(|rest| directory.is_empty() || rest.starts_with('/'))
+    }
+}

@@ -1,0 +1,47 @@
+//! What `verify` and `repair` have in common: the landing zone and the state side by side, whatever their size.
+//!
+//! It changes nothing. Nothing is held that grows with the zone: both sides come in the order of paths, and what has to
+//! be sorted is sorted on the disk. The rules are in `rules::findings`; here the facts are brought together.
+
+mod findings;
+mod pairing;
+mod reading;
+
+use std::path::Path;
+
+use crate::error::{Error, Kind};
+use state::StateError;
+use zone::{DiskError, Root};
+
+pub use findings::{Findings, Found};
+pub use pairing::{Fact, Records, Told, pair};
+pub use reading::{Content, Queue, Queued};
+
+/// About how many bytes of records are held in memory before they go to the disk.
+pub const HELD: usize = 4 * 1024 * 1024;
+
+/// Why upkeep came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum UpkeepError {
+    /// The state could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The landing zone could not.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl From<UpkeepError> for Error {
+    fn from(error: UpkeepError) -> Self {
+        Self::new(Kind::Failed, error)
+    }
+}
+
+/// Open a zone that exists.
+pub fn open(landing: &Path) -> Result<Root, Error> {
+    if !landing.is_dir() {
+        let message = format!("there is no landing directory {}", landing.display());
+        return Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where it is"));
+    }
+    Root::open(landing).map_err(|error| Error::new(Kind::Failed, error))
+}

@@ -1,0 +1,172 @@
+//! Disk and state in step: both are in the order of paths, so that one pass over each is enough.
+
+use std::cmp::Ordering;
+use std::sync::mpsc::{self, SyncSender};
+
+use super::UpkeepError;
+use rules::findings::{Recorded, is_listed};
+use state::{Files, Row, StateError};
+use zone::{DiskError, Entry, Met, Root, Seen, Walk, is_leftover};
+
+/// How many things are seen at once.
+const BATCH: usize = 512;
+/// How many times that may wait to be compared.
+const BATCHES: usize = 4;
+
+/// What the state says of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It could not be asked.
+    Nothing,
+    /// It does not know the file.
+    Unrecorded,
+    /// It knows this of it.
+    Recorded(Recorded),
+}
+
+/// What is recorded.
+pub enum Records<'a> {
+    /// Nobody knows: the state cannot be read.
+    Unknown,
+    /// Nothing: there is no state yet.
+    None,
+    /// These rows.
+    Files(Files<'a>),
+}
+
+/// What is there, or recorded, or both.
+#[derive(Debug)]
+pub enum Fact<'a> {
+    /// A file of that many bytes.
+    File { path: &'a str, size: u64, told: Told },
+    /// A recorded file that is not there.
+    Missing(&'a str),
+    /// What a killed run left.
+    Leftover(&'a str),
+    /// Something that holds no content.
+    NoFile(&'a str),
+    /// A directory of which not everything can be seen, and why.
+    Unreadable(&'a str, &'a str),
+    /// A row that no host wrote, by the bytes of its path.
+    Odd(&'a [u8]),
+}
+
+/// Show everything below the root and in `records`, in the order of paths. Where a row cannot be read, `lost` decides
+/// whether it goes on without the state.
+pub fn pair(
+    root: &Root,
+    records: Records<'_>,
+    lost: impl FnMut(StateError) -> Result<(), UpkeepError>,
+    see: impl FnMut(Fact<'_>) -> Result<(), UpkeepError>,
+) -> Result<(), UpkeepError> {
+    let walk = root.walk()?;
+    std::thread::scope(|scope| {
+        let (batches, walked) = mpsc::sync_channel(BATCHES);
+        scope.spawn(move || walk_ahead(walk, &batches));
+        compare(root, walked.into_iter().flatten(), Rows { records, lost }, see)
+    })
+}
+
+/// Look at the disk while what was seen before is compared.
+fn walk_ahead(mut walk: Walk<'_>, batches: &SyncSender<Vec<Result<Seen, DiskError>>>) {
+    loop {
+        let batch: Vec<_> = walk.by_ref().take(BATCH).collect();
+        // Whoever compares may have given up.
+        if batch.is_empty() || batches.send(batch).is_err() {
+            return;
+        }
+    }
+}
+
+fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
+    root: &Root,
+    mut walk: impl Iterator<Item = Result<Seen, DiskError>>,
+    mut rows: Rows<'_, L>,
+    mut see: impl FnMut(Fact<'_>) -> Result<(), UpkeepError>,
+) -> Result<(), UpkeepError> {
+    let mut hidden = Vec::new();
+    let (mut seen, mut row) = (walk.next().transpose()?, rows.next()?);
+    loop {
+        let order = match (&seen, &row) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(Seen { path, met: Met::File(_) }), Some(row)) => path.cmp(&row.path),
+            // A row of what is no file is one without a file.
+            (Some(Seen { path, .. }), Some(row)) => path.cmp(&row.path).then(Ordering::Less),
+        };
+        let mut recorded = None;
+        if order.is_ge()
+            && let Some(row) = &row
+        {
+            recorded = listed(row);
+            match recorded {
+                None => see(Fact::Odd(&row.path))?,
+                Some((path, _)) if order.is_gt() && is_gone(root, path, &hidden) => see(Fact::Missing(path))?,
+                Some(_) => {}
+            }
+        }
+        if order.is_le()
+            && let Some(seen) = &seen
+        {
+            if matches!(seen.met, Met::Unreadable(_)) {
+                hidden.clone_from(&seen.path);
+            }
+            let told = match recorded {
+                Some((_, recorded)) => Told::Recorded(recorded.clone()),
+                None if matches!(rows.records, Records::Unknown) => Told::Nothing,
+                None => Told::Unrecorded,
+            };
+            show(seen, told, &mut see)?;
+        }
+        if order.is_le() {
+            seen = walk.next().transpose()?;
+        }
+        if order.is_ge() {
+            row = rows.next()?;
+        }
+    }
+}
+
+/// The rows, as long as they can be read.
+struct Rows<'a, L> {
+    records: Records<'a>,
+    lost: L,
+}
+
+impl<L: FnMut(StateError) -> Result<(), UpkeepError>> Rows<'_, L> {
+    fn next(&mut self) -> Result<Option<Row>, UpkeepError> {
+        let Records::Files(files) = &mut self.records else { return Ok(None) };
+        match files.next().transpose() {
+            Ok(row) => Ok(row),
+            Err(error) => {
+                self.records = Records::Unknown;
+                (self.lost)(error)?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Path and record of a row that a host may have written.
+fn listed(row: &Row) -> Option<(&str, &Recorded)> {
+    let path = std::str::from_utf8(&row.path).ok().filter(|path| is_listed(path))?;
+    Some((path, row.recorded.as_ref()?))
+}
+
+/// Whether a recorded file that was not met is not there. It may have landed since its directory was listed, or be where
+/// nobody can look.
+fn is_gone(root: &Root, path: &str, hidden: &[u8]) -> bool {
+    let hidden = !hidden.is_empty() && path.as_bytes().starts_with(hidden);
+    !hidden && root.entry(path).is_ok_and(|entry| !matches!(entry, Entry::File(_)))
+}
+
+fn show(seen: &Seen, told: Told, see: &mut impl FnMut(Fact<'_>) -> Result<(), UpkeepError>) -> Result<(), UpkeepError> {
+    let path = seen.shown();
+    see(match &seen.met {
+        Met::File(_) if is_leftover(&path) => Fact::Leftover(&path),
+        Met::File(size) => Fact::File { path: &path, size: *size, told },
+        Met::Other => Fact::NoFile(&path),
+        Met::Unreadable(why) => Fact::Unreadable(&path, why),
+    })
+}

@@ -1,0 +1,103 @@
+//! Making the state say what a repair found out, in one transaction.
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::journal::Durability;
+use super::{FileRow, State, StateError};
+
+/// One thing that a repair found out.
+#[derive(Debug)]
+pub enum Mend {
+    /// Nothing can count on what is recorded under this path, given as its bytes.
+    Forget(Vec<u8>),
+    /// A file that was read.
+    File {
+        /// The first part of its path.
+        source: String,
+        /// What it is.
+        file: FileRow,
+        /// Whether it held something else when it was recorded, so that no validator stands for it.
+        altered: bool,
+    },
+    /// A source of which all files are known now.
+    Source(String),
+}
+
+/// Rows that no host wrote, as far as it is not their key that shows it.
+const ODD: [&str; 5] = [
+    "DELETE FROM landed_files WHERE path >= x''",
+    "DELETE FROM validators
+      WHERE typeof(source) <> 'text' OR typeof(resource) <> 'text' OR typeof(url) <> 'text' OR typeof(path) <> 'text'
+         OR typeof(etag) NOT IN ('blob', 'null') OR typeof(last_modified) NOT IN ('blob', 'null')",
+    "DELETE FROM cursors
+      WHERE typeof(extractor) <> 'text' OR typeof(period) <> 'text' OR typeof(value) <> 'text'
+         OR typeof(run_id) <> 'integer'",
+    "DELETE FROM indexed_sources WHERE typeof(source) <> 'text'",
+    "DELETE FROM source_users WHERE typeof(source) <> 'text' OR typeof(extractor) <> 'text'",
+];
+
+impl State {
+    /// Write what a repair found out, until `next` gives nothing more, and end the runs that nobody runs; how many those
+    /// were. The caller keeps all runs away meanwhile.
+    pub fn rebuild<E: From<StateError>>(
+        &mut self,
+        mut next: impl FnMut() -> Result<Option<Mend>, E>,
+        now: &str,
+    ) -> Result<usize, E> {
+        self.journal.set(&self.connection, Durability::Ordered)?;
+        // Validators have no index by path, so they are gone through once and not for each path.
+        let sql = "CREATE TEMP TABLE unfounded (path TEXT PRIMARY KEY) WITHOUT ROWID";
+        self.connection.execute_batch(sql).map_err(StateError::from)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = transaction.map_err(StateError::from)?;
+        while let Some(mend) = next()? {
+            apply(&transaction, &mend)?;
+        }
+        let dead = settle(&transaction, now)?;
+        transaction.commit().map_err(StateError::from)?;
+        self.connection.execute_batch("DROP TABLE unfounded").map_err(StateError::from)?;
+        self.journal.settle(&self.connection)?;
+        Ok(dead)
+    }
+}
+
+fn apply(connection: &Connection, mend: &Mend) -> Result<(), StateError> {
+    let unfounded = "INSERT OR IGNORE INTO unfounded (path) VALUES (CAST(?1 AS TEXT))";
+    match mend {
+        Mend::Forget(path) => {
+            let sql = "DELETE FROM landed_files WHERE path = CAST(?1 AS TEXT)";
+            connection.prepare_cached(sql)?.execute([path])?;
+            connection.prepare_cached(unfounded)?.execute([path])?;
+        }
+        Mend::File { source, file, altered } => {
+            let sha256 = file.sha256.map(|digest| digest.0);
+            let sql = "INSERT INTO landed_files (path, source, sha256, size, stored_size) VALUES (?1, ?2, ?3, ?4, ?5)
+                       ON CONFLICT (path) DO UPDATE SET source = excluded.source, sha256 = excluded.sha256,
+                           size = excluded.size, stored_size = excluded.stored_size, fingerprint = NULL";
+            let row = params![file.path, source, sha256, file.size, file.stored_size];
+            connection.prepare_cached(sql)?.execute(row)?;
+            if *altered {
+                connection.prepare_cached(unfounded)?.execute([file.path.as_bytes()])?;
+            }
+        }
+        Mend::Source(source) => {
+            let sql = "INSERT OR IGNORE INTO indexed_sources (source) VALUES (?1)";
+            connection.prepare_cached(sql)?.execute([source])?;
+        }
+    }
+    Ok(())
+}
+
+/// What concerns no single file; how many runs were dead.
+fn settle(connection: &Connection, now: &str) -> Result<usize, StateError> {
+    connection.execute("DELETE FROM validators WHERE path IN (SELECT path FROM unfounded)", [])?;
+    for odd in ODD {
+        connection.execute(odd, [])?;
+    }
+    Ok(connection.execute(
+        "UPDATE extraction_runs SET status = 'failed', finished_at = ?1,
+                error_message = 'the run was killed, or the machine stopped, before it ended'
+          WHERE status = 'running'",
+        [now],
+    )?)
+}

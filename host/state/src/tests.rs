@@ -1,0 +1,40 @@
+//! What the state does, counted in steps of SQLite's machine and not in seconds.
+
+mod prune;
+mod steps;
+mod upkeep;
+
+use std::path::PathBuf;
+
+use rusqlite::params;
+use tempfile::TempDir;
+
+use super::State;
+
+/// A new state, and the directory that it is in.
+fn state() -> (TempDir, State) {
+    let guard = tempfile::tempdir().expect("a temporary directory");
+    let state = State::open(&path(&guard)).expect("a state");
+    (guard, state)
+}
+
+fn path(guard: &TempDir) -> PathBuf {
+    guard.path().join(".state.sqlite")
+}
+
+/// Record files of a source, with validators, as so many runs would have.
+fn fill(state: &State, files: u32, runs: u32) {
+    let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
+    let file = "INSERT INTO landed_files (path, source, sha256, size, stored_size)
+                SELECT printf('x/2025/03/%08d.csv.gz', n), 'x', CAST(printf('%032d', n) AS BLOB), 1, 1 FROM numbers";
+    let validator = "INSERT INTO validators (source, resource, url, etag, path)
+                     SELECT 'x', 'http://x/' || n, 'http://x/' || n, x'22', printf('x/2025/03/%08d.csv.gz', n) FROM numbers";
+    let run = "INSERT INTO extraction_runs (extractor, started_at, status)
+               SELECT iif(n % 2, 'x', 'y' || n % 100), '2024-01-01T00:00:00Z', 'success' FROM numbers";
+    let used = "INSERT INTO run_budgets (run_id, budgets) SELECT n, '{}' FROM numbers";
+    for (insert, count) in [(file, files), (validator, files), (run, runs), (used, runs)] {
+        if count > 0 {
+            state.connection.execute(&format!("{sql} {insert}"), params![count]).expect(insert);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Reading everything, whatever it is.
+
+use super::{fill, path, state};
+use crate::{Mend, Row, State, StateError};
+use rules::domain::Digest;
+use rules::findings::Recorded;
+
+fn rows(state: &State) -> Result<Vec<Row>, StateError> {
+    state.files()?.collect()
+}
+
+#[test]
+fn rows_come_in_the_order_of_their_paths_and_all_of_them() {
+    let (_guard, state) = state();
+    fill(&state, 2500, 0);
+    let rows = rows(&state).expect("rows");
+    assert_eq!(rows.len(), 2500);
+    assert!(rows.is_sorted_by(|one, other| one.path < other.path));
+    let recorded = Recorded { sha256: Some(Digest(*b"00000000000000000000000000000001")), stored_size: 1 };
+    assert_eq!(rows[0], Row { path: b"x/2025/03/00000001.csv.gz".to_vec(), recorded: Some(recorded) });
+}
+
+#[test]
+fn rows_that_no_host_wrote_are_told_apart_and_swept_out() {
+    let (_guard, mut state) = state();
+    let sql = "INSERT INTO landed_files (path, source, sha256, size, stored_size)
+               VALUES ('', 'x', NULL, NULL, 1), ('a', 'x', x'00', NULL, 1), ('b', 'x', 'text', NULL, 1), ('c', 'x', NULL, -1, 1),
+                      ('d', 'x', NULL, 'many', 1), ('e', 'x', NULL, NULL, -1), ('f', 'x', NULL, NULL, 'many'),
+                      ('g', 'x', NULL, NULL, 9223372036854775807), (CAST(x'68ff' AS TEXT), 'x', NULL, NULL, 1), (7, 'x', NULL, NULL, 1),
+                      (x'00', 'x', NULL, NULL, 1), (x'ff', 'x', NULL, NULL, 1)";
+    state.connection.execute_batch(sql).expect(sql);
+    let sql =
+        "INSERT INTO validators (source, resource, url, path) VALUES ('x', 'r', x'00', 'a'), ('x', 's', 'u', 'g')";
+    state.connection.execute_batch(sql).expect(sql);
+    let all = rows(&state).expect("rows");
+    let fit = |row: &&Row| row.recorded.is_some();
+    let fits: Vec<&[u8]> = all.iter().filter(fit).map(|row| row.path.as_slice()).collect();
+    assert_eq!(fits, [&b""[..], b"7", b"g", b"h\xff"]);
+    assert_eq!(all.len(), 10);
+    assert_eq!(state.nameless().ok(), Some(2));
+    let mut odd = all.into_iter().filter(|row| row.recorded.is_none()).map(|row| Mend::Forget(row.path));
+    state.rebuild(|| Ok::<_, StateError>(odd.next()), "2025-03-09T00:00:00Z").expect("a repair");
+    assert_eq!(rows(&state).expect("rows").len(), 4);
+    assert_eq!(state.nameless().ok(), Some(0));
+    let left: i64 =
+        state.connection.query_row("SELECT count(*) FROM validators", [], |row| row.get(0)).expect("a count");
+    assert_eq!(left, 1);
+}
+
+#[test]
+fn copies_are_shown_together_and_nothing_else() {
+    let (_guard, state) = state();
+    fill(&state, 50, 0);
+    let sql = "INSERT INTO landed_files (path, source, sha256, stored_size)
+               SELECT 'x/copy' || c || substr(path, 5), 'x', sha256, 1 FROM landed_files, (SELECT 1 AS c UNION SELECT 2)
+                WHERE path IN ('x/2025/03/00000007.csv.gz', 'x/2025/03/00000009.csv.gz')
+               UNION ALL SELECT 'y' || substr(path, 2), 'y', sha256, 1 FROM landed_files";
+    state.connection.execute_batch(sql).expect(sql);
+    let mut shown = Vec::new();
+    let see = |path: &str, digest: &Digest| {
+        shown.push((path.to_owned(), *digest));
+        Ok::<_, StateError>(())
+    };
+    state.copies(see).expect("copies");
+    assert_eq!(shown.len(), 6);
+    assert!(shown[..3].iter().all(|(_, digest)| *digest == shown[0].1) && shown[0].1 != shown[3].1);
+    assert_eq!(shown[0].0, "x/2025/03/00000007.csv.gz");
+}
+
+#[test]
+fn a_new_database_is_one_that_is_accepted() {
+    let (guard, state) = state();
+    drop(state);
+    assert!(State::open_to_read(&path(&guard)).is_ok_and(|state| state.is_some()));
+    assert!(State::open(&path(&guard)).is_ok());
+}
+
+#[test]
+fn an_index_that_does_not_fit_its_table_is_found() {
+    let lies = [
+        ("landed_files_by_digest", "landed_files", "source, sha256", "source, fingerprint"),
+        ("landed_files_unread", "landed_files", "fingerprint", "path"),
+        ("extraction_runs_running", "extraction_runs", "extractor", "started_at"),
+    ];
+    for (index, table, columns, others) in lies {
+        let (guard, state) = state();
+        fill(&state, 10, 10);
+        state
+            .connection
+            .execute_batch(
+                "INSERT INTO landed_files (path, source, fingerprint, stored_size) VALUES ('x/a', 'x', 'f', 1);
+             INSERT INTO extraction_runs (extractor, started_at) VALUES ('x', '2024')",
+            )
+            .expect("rows");
+        assert_eq!(state.problems().expect("problems"), [""; 0]);
+        // The index is filled as one of other columns, and called by its right name then.
+        let sql: String = state
+            .connection
+            .query_row("SELECT sql FROM sqlite_master WHERE name = ?1", [index], |row| row.get(0))
+            .expect("an index");
+        let lie = sql
+            .replace(&format!("({columns})"), &format!("({others})"))
+            .replace(&format!("(source, {columns})"), &format!("(source, {others})"));
+        assert_ne!(lie, sql);
+        drop(state);
+        let connection = rusqlite::Connection::open(path(&guard)).expect("a database");
+        connection.execute_batch(&format!("DROP INDEX {index}; {lie}; PRAGMA writable_schema = on")).expect(table);
+        connection.execute("UPDATE sqlite_master SET sql = ?1 WHERE name = ?2", [&sql, index]).expect("a lie");
+        drop(connection);
+        let state = State::open_to_read(&path(&guard)).expect("a state").expect("a state");
+        assert_eq!(state.problems().expect("problems"), [format!("the index `{index}` does not fit its table")]);
+    }
+}
