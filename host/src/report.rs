@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use serde_json::json;
 
 use crate::error::Kind;
+use crate::repair::Repair;
 use crate::run::Receipts;
 use rules::findings::Finding;
 use rules::text;
@@ -148,6 +149,25 @@ pub fn json(value: &impl serde::Serialize) -> String {
     json!(value).to_string()
 }
 
+/// What a repair did, a line for each thing.
+pub fn repair_text(repair: &Repair) -> String {
+    let count = |count: usize, one: &str| text::counted(count as u64, one);
+    let files = if repair.forgotten == 1 { "file is" } else { "files are" };
+    let mut lines = vec![
+        format!("{} read and recorded", count(repair.recorded, "file")),
+        format!("{} dropped, whose {files} gone or not whole", count(repair.forgotten, "record")),
+        format!("{} not whole, left alone", count(repair.torn.len(), "file")),
+        format!("{} of killed runs removed", count(repair.swept, "left-over")),
+        format!("{} marked as failed", count(repair.ended, "dead run")),
+    ];
+    if let Some(path) = &repair.moved_to {
+        let were = if repair.salvaged == 1 { "was" } else { "were" };
+        let runs = count(repair.salvaged, "run");
+        lines.push(format!("the damaged database is at {}; {runs} {were} read out of it", path.display()));
+    }
+    lines.join("\n")
+}
+
 /// Findings, a line each.
 pub fn verification_text(files: usize, read: bool, findings: &[Finding]) -> String {
     let mut text = String::new();
@@ -156,11 +176,11 @@ pub fn verification_text(files: usize, read: bool, findings: &[Finding]) -> Stri
         let _ = writeln!(text, "{kind:<10}  {}: {}", text::line(&finding.path), text::line(&finding.detail));
     }
     let how = if read { "read" } else { "looked at, not read" };
-    let _ = match findings.len() {
-        0 => writeln!(text, "{files} files {how}, nothing wrong"),
-        1 => writeln!(text, "{files} files {how}, 1 finding"),
-        count => writeln!(text, "{files} files {how}, {count} findings"),
+    let found = match findings.len() as u64 {
+        0 => "nothing wrong".to_owned(),
+        count => text::counted(count, "finding"),
     };
+    let _ = writeln!(text, "{} {how}, {found}", text::counted(files as u64, "file"));
     text
 }
 
@@ -206,6 +226,34 @@ mod tests {
             ..report()
         };
         assert_eq!(nothing.text(), "x run 7: success, nothing new, 3 unchanged, in 12ms\n");
+    }
+
+    #[test]
+    fn one_of_a_thing_is_one() {
+        let one = Repair {
+            recorded: 1,
+            forgotten: 1,
+            torn: vec!["x".into()],
+            swept: 1,
+            ended: 1,
+            moved_to: Some("/x".into()),
+            salvaged: 1,
+        };
+        assert_eq!(
+            repair_text(&one),
+            "1 file read and recorded\n1 record dropped, whose file is gone or not whole\n1 file not whole, left alone\n\
+             1 left-over of killed runs removed\n1 dead run marked as failed\n\
+             the damaged database is at /x; 1 run was read out of it"
+        );
+        let several = Repair { recorded: 2, salvaged: 0, ..one };
+        assert!(
+            repair_text(&several).starts_with("2 files read")
+                && repair_text(&several).ends_with("0 runs were read out of it")
+        );
+        let finding = Finding::new(rules::findings::Kind::Missing, "x", "y");
+        assert!(verification_text(1, true, std::slice::from_ref(&finding)).ends_with("\n1 file read, 1 finding\n"));
+        assert_eq!(verification_text(1, false, &[]), "1 file looked at, not read, nothing wrong\n");
+        assert!(verification_text(0, true, &[finding.clone(), finding]).ends_with("\n0 files read, 2 findings\n"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::name::{self, check_extension, check_name};
 use crate::domain::Digest;
+use crate::text;
 
 /// What a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -115,7 +116,8 @@ pub fn compare(found: &BTreeMap<String, u64>, recorded: &BTreeMap<String, Record
             }
             None => findings.push(Finding::new(Kind::Unrecorded, path, "the state does not know this file")),
             Some(recorded) if recorded.stored_size != *size => {
-                let detail = format!("it has {size} bytes, and {} were recorded", recorded.stored_size);
+                let size = text::counted(*size, "byte");
+                let detail = format!("it has {size}, and the state says {}", recorded.stored_size);
                 findings.push(Finding::new(Kind::Altered, path, detail));
             }
             Some(_) => {}

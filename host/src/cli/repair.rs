@@ -28,19 +28,7 @@ pub(super) fn execute(arguments: &RepairArgs) -> Result<ExitCode, Error> {
     let repaired = repaired?;
     let text = match arguments.json {
         true => report::json(&repaired),
-        false => [
-            format!("{} files read and recorded", repaired.recorded),
-            format!("{} records dropped, whose files are gone or not whole", repaired.forgotten),
-            format!("{} files not whole, left alone", repaired.torn.len()),
-            format!("{} left-overs of killed runs removed", repaired.swept),
-            format!("{} dead runs marked as failed", repaired.ended),
-        ]
-        .into_iter()
-        .chain(repaired.moved_to.as_ref().map(|path| {
-            format!("the damaged database is at {}; {} runs were read out of it", path.display(), repaired.salvaged)
-        }))
-        .collect::<Vec<_>>()
-        .join("\n"),
+        false => report::repair_text(&repaired),
     };
     super::print(&(text + "\n"))?;
     Ok(ExitCode::SUCCESS)
