@@ -112,11 +112,6 @@ impl Report {
     }
 }
 
-/// A number and the word for so many.
-pub fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 /// Anything as JSON, on one line.
 pub fn json(value: &impl serde::Serialize) -> String {
     json!(value).to_string()

@@ -155,7 +155,7 @@ fn bytes_are_limited_on_the_wire_and_in_the_zone() {
 fn new_files_are_limited_and_old_ones_cost_nothing() {
     let two = [Reply::new("a\n").etag("\"a\""), Reply::new("b\n")];
     let (environment, _, ran) = mirrored(&two, &["--max-files", "1"]);
-    ran.exits(3).says("the run spent its budget `max-files` of 1 new files");
+    ran.exits(3).says("the run spent its budget `max-files` of 1 new file");
     assert_eq!(environment.everything().len(), 1);
     let same = [Reply::new("a\n"), Reply::new("a\n"), Reply::new("a\n")];
     let (_, _, ran) = mirrored(&same, &["--max-files", "1"]);
@@ -165,7 +165,7 @@ fn new_files_are_limited_and_old_ones_cost_nothing() {
 #[test]
 fn the_engines_own_limits_have_names_too() {
     stopped("hoard-handles", &["--max-handles", "500"], "the run spent its budget `max-handles` of 500 open handles");
-    stopped("spin", &["--max-instances", "1"], "the run spent its budget `max-instances` of 1 instances");
+    stopped("spin", &["--max-instances", "1"], "the run spent its budget `max-instances` of 1 instance");
     stopped("spin", &["--max-tables", "0"], "the run spent its budget `max-tables` of 0 tables");
 }
 

@@ -9,6 +9,7 @@ use wasmtime::{CallHook, Engine, ResourceLimiter, Store, StoreContextMut, Update
 use super::services::Services;
 use rules::budget::{Budget, Budgets, Spent};
 use rules::domain::Level;
+use rules::text;
 
 /// How often the engine looks at the time while a component computes.
 const TICK: Duration = Duration::from_millis(10);
@@ -183,8 +184,8 @@ impl Log {
     pub(super) fn finish(&self) {
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
-            let lines = if dropped == 1 { "line of the log was" } else { "lines of the log were" };
-            let message = format!("{dropped} more {lines} dropped: its budget is spent");
+            let (lines, were) = (text::counted(dropped, "more line"), if dropped == 1 { "was" } else { "were" });
+            let message = format!("{lines} of the log {were} dropped: its budget is spent");
             self.services.log(Level::Warn, &message);
         }
     }

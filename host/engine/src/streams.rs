@@ -18,6 +18,7 @@ use super::bindings::landing::extractor::http;
 use super::limits;
 use rules::budget::Held;
 use rules::domain::{Body, FetchError};
+use rules::text;
 
 /// Bytes taken from a guest at a time.
 const CHUNK: usize = 64 * 1024;
@@ -158,7 +159,7 @@ pub(super) fn ended_by(
 /// Its text goes back to the guest that wrote it, so it stays as it is.
 fn given_up(error: http::Error) -> FetchError {
     let reason = match error {
-        http::Error::TooLarge(limit) => format!("larger than {limit} bytes"),
+        http::Error::TooLarge(limit) => format!("larger than {}", text::counted(limit, "byte")),
         http::Error::Invalid(text)
         | http::Error::Denied(text)
         | http::Error::Unreachable(text)

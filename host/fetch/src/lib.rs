@@ -240,7 +240,8 @@ impl Fetcher {
                 return self.receive(response, (url, resource, way), &fields, turn);
             };
             if hop > most {
-                let reason = format!("more than {most} redirects, the last from {}", shown_url(&url));
+                let most = text::counted(most.into(), "redirect");
+                let reason = format!("more than {most}, the last from {}", shown_url(&url));
                 return Err(FetchError::Protocol(reason));
             }
             // Its body is not read, but one that ends in two ways is an attack on what comes after it.

@@ -20,6 +20,7 @@ pub use held::{Held, Reserved};
 pub use settings::{MAX_REDIRECTS, Settings};
 
 use crate::domain::FetchError;
+use crate::text;
 
 /// One thing that a run has only so much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,21 +145,23 @@ pub struct Spent {
 
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.budget {
-            Budget::Time => "",
-            Budget::Cpu => " of computing",
-            Budget::Memory => " of memory",
-            Budget::Instances => " instances",
-            Budget::Tables => " tables",
-            Budget::Handles => " open handles",
-            Budget::Requests => " requests",
-            Budget::Received => " received",
-            Budget::Landed => " landed",
-            Budget::Files => " new files",
-            Budget::LogBytes => " of log",
-            Budget::LogLines => " lines of log",
-        };
-        write!(f, "the run spent its budget `{}` of {}{what}", self.budget.name(), self.budget.show(self.allowed))
+        let (name, amount) = (self.budget.name(), self.budget.show(self.allowed));
+        write!(f, "the run spent its budget `{name}` of ")?;
+        let counted = |one: &str| text::counted(self.allowed, one);
+        match self.budget {
+            Budget::Time => f.write_str(&amount),
+            Budget::Cpu => write!(f, "{amount} of computing"),
+            Budget::Memory => write!(f, "{amount} of memory"),
+            Budget::Instances => f.write_str(&counted("instance")),
+            Budget::Tables => f.write_str(&counted("table")),
+            Budget::Handles => f.write_str(&counted("open handle")),
+            Budget::Requests => f.write_str(&counted("request")),
+            Budget::Received => write!(f, "{amount} received"),
+            Budget::Landed => write!(f, "{amount} landed"),
+            Budget::Files => f.write_str(&counted("new file")),
+            Budget::LogBytes => write!(f, "{amount} of log"),
+            Budget::LogLines => write!(f, "{} of log", counted("line")),
+        }
     }
 }
 
@@ -331,6 +334,8 @@ mod tests {
         assert_eq!(budgets.spend(Budget::Requests, 3), Ok(()));
         let spent = budgets.spend(Budget::Requests, 1).expect_err("there is no fourth");
         assert_eq!(spent.to_string(), "the run spent its budget `max-requests` of 3 requests");
+        let one = Spent { budget: Budget::LogLines, allowed: 1 };
+        assert_eq!(one.to_string(), "the run spent its budget `max-log-lines` of 1 line of log");
         assert!(budgets.spend(Budget::Files, u64::MAX).is_err());
         assert_eq!(budgets.spent(), Some(spent), "the first counts");
         assert_eq!(budgets.until_spent().now_or_never(), Some(spent));

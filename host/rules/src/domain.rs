@@ -14,6 +14,7 @@ use futures::stream::{BoxStream, Stream};
 use http::HeaderMap;
 use jiff::civil::Date;
 
+use crate::text;
 use crate::validators::FinalUrl;
 
 /// An HTTP request as an extractor asks for it; nothing in it has been checked yet.
@@ -150,7 +151,7 @@ pub enum FetchError {
     #[error("{0}")]
     Timeout(String),
     /// The body passed the limit of that many bytes.
-    #[error("the body is larger than the limit of {0} bytes")]
+    #[error("the body is larger than the limit of {}", text::counted(*.0, "byte"))]
     TooLarge(u64),
     /// The peer broke HTTP, or the body ended early or failed to decode.
     #[error("{0}")]

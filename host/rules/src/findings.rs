@@ -4,6 +4,7 @@
 
 use super::name::{self, check_extension, check_name};
 use crate::domain::Digest;
+use crate::text;
 
 /// Longest path that a row is believed to be about, in bytes.
 const MAX_PATH: usize = 1024;
@@ -162,7 +163,8 @@ pub fn compare(path: &str, size: u64, recorded: Option<&Recorded>) -> Option<Fin
         }
         None => Some(Finding::new(Kind::Unrecorded, path, "the state does not know this file")),
         Some(recorded) if recorded.stored_size != size => {
-            let detail = format!("it has {size} bytes, and {} were recorded", recorded.stored_size);
+            let size = text::counted(size, "byte");
+            let detail = format!("it has {size}, and the state says {}", recorded.stored_size);
             Some(Finding::new(Kind::Altered, path, detail))
         }
         Some(_) => None,

@@ -7,6 +7,7 @@ use crate::config::Asks;
 use crate::error::{Error, Kind};
 use crate::files;
 use rules::name::check_name;
+use rules::text;
 
 /// Put a manifest into a component that another tool made
 ///
@@ -41,7 +42,8 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     let output = output.as_ref().unwrap_or(path);
     files::replace(output, &packed)
         .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
-    super::print(&format!("{}: {} bytes, with its manifest\n", output.display(), packed.len()))?;
+    let size = text::counted(packed.len() as u64, "byte");
+    super::print(&format!("{}: {size}, with its manifest\n", output.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

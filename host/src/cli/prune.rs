@@ -8,6 +8,7 @@ use crate::error::{Error, Kind};
 use crate::{report, upkeep};
 use clock::Moment;
 use rules::budget::Age;
+use rules::text;
 use state::{State, StateError};
 use zone::DiskError;
 
@@ -50,8 +51,8 @@ pub(super) fn execute(arguments: &PruneArgs) -> Result<ExitCode, Error> {
     let forgotten = state.prune(&before, arguments.dry_run).map_err(failed)?;
     let text = match (arguments.json, arguments.dry_run) {
         (true, dry_run) => report::json(&serde_json::json!({ "forgotten": forgotten, "dry_run": dry_run })),
-        (false, true) => format!("{} would be forgotten", report::counted(forgotten, "run", "runs")),
-        (false, false) => format!("{} forgotten", report::counted(forgotten, "run", "runs")),
+        (false, true) => format!("{} would be forgotten", text::counted(forgotten, "run")),
+        (false, false) => format!("{} forgotten", text::counted(forgotten, "run")),
     };
     super::print(&(text + "\n"))?;
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,6 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::counted;
 use crate::error::WriteError;
 use crate::repair::Repair;
 use crate::upkeep::{Findings, UpkeepError};
@@ -20,11 +19,11 @@ pub fn write_verification(verified: &mut Verification, output: &mut impl Write) 
         let kind = format!("{:?}", finding.kind).to_lowercase();
         writeln!(output, "{kind:<10}  {}: {}", text::line(&finding.path), text::line(&finding.detail))?;
     }
-    let files = counted(verified.files, "file", "files");
+    let files = text::counted(verified.files, "file");
     let how = if verified.read { "read" } else { "looked at, not read" };
     match count {
         0 => writeln!(output, "{files} {how}, nothing wrong")?,
-        count => writeln!(output, "{files} {how}, {}", counted(count, "finding", "findings"))?,
+        count => writeln!(output, "{files} {how}, {}", text::counted(count, "finding"))?,
     }
     Ok(())
 }
@@ -43,18 +42,18 @@ pub fn write_verification_json(verified: &mut Verification, output: &mut impl Wr
 /// Write what a repair did, a line each.
 pub fn write_repair(repair: &Repair, output: &mut impl Write) -> Result<(), WriteError> {
     let done = &repair.done;
-    writeln!(output, "{} read and recorded", counted(done.recorded, "file", "files"))?;
+    writeln!(output, "{} read and recorded", text::counted(done.recorded, "file"))?;
     let dropped = match done.forgotten {
         1 => "1 record dropped, whose file is gone or not whole".to_owned(),
         count => format!("{count} records dropped, whose files are gone or not whole"),
     };
     writeln!(output, "{dropped}")?;
-    writeln!(output, "{} not whole, left alone", counted(done.torn, "file", "files"))?;
+    writeln!(output, "{} not whole, left alone", text::counted(done.torn, "file"))?;
     if done.unreadable > 0 {
-        writeln!(output, "{} that cannot be read, left as recorded", counted(done.unreadable, "path", "paths"))?;
+        writeln!(output, "{} that cannot be read, left as recorded", text::counted(done.unreadable, "path"))?;
     }
-    writeln!(output, "{} of killed runs removed", counted(done.swept, "left-over", "left-overs"))?;
-    writeln!(output, "{} marked as failed", counted(done.ended as u64, "dead run", "dead runs"))?;
+    writeln!(output, "{} of killed runs removed", text::counted(done.swept, "left-over"))?;
+    writeln!(output, "{} marked as failed", text::counted(done.ended as u64, "dead run"))?;
     if let Some(path) = &done.moved_to {
         let read = match done.salvaged {
             1 => "1 run was read out of it".to_owned(),
