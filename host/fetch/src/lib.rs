@@ -174,7 +174,7 @@ impl Fetcher {
                 return Err(FetchError::Denied { reason, grant: None });
             }
             let reason = format!("the secret `{shown}` is not granted");
-            let grant = (shown == name).then(|| Grant::Secret(shown));
+            let grant = (shown == name).then_some(Grant::Secret(shown));
             return Err(FetchError::Denied { reason, grant });
         };
         match Origin::of(url) {
