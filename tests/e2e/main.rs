@@ -17,6 +17,7 @@ mod landing;
 mod limits;
 mod names;
 mod network;
+mod others;
 mod padelnomics;
 mod power;
 mod proxy;

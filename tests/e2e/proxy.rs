@@ -283,3 +283,60 @@ fn variables_name_no_proxy_and_take_none_away() {
     assert_eq!((near.asked().len(), closed.asked().len(), proxy.asked().len()), (1, 2, 2));
     assert_eq!(wrong.connections(), 0);
 }
+
+#[test]
+fn no_component_speaks_to_the_proxy_itself() {
+    let (environment, proxy) = (environment(), Origin::start());
+    behind(
+        &environment,
+        &proxy.grant(),
+        &Authority::new("A"),
+        &[],
+        "[extractor.probe]\nhttp = [\"http://data.example\"]\n",
+    );
+    proxy.route("http://data.example/a", Reply::new("a"));
+    let ask = |url: &str, method: &str, field: &str, value: &str| {
+        let params = [format!("url={url}"), format!("how={method}"), format!("name={field}"), format!("text={value}")];
+        let params: Vec<&str> = params.iter().flat_map(|param| ["--param", param]).collect();
+        environment.run("probe", &[&["--param", "do=odd"], &params[..]].concat())
+    };
+    let url = "http://data.example/a";
+    for method in
+        ["CONNECT", "connect", "TRACE", "Trace", "GET http://evil.example/ HTTP/1.1\r\nX:", "", " GET", "GET\n"]
+    {
+        ask(url, method, "x-a", "b").exits(1).says("the request is malformed");
+    }
+    for field in [
+        "Proxy-Authorization",
+        "proxy-connection",
+        "proxy-authenticate",
+        "Host",
+        "connection",
+        "keep-alive",
+        "upgrade",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "content-length",
+        "expect",
+        "proxy-authorization ",
+        "x\r\nproxy-authorization",
+        "x:y",
+    ] {
+        ask(url, "GET", field, "b").exits(1).says("the request is malformed");
+    }
+    for value in ["b\r\nproxy-authorization: Basic eA==", "b\nc", "b\rc", "b\u{7f}c"] {
+        ask(url, "GET", "x-a", value).exits(1).says("the request is malformed");
+    }
+    // Nor is anything asked of the proxy under its own name.
+    ask("http://data.example@evil.example/", "GET", "x-a", "b").exits(1).says("carries a user name or password");
+    for url in [&proxy.url("/"), "http://data.example:3128/", "http://evil.example/"] {
+        ask(url, "GET", "x-a", "b").exits(77);
+    }
+    assert_eq!(asked(&proxy), Vec::<String>::new());
+    // What a URL holds beside characters of URLs is escaped.
+    proxy.route("http://data.example/a%20HTTP/1.1%0D%0AX:%20y", Reply::new("a"));
+    ask("http://data.example/a HTTP/1.1%0D%0AX: y", "GET", "x-a", "b").exits(0);
+    ask(url, "PURGE", "x-a", "b").exits(0);
+    assert_eq!(asked(&proxy), ["GET http://data.example/a%20HTTP/1.1%0D%0AX:%20y", "PURGE http://data.example/a"]);
+}

@@ -33,6 +33,7 @@ impl Extractor for Probe {
             "hoard-streams" => faults::hoard_streams().await,
             "twice-without-end" => faults::twice_without_end().await,
             "huge" => texts::huge().await,
+            "odd" => texts::odd().await,
             "guess" => texts::guess().await,
             "huge-without-end" => texts::huge_without_end().await,
             "denied" => faults::denied().await,

@@ -70,6 +70,18 @@ async fn verdict(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Asks `url` by the method `how`, with the field `name`. The host must send no method and no field that would act upon a
+/// connection or a proxy.
+pub(crate) async fn odd() -> Result<(), Error> {
+    let request = Request::get(&params::required("url")?);
+    // Not `params::get`, which takes white space away.
+    let param = |name| run::param(name).unwrap_or_default();
+    request.set_method(&param("how"));
+    request.add_header(&param("name"), &param("text"));
+    landing::info!("status {}", request.send().await?.status());
+    Ok(())
+}
+
 /// Does what `how` says with each word of `text`, and ends well where all of them come to the same. The host must not
 /// tell by anything that one of them is a secret.
 pub(crate) async fn guess() -> Result<(), Error> {

@@ -180,14 +180,15 @@ impl Fetcher {
     fn secret(&self, name: &str, url: &Url) -> Result<Arc<Secret>, FetchError> {
         let granted = self.secrets.iter().find(|secret| secret.name() == name);
         let Some(secret) = granted else {
-            let name = text::quoted(name);
-            if self.asked_secrets.as_ref().is_some_and(|asked| !asked.contains(&name)) {
+            let shown = text::quoted(name);
+            if self.asked_secrets.as_ref().is_some_and(|asked| !asked.contains(name)) {
                 let reason =
-                    format!("the extractor's manifest does not ask for a secret `{name}`, so that no grant opens it");
+                    format!("the extractor's manifest does not ask for a secret `{shown}`, so that no grant opens it");
                 return Err(FetchError::Denied { reason, grant: None });
             }
-            let reason = format!("the secret `{name}` is not granted");
-            return Err(FetchError::Denied { reason, grant: Some(Grant::Secret(name)) });
+            let reason = format!("the secret `{shown}` is not granted");
+            let grant = (shown == name).then_some(Grant::Secret(shown));
+            return Err(FetchError::Denied { reason, grant });
         };
         match Origin::of(url) {
             Some(origin) if secret.may_go_to(&origin) => Ok(Arc::clone(secret)),

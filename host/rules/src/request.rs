@@ -89,8 +89,8 @@ pub fn fields(request: &Request) -> Result<Fields, FetchError> {
     let method = Some(&request.method).filter(|method| method.len() <= MAX_METHOD);
     let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
     let method = method.ok_or_else(|| invalid("method", &request.method))?;
-    // Methods are case-sensitive (RFC 9110, 9.1), but not every server minds.
-    if [Method::CONNECT, Method::TRACE].iter().any(|closed| method.as_str().eq_ignore_ascii_case(closed.as_str())) {
+    // In any case of letters: they are other methods then, but not everybody on the way thinks so.
+    if [Method::CONNECT, Method::TRACE].iter().any(|other| method.as_str().eq_ignore_ascii_case(other.as_str())) {
         return Err(FetchError::Invalid(format!("the method {method} is not for extractors")));
     }
     let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();

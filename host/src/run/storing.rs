@@ -32,6 +32,8 @@ const GATHERED: usize = 2 * 1024 * 1024;
 const LANDINGS: usize = 64;
 /// Most missing grants that are kept.
 const MAX_MISSING: usize = 32;
+/// Longest one, in bytes: no name of DNS is longer (RFC 1035, 2.3.4), and nobody would grant it.
+const MAX_GRANT: usize = 300;
 /// How long a run that failed waits for jobs that are still going on.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -132,6 +134,10 @@ impl Store {
 
     /// Note something that a grant would have allowed.
     pub(super) fn note_missing(&self, grant: Grant) {
+        let (Grant::Origin(text) | Grant::Source(text) | Grant::Secret(text)) = &grant;
+        if text.len() > MAX_GRANT {
+            return self.note_failed();
+        }
         let mut end = self.end();
         if end.missing.len() < MAX_MISSING {
             end.missing.insert(grant);
