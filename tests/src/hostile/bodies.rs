@@ -119,7 +119,7 @@ fn broken_members() -> Vec<Case> {
         ("the header of a second member", behind(&packed[..10]), TRUNCATED),
         ("junk behind", behind(b"junk"), TRAILING),
         ("a line end behind", behind(b"\n"), TRAILING),
-        ("zeros behind", behind(&[0; 512]), TRAILING),
+        ("zeros and junk behind", behind(b"\0\0junk"), TRAILING),
         ("one byte of a second member", behind(&packed[..1]), TRAILING),
         ("two bytes of a second member", behind(&packed[..2]), TRAILING),
         ("plain text behind", behind(CSV), TRAILING),
@@ -131,7 +131,8 @@ fn broken_members() -> Vec<Case> {
         broken.into_iter().map(|(what, body, says)| nothing(format!("gzip with {what}"), encoded(" gzip", body), says));
     let decoded = format!("Content-Encoding: gzip\r\nContent-Length: {}", 3 * packed.len());
     let decoded = nothing("gzip with another length", super::answer(decoded, &packed), "did not arrive whole");
-    cuts.chain(broken).chain([decoded]).collect()
+    let padded = whole("gzip with zeros behind", encoded(" gzip", behind(&[0; 512])), CSV);
+    cuts.chain(broken).chain([decoded, padded]).collect()
 }
 
 /// Gzip headers (RFC 1952, 2.3): flags, then what they stand for.

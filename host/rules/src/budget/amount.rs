@@ -51,8 +51,11 @@ impl FromStr for Age {
 /// A positive length of time in units of which each is as long as any other of its name: a day is 24 hours, and a month
 /// is none.
 fn duration(text: &str) -> Option<Duration> {
-    let span: Span = text.parse().ok()?;
-    let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    // Hours and less may be any number; a span is what knows days and weeks.
+    let duration = text.parse::<SignedDuration>().ok().or_else(|| {
+        let span: Span = text.parse().ok()?;
+        span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
+    })?;
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
 }
 
