@@ -9,6 +9,7 @@ mod components;
 mod configuration;
 mod earlier;
 mod faults;
+mod foreign_state;
 mod grants;
 mod hostile;
 mod http2;
