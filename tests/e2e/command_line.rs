@@ -32,7 +32,7 @@ fn what_is_wrong_with_an_order_is_said_in_a_line_and_nothing_is_written() {
         (&[&guest, "--timeout", "soon"], "no duration such as"),
         (&[&guest, "--config", "none.toml"], "cannot read the configuration none.toml"),
         (&[&guest, "--config", "name.toml"], "name.toml: a table under [extractor]: `Mirror` is not a valid name"),
-        (&[&guest, "--config", "typo.toml"], "typo.toml: line 2: unknown field `htpp`"),
+        (&[&guest, "--config", "typo.toml"], "typo.toml: line 2: `extractor.mirror.htpp`: unknown field `htpp`"),
     ];
     for (arguments, says) in cases {
         let ran = environment.host([&["run"], *arguments].concat()).exits(2).says(says);
