@@ -12,6 +12,7 @@ mod proxy;
 mod race;
 mod stream;
 mod tls;
+mod told;
 #[cfg(test)]
 mod vectors;
 mod wire;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderValue, Method, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -44,7 +45,8 @@ use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
 use rules::retry::{self, Attempts};
 use rules::secret::Secret;
 use rules::text;
-use rules::validators::{Conditions, FinalUrl};
+use rules::validators::Conditions;
+use told::Way;
 
 /// What a response of HTTP/2 may send before it is read: what a response that is held counts for, and no more.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -114,15 +116,6 @@ pub struct Fetcher {
     budgets: Arc<Budgets>,
     user_agent: HeaderValue,
     seed: u64,
-}
-
-/// The hops of a request so far.
-#[derive(Debug, Default)]
-struct Way {
-    /// The URL that a redirect led to, as it is shown; none before the first redirect.
-    leads_to: Option<String>,
-    /// Whether any of them led to where a secret may go.
-    has_secrets: bool,
 }
 
 impl Fetcher {
@@ -210,17 +203,7 @@ impl Fetcher {
     ) -> Result<Response, FetchError> {
         let mut way = Way::default();
         let sent = self.follow(request, conditions, until, (&mut way, attempts)).await;
-        sent.map_err(|error| error.map_text(|text| self.told(text, &way)))
-    }
-
-    /// An error as the extractor is told it.
-    fn told(&self, mut text: String, way: &Way) -> String {
-        // The query that a redirect leads to is often a signature.
-        if let Some(url) = &way.leads_to {
-            text = text.replace(url, url.split('?').next().unwrap_or(url));
-        }
-        // A source may send a secret back, for instance in the place that a redirect leads to.
-        if way.has_secrets { self.redactor.text(&text).into_owned() } else { text }
+        sent.map_err(|error| error.map_text(|text| way.error(text, &self.redactor)))
     }
 
     async fn follow(
@@ -233,8 +216,7 @@ impl Fetcher {
         let Checked { mut url, resource, mut fields } = request;
         let most = self.limits.redirects;
         for hop in 1.. {
-            way.has_secrets |= self.may_know_secrets(&url);
-            way.leads_to = (hop > 1).then(|| shown_url(&url));
+            way.go_on(hop, &url, self.may_know_secrets(&url));
             let (response, turn) = self.hop((&fields, &url), conditions, attempts).await?;
             let Some(location) = redirect(&response)? else {
                 let turn = turn.filter(|_| until == Until::Body);
@@ -362,30 +344,12 @@ impl Fetcher {
             // The body is given out decoded, and these spoke of the other one.
             head.headers.remove(header::CONTENT_LENGTH);
         }
-        if way.has_secrets {
-            self.clean(&mut head.headers);
-        }
-        let text = self.redactor.text(url.as_str()).into_owned();
-        let redirected = way.leads_to.is_some();
-        let told = if way.has_secrets && redirected { text.clone() } else { url.into() };
-        let url = FinalUrl { text, redirected };
+        way.fields(&mut head.headers, &self.redactor);
+        let (url, told) = way.url(url, &self.redactor);
         Ok(Response { status, url, told, headers: head.headers, body, has_body, resource })
     }
 
-    /// Take secrets out of what a source sent. The extractor is not to see them.
-    fn clean(&self, headers: &mut HeaderMap) {
-        let names: Vec<HeaderName> =
-            headers.keys().filter(|name| self.redactor.finds(name.as_str())).cloned().collect();
-        names.iter().for_each(|name| drop(headers.remove(name)));
-        for value in headers.values_mut() {
-            if let Some(clean) = self.redactor.bytes(value.as_bytes()) {
-                *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[secret]"));
-            }
-        }
-    }
-
-    /// Whether whoever answers here may have been sent a secret, and so may send one back. Of what others answer nothing
-    /// is taken out: they cannot know one, and could tell an extractor which of its guesses it was.
+    /// Whether whoever answers here may have been sent a secret, and so may send one back.
     fn may_know_secrets(&self, url: &Url) -> bool {
         Origin::of(url).is_some_and(|origin| self.secrets.iter().any(|secret| secret.may_go_to(&origin)))
     }
