@@ -74,27 +74,24 @@ fn blame(error: StateError, found: &Found<'_>) -> Result<(), UpkeepError> {
 
 /// What is wrong with the database as such, and, where no content is read, which are recorded more than once.
 fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<(), UpkeepError> {
-    for problem in noted(state.problems(), found)?.unwrap_or_default() {
+    let mut contents = Sorter::new(root, HELD);
+    let problems = state.problems_and_copies(|path, digest| {
+        if !read && root.entry(path).is_ok_and(|entry| matches!(entry, Entry::File(_))) {
+            contents.push(&content_record(path, digest))?;
+        }
+        Ok::<_, UpkeepError>(())
+    });
+    for problem in noted(problems, found)?.unwrap_or_default() {
         found.database(Kind::Database, problem)?;
     }
+    duplicates(contents, found)?;
     let nameless = noted(state.nameless(), found)?.unwrap_or_default();
     if nameless > 0 {
-        found.database(Kind::Database, format!("{nameless} rows of `landed_files` have a path that is no text"))?;
+        let rows = rules::text::counted(nameless, "row");
+        found.database(Kind::Database, format!("{rows} of `landed_files` with a path that is no text"))?;
     }
     let running = state.running(|run_id, extractor| stale(root, run_id, extractor, found));
-    noted::<(), UpkeepError>(running, found)?;
-    if !read {
-        let mut contents = Sorter::new(root, HELD);
-        let copies = state.copies(|path, digest| {
-            if root.entry(path).is_ok_and(|entry| matches!(entry, Entry::File(_))) {
-                contents.push(&content_record(path, digest))?;
-            }
-            Ok(())
-        });
-        noted::<(), UpkeepError>(copies, found)?;
-        duplicates(contents, found)?;
-    }
-    Ok(())
+    noted::<(), UpkeepError>(running, found).map(|_| ())
 }
 
 fn stale(root: &Root, run_id: i64, extractor: &str, found: &Found<'_>) -> Result<(), UpkeepError> {

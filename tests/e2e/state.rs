@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use harness::{Origin, Reply, gzip};
+use harness::{Gate, Origin, Ran, Reply, gzip};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
@@ -226,6 +227,42 @@ fn a_database_that_somebody_holds_is_waited_for_and_then_named() {
     assert_eq!(origin.asked(), []);
     state.execute_batch("COMMIT").expect("the lock's end");
     environment.run("mirror", &with(&arguments, &[])).exits(0);
+}
+
+#[test]
+fn a_database_that_somebody_holds_is_waited_for_no_longer_than_the_run_may_take() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    let arguments = mirror(&origin, "/courts.csv");
+    environment.run("mirror", &with(&arguments, &[])).exits(0);
+    origin.forget();
+    let state = environment.state();
+    state.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
+    let started = Instant::now();
+    environment.run("mirror", &with(&arguments, &["--timeout", "1s"])).exits(1).says("locked by another process");
+    // Without regard to the budget it is 30 s.
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert_eq!(origin.asked(), []);
+}
+
+#[test]
+fn what_the_state_takes_is_part_of_what_the_run_may_take() {
+    let (environment, origin) = (environment(), Origin::start());
+    let (reached, hold) = (Gate::default(), Gate::default());
+    origin.route("/slow.csv", Reply::new(CSV).gated(&reached, &hold));
+    environment.run("probe", &["--param", "do=cursor", "--param", "cursor=one"]).exits(0);
+    let state = environment.state();
+    state.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
+    let started = Instant::now();
+    let arguments = mirror(&origin, "/slow.csv");
+    let running = environment.spawn("mirror", &with(&arguments, &["--timeout", "4s"]));
+    std::thread::sleep(Duration::from_secs(3));
+    state.execute_batch("COMMIT").expect("the lock's end");
+    let ran = Ran::new(running.wait_with_output().expect("the program"));
+    ran.exits(3).says("the run spent its budget `timeout` of 4s");
+    // With a clock that starts behind the state it would be seven seconds.
+    assert!(started.elapsed() < Duration::from_millis(6500), "{:?}", started.elapsed());
+    hold.open();
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Checking and repairing a landing zone, and runs that meet in one.
 
 use std::fs;
-use std::process::Child;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command};
 
-use harness::{Environment, Gate, Origin, Ran, Reply, gzip};
+use harness::{Environment, Gate, Origin, Ran, Reply, gzip, under};
 use serde_json::Value;
 
 use crate::{environment, mirror, with};
@@ -183,6 +185,68 @@ fn after_a_repair_an_altered_file_stands_for_nothing_it_is_not() {
     assert!(environment.landed().values().any(|content| content == b"a,b\n1,2\n"));
 }
 
+/// A command as a user to whom modes mean something: root can read everything.
+fn without_privileges(command: &Command) -> Command {
+    let mut setpriv = Command::new("setpriv");
+    if rustix::process::geteuid().is_root() {
+        setpriv.args(["--bounding-set=-all", "--inh-caps=-all"]);
+    }
+    under(setpriv, command)
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+#[test]
+fn what_cannot_be_read_is_found_and_everything_recorded_of_it_stays() {
+    let (environment, _origin) = landed();
+    let (tagged, hashed) = paths(&environment);
+    let at = |path: &str| environment.landing().join(path);
+    let month = tagged.rsplit_once('/').expect("a directory").0;
+    environment.write("landing/lost+found/mine", "mine");
+    environment.write("landing/other/2025/03/new.csv.gz", gzip(b"a\n"));
+    environment.write("landing/other/2025/04/hidden.csv.gz", gzip(b"b\n"));
+    let shut = [month, "lost+found", "other/2025/04"];
+    shut.iter().for_each(|path| set_mode(&at(path), 0));
+    // Its size is another one as well, so that a repair wants to read it.
+    fs::write(at(&hashed), "other").expect("a file");
+    set_mode(&at(&hashed), 0);
+
+    let host = |arguments: &[&str]| {
+        let output = without_privileges(&environment.command(arguments)).output().expect("setpriv");
+        Ran::new(output)
+    };
+    let known = environment.query("SELECT path || hex(sha256) || stored_size FROM landed_files");
+    let sees = |arguments: &[&str], expected: &[String]| {
+        let found = host(arguments).exits(1).json()["findings"].as_array().expect("findings").clone();
+        let text = |finding: &Value, key: &str| finding[key].as_str().expect("a text").to_owned();
+        let found: Vec<_> = found.iter().map(|it| format!("{} {}", text(it, "kind"), text(it, "path"))).collect();
+        assert_eq!(found, expected);
+    };
+    let unreadable = |path: &str| format!("unreadable {path}");
+    let altered = format!("altered {hashed}");
+    let new = "unrecorded other/2025/03/new.csv.gz".to_owned();
+    let (lost, month, other) = (unreadable("lost+found"), unreadable(month), unreadable("other/2025/04"));
+    sees(&["verify", "--json"], &[altered.clone(), lost.clone(), month.clone(), other.clone(), new.clone()]);
+    sees(&["verify", "--json", "--read-data"], &[altered, lost, month.clone(), unreadable(&hashed), other, new]);
+
+    let repaired = host(&["repair", "--json"]).exits(0).json();
+    assert_eq!((&repaired["recorded"], &repaired["forgotten"]), (&1.into(), &0.into()));
+    assert_eq!(repaired["unreadable"].as_array().map(Vec::len), Some(4), "{repaired}");
+    let mut expected = known;
+    expected.extend(
+        environment.query("SELECT path || hex(sha256) || stored_size FROM landed_files WHERE source = 'other'"),
+    );
+    expected.sort();
+    assert_eq!(environment.query("SELECT path || hex(sha256) || stored_size FROM landed_files ORDER BY 1"), expected);
+    // What is hidden may be content of this source.
+    assert_eq!(environment.query("SELECT source FROM indexed_sources"), ["mirror"]);
+    let text = host(&["repair"]).exits(0).stdout;
+    assert_eq!(text.lines().nth(3), Some("4 paths that cannot be read, left as recorded"));
+    shut.iter().for_each(|path| set_mode(&at(path), 0o755));
+}
+
 /// A run that waits at the origin.
 fn waiting(environment: &Environment, origin: &Origin) -> (Child, Gate) {
     let (reached, hold) = (Gate::default(), Gate::default());
@@ -199,9 +263,12 @@ fn a_run_waits_for_another_if_asked() {
     let (child, hold) = waiting(&environment, &origin);
     let arguments = mirror(&origin, "/slow.csv");
     environment.run("mirror", &with(&arguments, &["--wait=100ms"])).exits(75).says("another run of mirror");
-    environment.host(["repair"]).exits(75).says("a run or another repair is going on");
+    environment.host(["repair"]).exits(75).says("is going on");
+    environment.host(["repair", "--wait=100ms"]).exits(75).says("`--wait`");
+    let repair = environment.command(["repair", "--wait"]).spawn().expect("the program");
     let patient = environment.spawn("mirror", &with(&arguments, &["--wait"]));
     hold.open();
+    Ran::new(repair.wait_with_output().expect("the program")).exits(0);
     Ran::new(child.wait_with_output().expect("the program")).exits(0);
     let patient = Ran::new(patient.wait_with_output().expect("the program")).exits(0).json();
     assert_eq!((&patient["run_id"], &patient["files_skipped"]), (&2.into(), &1.into()));

@@ -54,7 +54,8 @@ impl State {
 
     /// Open the database at `path` for reading; `None` where there is none, or no run in it yet.
     pub fn open_to_read(path: &Path) -> Result<Option<Self>, StateError> {
-        if !path.exists() {
+        // A link that leads nowhere is there.
+        if std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             return Ok(None);
         }
         // Read-write, since reading a database in WAL mode needs its side files.

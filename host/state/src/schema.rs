@@ -3,6 +3,7 @@
 //! `host_schema` counts the host's migrations; each is one step of one transaction, and never edited once released.
 //! A database without that table, empty or made by the original, is version 0.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, TransactionBehavior};
 
 use rules::text;
@@ -119,6 +120,7 @@ const VERSION_TABLE: &str = "CREATE TABLE host_schema (version INTEGER NOT NULL)
 const RUNS: &str = "extraction_runs";
 
 /// An index of a table of the host's.
+#[derive(Clone, Copy)]
 pub(super) struct Index {
     /// The version of the database that it came with.
     pub(super) version: usize,
@@ -130,6 +132,8 @@ pub(super) struct Index {
     pub(super) rows: &'static str,
     /// A column that it does not hold.
     pub(super) beside: &'static str,
+    /// Whether the same content of one source comes together in it.
+    pub(super) has_contents: bool,
 }
 
 /// All indexes but those of the keys.
@@ -141,6 +145,7 @@ pub(super) const INDEXES: [Index; 3] = [
         columns: "source, sha256, path",
         rows: "true",
         beside: "stored_size",
+        has_contents: true,
     },
     Index {
         version: 1,
@@ -149,6 +154,7 @@ pub(super) const INDEXES: [Index; 3] = [
         columns: "source, fingerprint, path",
         rows: "sha256 IS NULL",
         beside: "stored_size",
+        has_contents: false,
     },
     Index {
         version: 3,
@@ -157,6 +163,7 @@ pub(super) const INDEXES: [Index; 3] = [
         columns: "extractor, run_id",
         rows: "status = 'running'",
         beside: "started_at",
+        has_contents: false,
     },
 ];
 
@@ -195,11 +202,13 @@ fn version(connection: &Connection) -> Result<usize, StateError> {
     if !has_table(connection, "host_schema")? {
         return Ok(0);
     }
-    let version: Option<i64> = connection.query_row("SELECT max(version) FROM host_schema", [], |row| row.get(0))?;
-    match version.map(usize::try_from) {
-        Some(Ok(version)) if version <= MIGRATIONS.len() => Ok(version),
-        Some(Ok(version)) => Err(StateError::Newer(version as i64)),
-        Some(Err(_)) | None => foreign("its schema version is no number that a host gives"),
+    let given = connection.query_row("SELECT max(version) FROM host_schema", [], |row| row.get(0))?;
+    match given {
+        Value::Integer(version @ 0..) => match usize::try_from(version) {
+            Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+            _ => Err(StateError::Newer(version)),
+        },
+        _ => Err(StateError::Odd("its schema version is no number that a host gives".into())),
     }
 }
 
@@ -213,27 +222,33 @@ pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, Sta
 /// host's is what the host makes, so that no column computes something and no two rows have one key. The version of the
 /// database.
 pub(super) fn check(connection: &Connection) -> Result<usize, StateError> {
+    // First of all: what a later host made of its tables is not this one's to judge.
+    if let Err(newer @ StateError::Newer(_)) = version(connection) {
+        return Err(newer);
+    }
     // The order of texts is that of their bytes in this encoding alone.
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
     if encoding != "UTF-8" {
         return foreign(format!("its texts are {encoding}"));
     }
-    let version = version(connection)?;
-    let mut missing: Vec<&str> = INDEXES.iter().filter(|it| it.version <= version).map(|it| it.name).collect();
     let sql =
         "SELECT type, lower(name), lower(tbl_name), sql FROM sqlite_master WHERE type IN ('table', 'view', 'index')";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
+    let mut missing = INDEXES.map(Some);
     while let Some(row) = rows.next()? {
         let (kind, name, table): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let sql: Option<String> = row.get(3)?;
         check_object(&kind, &name, &table, sql.as_deref())?;
-        missing.retain(|index| *index != name);
+        for index in &mut missing {
+            index.take_if(|index| index.name == name);
+        }
     }
+    let version = version(connection)?;
     check_columns(connection)?;
-    match missing.first() {
+    match missing.iter().flatten().find(|index| index.version <= version) {
         // Without it every look takes as long as there are rows.
-        Some(index) => Err(StateError::damaged(format!("the index `{index}` is missing"))),
+        Some(index) => Err(StateError::damaged(format!("the index `{}` is missing", index.name))),
         None => Ok(version),
     }
 }

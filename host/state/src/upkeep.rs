@@ -47,38 +47,6 @@ impl State {
         Ok(self.connection.query_row("SELECT count(*) FROM landed_files WHERE path >= x''", [], |row| row.get(0))?)
     }
 
-    /// Show the recorded files whose content another file of their source is recorded with as well. The same content
-    /// comes together, and its files in the order of their paths.
-    pub fn copies<E: From<StateError>>(&self, mut see: impl FnMut(&str, &Digest) -> Result<(), E>) -> Result<(), E> {
-        if !super::schema::has_table(&self.connection, "landed_files")? {
-            return Ok(());
-        }
-        let sql =
-            "SELECT source, sha256, path FROM landed_files WHERE sha256 IS NOT NULL ORDER BY source, sha256, path";
-        let mut statement = self.connection.prepare(sql).map_err(StateError::from)?;
-        let mut rows = statement.query([]).map_err(StateError::from)?;
-        let (mut earlier, mut shown) = (None::<Copy>, false);
-        while let Some(row) = rows.next().map_err(StateError::from)? {
-            let Some(copy) = Copy::read(row)? else { continue };
-            let Some(earlier) = &mut earlier else {
-                earlier = Some(copy);
-                continue;
-            };
-            if *earlier >= copy {
-                return Err(StateError::disordered("landed_files").into());
-            }
-            let same = earlier.source == copy.source && earlier.digest == copy.digest;
-            if same && !shown {
-                see(&earlier.path, &copy.digest)?;
-            }
-            if same {
-                see(&copy.path, &copy.digest)?;
-            }
-            (*earlier, shown) = (copy, same);
-        }
-        Ok(())
-    }
-
     /// Show the runs that say that they are running: number and extractor.
     pub fn running<E: From<StateError>>(&self, mut see: impl FnMut(i64, &str) -> Result<(), E>) -> Result<(), E> {
         let sql = "SELECT run_id, extractor FROM extraction_runs WHERE status = 'running' ORDER BY run_id";
@@ -94,24 +62,6 @@ impl State {
             see(run_id, &super::rows::text(row, 1).map_err(StateError::from)?.unwrap_or_default())?;
         }
         Ok(())
-    }
-}
-
-/// A content and one of its files.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Copy {
-    source: Vec<u8>,
-    digest: Digest,
-    path: String,
-}
-
-impl Copy {
-    /// What a row says; `None` where it is none that a host wrote.
-    fn read(row: &SqlRow<'_>) -> Result<Option<Self>, StateError> {
-        let values = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
-        let (ValueRef::Text(source), ValueRef::Blob(digest), ValueRef::Text(path)) = values else { return Ok(None) };
-        let (Ok(digest), Ok(path)) = (digest.try_into(), std::str::from_utf8(path)) else { return Ok(None) };
-        Ok(Some(Self { source: source.to_owned(), digest: Digest(digest), path: path.to_owned() }))
     }
 }
 
