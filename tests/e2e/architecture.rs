@@ -70,8 +70,7 @@ fn every_probe_has_a_test() {
         .collect();
     assert!(names.len() > 30, "{names:?}");
     let entries = fs::read_dir(here().join("../tests/e2e")).expect("a directory");
-    let tests: String =
-        entries.filter_map(|entry| fs::read_to_string(entry.expect("an entry").path()).ok()).collect();
+    let tests: String = entries.filter_map(|entry| fs::read_to_string(entry.expect("an entry").path()).ok()).collect();
     for name in names {
         let named = tests.contains(&format!("do={name}\"")) || tests.contains(&format!("\"{name}\""));
         assert!(named, "the probe `{name}` has no test");
