@@ -84,7 +84,6 @@ fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
     mut rows: Rows<'_, L>,
     mut see: impl FnMut(Fact<'_>) -> Result<(), UpkeepError>,
 ) -> Result<(), UpkeepError> {
-    let mut hidden = Vec::new();
     let (mut seen, mut row) = (walk.next().transpose()?, rows.next()?);
     loop {
         let order = match (&seen, &row) {
@@ -102,16 +101,13 @@ fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
             recorded = listed(row);
             match recorded {
                 None => see(Fact::Odd(&row.path))?,
-                Some((path, _)) if order.is_gt() && is_gone(root, path, &hidden) => see(Fact::Missing(path))?,
+                Some((path, _)) if order.is_gt() && is_gone(root, path) => see(Fact::Missing(path))?,
                 Some(_) => {}
             }
         }
         if order.is_le()
             && let Some(seen) = &seen
         {
-            if matches!(seen.met, Met::Unreadable(_)) {
-                hidden.clone_from(&seen.path);
-            }
             let told = match recorded {
                 Some((_, recorded)) => Told::Recorded(recorded.clone()),
                 None if matches!(rows.records, Records::Unknown) => Told::Nothing,
@@ -156,9 +152,8 @@ fn listed(row: &Row) -> Option<(&str, &Recorded)> {
 
 /// Whether a recorded file that was not met is not there. It may have landed since its directory was listed, or be where
 /// nobody can look.
-fn is_gone(root: &Root, path: &str, hidden: &[u8]) -> bool {
-    let hidden = !hidden.is_empty() && path.as_bytes().starts_with(hidden);
-    !hidden && root.entry(path).is_ok_and(|entry| !matches!(entry, Entry::File(_)))
+fn is_gone(root: &Root, path: &str) -> bool {
+    root.entry(path).is_ok_and(|entry| !matches!(entry, Entry::File(_)))
 }
 
 fn show(seen: &Seen, told: Told, see: &mut impl FnMut(Fact<'_>) -> Result<(), UpkeepError>) -> Result<(), UpkeepError> {

@@ -23,11 +23,12 @@ pub enum Mend {
     Source(String),
 }
 
-/// Rows that no host wrote, as far as it is not their key that shows it.
-const ODD: [&str; 5] = [
+/// Validators that stand for nothing, and rows that no host wrote, as far as they were not found one by one.
+const UNFOUNDED: [&str; 5] = [
     "DELETE FROM landed_files WHERE path >= x''",
     "DELETE FROM validators
-      WHERE typeof(source) <> 'text' OR typeof(resource) <> 'text' OR typeof(url) <> 'text' OR typeof(path) <> 'text'
+      WHERE path IN (SELECT path FROM unfounded)
+         OR typeof(source) <> 'text' OR typeof(resource) <> 'text' OR typeof(url) <> 'text' OR typeof(path) <> 'text'
          OR typeof(etag) NOT IN ('blob', 'null') OR typeof(last_modified) NOT IN ('blob', 'null')",
     "DELETE FROM cursors
       WHERE typeof(extractor) <> 'text' OR typeof(period) <> 'text' OR typeof(value) <> 'text'
@@ -90,9 +91,8 @@ fn apply(connection: &Connection, mend: &Mend) -> Result<(), StateError> {
 
 /// What concerns no single file; how many runs were dead.
 fn settle(connection: &Connection, now: &str) -> Result<usize, StateError> {
-    connection.execute("DELETE FROM validators WHERE path IN (SELECT path FROM unfounded)", [])?;
-    for odd in ODD {
-        connection.execute(odd, [])?;
+    for unfounded in UNFOUNDED {
+        connection.execute(unfounded, [])?;
     }
     Ok(connection.execute(
         "UPDATE extraction_runs SET status = 'failed', finished_at = ?1,

@@ -11,7 +11,7 @@ fn ids(state: &State, sql: &str) -> Vec<i64> {
 }
 
 /// Runs of two extractors and of two windows of one of them: extractor, window, year, status.
-const RUNS: [(&str, &str, u32, &str); 13] = [
+const RUNS: [(&str, &str, u32, &str); 14] = [
     ("x", "", 2020, "success"),
     ("x", "", 2021, "failed"),
     ("x", "", 2021, "success"),
@@ -25,6 +25,7 @@ const RUNS: [(&str, &str, u32, &str); 13] = [
     ("y", "", 2020, "failed"),
     ("y", "", 2020, "failed"),
     ("y", "", 2024, "success"),
+    ("y", "", 2020, "running"),
 ];
 
 fn filled() -> (tempfile::TempDir, State) {
@@ -58,13 +59,13 @@ fn of_each_extractor_and_window_the_last_runs_stay() {
     assert_eq!(ids(&state, "SELECT run_id FROM extraction_runs").len(), RUNS.len());
     assert_eq!(state.prune(before, false).ok(), Some(5));
     // Of x the last failure and everything since 2023, of its windows the last success and the last failure; of y the
-    // run that goes on, the last failure and the last success.
-    let kept = [4, 5, 6, 8, 9, 10, 12, 13];
+    // runs that go on, the last failure and the last success.
+    let kept = [4, 5, 6, 8, 9, 10, 12, 13, 14];
     assert_eq!(ids(&state, "SELECT run_id FROM extraction_runs ORDER BY run_id"), kept);
     assert_eq!(ids(&state, "SELECT run_id FROM run_budgets ORDER BY run_id"), kept);
     assert_eq!(ids(&state, "SELECT run_id FROM run_windows ORDER BY run_id"), [8, 9]);
     assert_eq!(ids(&state, "SELECT count(*) FROM cursors"), [4]);
-    assert_eq!(ids(&state, "SELECT count(*) FROM landed_files"), [13]);
+    assert_eq!(ids(&state, "SELECT count(*) FROM landed_files"), [14]);
     assert_eq!(state.prune(before, false).ok(), Some(0));
 }
 

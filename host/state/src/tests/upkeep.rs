@@ -1,5 +1,9 @@
 //! Reading everything, whatever it is.
 
+use std::os::unix::fs::FileExt as _;
+
+use tempfile::TempDir;
+
 use super::{fill, path, state};
 use crate::{Mend, Row, State, StateError};
 use rules::domain::Digest;
@@ -110,4 +114,49 @@ fn an_index_that_does_not_fit_its_table_is_found() {
         let state = State::open_to_read(&path(&guard)).expect("a state").expect("a state");
         assert_eq!(state.problems().expect("problems"), [format!("the index `{index}` does not fit its table")]);
     }
+}
+
+/// Have a page of a table come twice: what is in it is there again, and out of order.
+fn double(guard: &TempDir, name: &str) {
+    let connection = rusqlite::Connection::open(path(guard)).expect("a database");
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).expect(sql);
+    let (root, size) =
+        (number(&format!("SELECT rootpage FROM sqlite_master WHERE name = '{name}'")), number("PRAGMA page_size"));
+    drop(connection);
+    #[expect(clippy::disallowed_methods, reason = "a test damages a file")]
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(path(guard)).expect("a database");
+    let mut page = vec![0; size as usize];
+    file.read_exact_at(&mut page, (root - 1) * size).expect("a page");
+    assert!(matches!(page[0], 2 | 5), "{name} has one page");
+    // Where the cells are is behind the page's head of twelve bytes, and a cell begins with the page that it leads to.
+    let cell = |at: usize| usize::from(u16::from_be_bytes([page[12 + 2 * at], page[13 + 2 * at]]));
+    let (first, second) = (cell(0), cell(1));
+    page.copy_within(first..first + 4, second);
+    file.write_all_at(&page, (root - 1) * size).expect("a page");
+}
+
+#[test]
+fn rows_that_come_again_are_damage_and_have_an_end() {
+    let damaged = |name: &str| {
+        let (guard, state) = state();
+        fill(&state, 1500, 1500);
+        state.connection.execute_batch("UPDATE extraction_runs SET status = 'running'").expect("rows");
+        drop(state);
+        double(&guard, name);
+        let state = State::open_to_read(&path(&guard)).expect("a state").expect("a state");
+        (guard, state)
+    };
+    let is_damage = |read: Result<(), StateError>| read.is_err_and(|error| error.is_damage());
+    let (_guard, state) = damaged("landed_files");
+    assert!(is_damage(rows(&state).map(drop)));
+    let (_guard, state) = damaged("extraction_runs");
+    assert!(is_damage(state.running(|_, _| Ok(()))));
+    let (new_guard, mut new) = super::state();
+    let (guard, _) = damaged("extraction_runs");
+    let taken = new.take_over(&path(&guard)).expect("a new database");
+    // Those before the first that comes again, and none behind it.
+    let last = |row: &rusqlite::Row<'_>| row.get::<_, usize>(0);
+    let last = new.connection.query_row("SELECT max(run_id) FROM extraction_runs", [], last).expect("a run");
+    assert!((1..1500).contains(&taken) && taken == last, "{taken} {last}");
+    drop(new_guard);
 }
