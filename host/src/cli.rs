@@ -99,7 +99,10 @@ fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
             "`cargo guests PATH` makes a component of a crate; `wasm-tools component new` of any module"
         }
         LoadError::Manifest(ManifestError::Manifest(_)) => "its author has to mend it; `host pack` puts in another one",
-        LoadError::Misfit(_) => "build it against the interface in wit/extractor.wit of this version of host",
+        LoadError::Misfit { .. } => "build it against the interface that `host wit` prints",
+        LoadError::OtherVersion { .. } => {
+            "build it anew, against the interface that `host wit` prints or with the SDK of that version"
+        }
         _ => "host runs WebAssembly components that export `extract` of wit/extractor.wit",
     };
     let unusable = Error::usage(format!("cannot {to_do} {}: {error}", path.display())).hint(hint);

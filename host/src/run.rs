@@ -4,12 +4,14 @@
 //! `FORMAT.md` has the whole protocol.
 
 mod deciding;
+mod deriving;
 mod ending;
 mod ledger;
 mod receipts;
 mod session;
 mod signals;
 mod storing;
+mod values;
 mod verdict;
 
 use std::path::Path;
@@ -241,6 +243,8 @@ fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store
         backfill: plan.backfill,
         fresh: plan.fresh,
         started,
+        maker: plan.maker,
+        values: Arc::default(),
         fetcher,
         redactor: plan.redactor,
         console: Arc::clone(&observers.console),

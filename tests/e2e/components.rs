@@ -21,7 +21,7 @@ fn misfit(component: impl AsRef<[u8]>, says: &str) {
     let path = environment.path().join("it.wasm");
     let line = format!("error: cannot run {}: it does not fit this host: {says}", path.display());
     assert_eq!(ran.stderr.lines().next(), Some(line.as_str()));
-    assert!(ran.stderr.contains("\nhint: build it against the interface in wit/extractor.wit"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: build it against the interface that `host wit` prints"), "{}", ran.stderr);
     assert!(!environment.landing().exists());
     // Nor does it fit the second time.
     assert_eq!(run(&environment, component).exits(2).stderr, ran.stderr);
@@ -33,7 +33,7 @@ fn changed(text: &str, other: &str, says: &str) {
     misfit(of_wit(&contract_with(text, other)), says);
 }
 
-const EXTRACT: &str = "export extract: async func() -> result<_, string>;";
+const EXTRACT: &str = "extract: async func() -> result<_, string>;";
 
 #[test]
 fn the_contract_itself_fits() {
@@ -53,7 +53,7 @@ fn the_contract_itself_fits() {
     let less =
         contract_with("    /// Write a line to the run's log.\n    log: func(level: level, message: string);\n", "");
     run(&environment, of_wit(&less)).exits(3);
-    run(&environment, of_wit(&contract_with("extractor@0.1.0", "extractor@0.1.9"))).exits(3);
+    run(&environment, of_wit(&contract_with("extractor@0.2.0", "extractor@0.2.9"))).exits(3);
 }
 
 #[test]
@@ -77,40 +77,50 @@ fn a_function_or_interface_that_is_not_offered_is_named() {
     let other = "\npackage wasi:nn@0.2.0 {\n    interface graph { load: func() -> u32; }\n}\n";
     let world = contract_with("    import run;\n", "    import run;\n    import wasi:nn/graph@0.2.0;\n");
     misfit(of_wit(&(world + other)), "it imports the interface `wasi:nn/graph@0.2.0`, which this host does not offer");
-    misfit(
-        of_wit(&contract_with("extractor@0.1.0", "extractor@0.2.0")),
-        "it imports `landing:extractor/http@0.2.0`, and this host offers `landing:extractor/http@0.1.0`; \
-         it imports `landing:extractor/zone@0.2.0`, and this host offers `landing:extractor/zone@0.1.0`; \
-         it imports `landing:extractor/run@0.2.0`, and this host offers `landing:extractor/run@0.1.0`",
-    );
+}
+
+#[test]
+fn another_version_of_the_contract_is_told_in_one_sentence() {
+    for version in ["0.1.0", "0.3.0", "1.0.0", "0.2.0-rc.1"] {
+        let environment = environment();
+        let ran = run(&environment, of_wit(&contract_with("extractor@0.2.0", &format!("extractor@{version}"))));
+        let path = environment.path().join("it.wasm");
+        let line = format!(
+            "error: cannot run {}: it was made for version {version} of the interface `landing:extractor`, and this \
+             host runs 0.2.0",
+            path.display()
+        );
+        assert_eq!(ran.stderr.lines().next(), Some(line.as_str()));
+        ran.exits(2).says("\nhint: build it anew");
+    }
 }
 
 #[test]
 fn a_type_that_differs_is_named_with_its_part() {
-    let case = "        /// The request itself is malformed: no absolute http or https URL, a field that HTTP forbids or \
-                the host owns.\n        invalid(string),\n";
-    changed(case, "", "`landing:extractor/http.response.bytes`: the variant `error` lacks the case `invalid`");
+    let case = "        /// The peer broke HTTP, or the body ended early or failed to decode.\n        protocol,\n";
+    changed(case, "", "`landing:extractor/http.response.bytes`: the enum `error-kind` lacks the case `protocol`");
     changed(
-        "too-large(u64),",
-        "too-large(u64),\n        redirected(string),",
-        "`landing:extractor/http.response.bytes`: the variant `error` has the case `redirected`, which this host does \
+        "too-large,",
+        "too-large,\n        redirected,",
+        "`landing:extractor/http.response.bytes`: the enum `error-kind` has the case `redirected`, which this host does \
          not know",
     );
     changed(
-        "too-large(u64),",
-        "too-large(u32),",
-        "`landing:extractor/http.response.bytes`: the case `too-large` of the variant `error` is u32, and u64 here",
+        "status: option<u16>,",
+        "status: option<u32>,",
+        "`landing:extractor/zone.derivation.land-bytes`: the field `status` of the record `error` is option<u32>, and \
+         option<u16> here",
     );
     changed(
         "size: u64,",
         "size: u64,\n        compressed: u64,",
-        "`landing:extractor/zone.source.mirror`: the record `receipt` has the field `compressed`, which this host does \
+        "`landing:extractor/zone.derivation.land-bytes`: the record `receipt` has the field `compressed`, which this host does \
          not know",
     );
     changed(
         "record date { year: u16, month: u8, day: u8 }",
         "record date { month: u8, year: u16, day: u8 }",
-        "`landing:extractor/zone.source.mirror`: the record `date` has its fields in another order",
+        "`landing:extractor/zone.derivation.land-bytes`: the record `date` has its fields in another order",
     );
     changed(
         "enum level { trace, debug, info, warn, error }",
@@ -155,17 +165,26 @@ fn a_function_that_differs_is_named_with_what_differs() {
 
 #[test]
 fn an_export_that_is_missing_or_differs_is_named() {
-    changed(EXTRACT, "", "it does not export the function `extract`");
     changed(
         EXTRACT,
-        "export extract: async func() -> result<u32, string>;",
-        "its export `extract`: what it returns is result<u32, string>, and result<_, string> here",
+        "run: async func() -> result<_, string>;",
+        "it does not export the function `landing:extractor/entry.extract`",
     );
     changed(
         EXTRACT,
-        "export extract: async func(url: string) -> result<_, string>;",
-        "its export `extract`: it has the parameter `url`, which this host does not know",
+        "extract: async func() -> result<u32, string>;",
+        "its export `landing:extractor/entry.extract`: what it returns is result<u32, string>, and result<_, string> \
+         here",
     );
-    changed(EXTRACT, "export extract: interface { run: func(); }", "its export `extract` is no function");
-    misfit(b"\0asm\x0d\0\x01\0", "it does not export the function `extract`");
+    changed(
+        EXTRACT,
+        "extract: async func(url: string) -> result<_, string>;",
+        "its export `landing:extractor/entry.extract`: it has the parameter `url`, which this host does not know",
+    );
+    changed(
+        "    export entry;",
+        "    export extract: async func() -> result<_, string>;",
+        "it does not export `landing:extractor/entry@0.2.0`",
+    );
+    misfit(b"\0asm\x0d\0\x01\0", "it does not export `landing:extractor/entry@0.2.0`");
 }

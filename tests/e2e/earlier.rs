@@ -121,10 +121,12 @@ fn a_configuration_of_an_earlier_release_is_read() {
 }
 
 #[test]
-fn a_component_of_an_earlier_release_runs() {
+fn a_component_of_an_earlier_release_is_told_to_be_built_anew() {
     let (environment, origin) = (environment(), origin());
     let component = kept("guests/mirror.wasm").display().to_string();
     let url = format!("url={}", origin.url("/tagged.csv"));
-    environment.host(["run", &component, "--allow-http", &origin.grant(), "--param", &url]).exits(0);
-    assert_eq!(environment.paths().len(), 1);
+    let ran = environment.host(["run", &component, "--allow-http", &origin.grant(), "--param", &url]).exits(2);
+    ran.says("it was made for version 0.1.0 of the interface `landing:extractor`, and this host runs 0.2.0")
+        .says("hint: build it anew");
+    assert!(!environment.landing().exists());
 }

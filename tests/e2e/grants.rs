@@ -239,7 +239,7 @@ fn a_component_is_inspected_without_running_it() {
     assert_eq!((&grant["name"], &grant["http"][0]), (&"prices".into(), &"https://a.example".into()));
     let http = told["imports"]
         .as_array()
-        .and_then(|all| all.iter().find(|import| import["name"] == "landing:extractor/http@0.1.0"));
+        .and_then(|all| all.iter().find(|import| import["name"] == "landing:extractor/http@0.2.0"));
     let functions = http.map(|import| import["functions"].to_string()).unwrap_or_default();
     // Only what it really uses: it mirrors, so that it fetches nothing itself.
     assert!(functions.contains("request.use-secret") && !functions.contains("\"fetch\""), "{functions}");
@@ -253,7 +253,7 @@ fn a_component_is_inspected_without_running_it() {
         "  sha256 ",
         "  takes the parameter `url`",
         " bytes, and imports\n",
-        "landing:extractor/zone@0.1.0: source.open, source.mirror",
+        "landing:extractor/zone@0.2.0: source.open, source.mirror",
     ] {
         assert!(text.contains(part), "{text}");
     }

@@ -78,7 +78,7 @@ pub fn wasi_http_world(directory: &Path) {
         fs::copy(&path, dependencies.join(path.file_name().expect("a name"))).expect("a copy");
     }
     fs::copy(workspace.join("wit/extractor.wit"), dependencies.join("landing.wit")).expect("a copy");
-    let world = "package harness:wasi-http;\n\nworld app {\n    include landing:extractor/extractor@0.1.0;\n    \
+    let world = "package harness:wasi-http;\n\nworld app {\n    include landing:extractor/extractor@0.2.0;\n    \
                  import wasi:http/outgoing-handler@0.2.12;\n    import wasi:cli/stdout@0.2.12;\n}\n";
     fs::write(directory.join("app.wit"), world).expect("a file");
 }

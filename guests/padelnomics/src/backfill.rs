@@ -23,7 +23,7 @@ pub(crate) async fn walk(window: Window) -> Result<(), Error> {
         run::progress(total - (pending.len() - index) as u64, Some(total));
         let month = Month::of(*date);
         let receipt = overpass::land(&endpoint, Some(*date)).await.context(month)?;
-        run::checkpoint(month.to_string()).await;
+        run::checkpoint(&month.to_string()).await;
         landing::debug!("{month}: {} ({} bytes)", receipt.path, receipt.size);
     }
     run::progress(total, Some(total));

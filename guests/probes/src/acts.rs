@@ -56,7 +56,7 @@ pub(crate) async fn secret() -> Result<(), Error> {
 pub(crate) async fn echo() -> Result<(), Error> {
     let body = with_secrets(Request::get(&params::required("url")?)).send().await?.into_text().await?;
     match params::get("name").as_deref() {
-        Some("cursor") => run::checkpoint(body).await,
+        Some("cursor") => run::checkpoint(&body).await,
         Some("extension") => drop(Source::own()?.land_bytes(Vec::new(), Slot::new(&body)).await?),
         Some("url") => drop(Request::get(&format!("{}?{body}", params::required("url")?)).send().await?),
         Some("land") => {
@@ -217,7 +217,7 @@ pub(crate) async fn cursor() -> Result<(), Error> {
         None => landing::info!("there was no cursor"),
     }
     if let Some(cursor) = run::param("cursor") {
-        run::checkpoint(cursor).await;
+        run::checkpoint(&cursor).await;
     }
     Ok(())
 }

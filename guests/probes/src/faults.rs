@@ -69,7 +69,7 @@ pub(crate) fn fail() -> Result<(), Error> {
 pub(crate) async fn checkpoint_then_fail() -> Result<(), Error> {
     let content = params::required("content")?;
     Source::own()?.land_bytes(content.into_bytes(), Slot::new("csv")).await?;
-    run::checkpoint(params::required("cursor")?).await;
+    run::checkpoint(&params::required("cursor")?).await;
     fail()
 }
 

@@ -48,7 +48,7 @@ async fn pass(text: &str) -> Result<(), Error> {
         "answer" => drop(request()?.send().await?.header(text)),
         "param" => drop(run::param(text)),
         "source" => drop(Source::open(text)?),
-        "cursor" => run::checkpoint(text.to_owned()).await,
+        "cursor" => run::checkpoint(text).await,
         "bytes" => drop(Source::own()?.land_bytes(text.as_bytes().to_vec(), Slot::new("csv")).await?),
         "extension" => drop(Source::own()?.land_bytes(Vec::new(), Slot::new(text)).await?),
         "verdict" => verdict(text).await?,
@@ -64,7 +64,7 @@ async fn verdict(text: &str) -> Result<(), Error> {
     let (whole, ending) = wit_future::new(|| Ok(()));
     drop(stream);
     let source = Source::own()?;
-    let saying = whole.write(Err(http::Error::Other(text.to_owned())));
+    let saying = whole.write(Err(http::Error::other(text)));
     let (landed, _) = join(source.land_stream(bytes, ending, Slot::new("csv")), saying).await;
     landed?;
     Ok(())

@@ -9,8 +9,8 @@ wit_bindgen::generate!({
     pub_export_macro: true,
     default_bindings_module: "landing::bindings",
     with: {
-        "landing:extractor/http@0.1.0/error": crate::http::Error,
-        "landing:extractor/zone@0.1.0/error": crate::zone::Error,
-        "landing:extractor/zone@0.1.0/date": crate::date::Date,
+        "landing:extractor/http@0.2.0/error": crate::http::Error,
+        "landing:extractor/zone@0.2.0/error": crate::zone::Error,
+        "landing:extractor/zone@0.2.0/date": crate::date::Date,
     },
 });

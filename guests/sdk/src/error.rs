@@ -123,14 +123,17 @@ mod tests {
             Ok("x".parse::<u8>()?)
         }
         fn refused() -> Result<(), Error> {
-            Err(crate::http::Error::Denied("no grant for https://a.example".into()))?
+            Err(crate::http::Error::other("no grant for https://a.example"))?
         }
         fn missing() -> Result<(), Error> {
-            Err(crate::zone::Error::Status(404)).context("https://a.example/x.csv")
+            let message = "the server answered with status 404 and no content to land".to_owned();
+            let kind = crate::zone::ErrorKind::Status;
+            let error = crate::zone::Error { kind, code: "status".to_owned(), message, status: Some(404), fetch: None };
+            Err(error).context("https://a.example/x.csv")
         }
         let cases = [
             (number().map(drop), "invalid digit found in string"),
-            (refused(), "the egress policy refuses it: no grant for https://a.example"),
+            (refused(), "no grant for https://a.example"),
             (missing(), "https://a.example/x.csv: the server answered with status 404 and no content to land"),
             (None.context("nothing there"), "nothing there"),
         ];

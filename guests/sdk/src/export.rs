@@ -23,7 +23,7 @@ use crate::Error;
 ///         for receipt in landing::all(landed.await)? {
 ///             landing::info!("{} holds {} bytes", receipt.path, receipt.size);
 ///         }
-///         run::checkpoint(run::today().to_string()).await;
+///         run::checkpoint(&run::today().to_string()).await;
 ///         Ok(())
 ///     }
 /// }
@@ -50,7 +50,7 @@ pub trait Extractor {
     async fn extract() -> Result<(), Error>;
 }
 
-impl<T: Extractor> crate::bindings::Guest for T {
+impl<T: Extractor> crate::bindings::exports::landing::extractor::entry::Guest for T {
     async fn extract() -> Result<(), String> {
         <T as Extractor>::extract().await.map_err(|error| error.to_string())
     }

@@ -4,44 +4,32 @@ use std::fmt;
 
 use wit_bindgen::{FutureReader, StreamReader};
 
-pub use crate::bindings::landing::extractor::http::{Header, Request, Response, fetch};
+pub use crate::bindings::landing::extractor::http::{ErrorKind, Header, Request, Response, fetch};
 
 /// Says at a stream's end whether the stream was whole, or why it was not.
 pub type Whole = FutureReader<Result<(), Error>>;
 
-/// Why a request gave no response, or a body did not arrive whole.
+/// Why a request gave no response, or a body did not arrive whole. Its text is one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// The request itself is malformed: no absolute http or https URL, a field that HTTP forbids or the host owns.
-    Invalid(String),
-    /// The egress policy refuses it; the text says which rule and which hop.
-    Denied(String),
-    /// No connection: name resolution, connect, TLS.
-    Unreachable(String),
-    /// The connect, idle, or whole-request time limit passed.
-    Timeout(String),
-    /// The body passed the limit of that many bytes.
-    TooLarge(u64),
-    /// The peer broke HTTP, or the body ended early or failed to decode.
-    Protocol(String),
-    /// The run's budget of requests or bytes is spent.
-    Budget(String),
-    /// Anything else; the text says what.
-    Other(String),
+pub struct Error {
+    /// What an extractor may want to act on.
+    pub kind: ErrorKind,
+    /// The same more closely, in words that never change: `body-broken`. Later hosts know more of them.
+    pub code: String,
+    /// What happened, for the person who reads it.
+    pub message: String,
+}
+
+impl Error {
+    /// A failure of the extractor's own making, for content that it gives up.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Other, code: "given-up".to_owned(), message: message.into() }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(text) => write!(formatter, "the request is malformed: {text}"),
-            Self::Denied(text) => write!(formatter, "the egress policy refuses it: {text}"),
-            Self::Unreachable(text) => write!(formatter, "no connection: {text}"),
-            Self::Timeout(text) => write!(formatter, "it took too long: {text}"),
-            Self::TooLarge(limit) => write!(formatter, "the body is larger than {limit} bytes"),
-            Self::Protocol(text) => write!(formatter, "the answer is broken: {text}"),
-            Self::Budget(text) => write!(formatter, "the run's budget is spent: {text}"),
-            Self::Other(text) => formatter.write_str(text),
-        }
+        formatter.write_str(&self.message)
     }
 }
 
@@ -72,6 +60,21 @@ impl Request {
     #[must_use]
     pub fn with_secret(self, name: &str) -> Self {
         self.use_secret(name);
+        self
+    }
+
+    /// The same request, which the host repeats for these statuses and no others, whatever its method; none of them where
+    /// the list is empty.
+    #[must_use]
+    pub fn repeated_on(self, statuses: &[u16]) -> Self {
+        self.repeat_on(statuses);
+        self
+    }
+
+    /// The same request, which follows at most so many redirects; the next one is the response.
+    #[must_use]
+    pub fn following(self, redirects: u32) -> Self {
+        self.follow(redirects);
         self
     }
 

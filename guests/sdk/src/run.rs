@@ -1,13 +1,26 @@
 //! The run in progress: the contract's `run` interface, and the calendar of its backfill window.
 
+use crate::bindings::landing::extractor::run as contract;
 pub use crate::bindings::landing::extractor::run::{
-    Level, Window, backfill, checkpoint, cursor, log, name, param, progress, started_at,
+    Level, Window, backfill, cursor, has_secret, keys, log, name, now, param, params, progress, random_bytes,
+    set_value, started_at, value, wait,
 };
 use crate::{Date, Month};
 
 /// The UTC day on which the run started; a run has one day, however long it takes.
 pub fn today() -> Date {
     Date::from_unix_seconds(started_at())
+}
+
+/// Say that all before this cursor has landed. The files landed so far are made durable first, then the values that were
+/// set, and the cursor with them.
+pub async fn checkpoint(cursor: &str) {
+    contract::checkpoint(Some(cursor.to_owned())).await;
+}
+
+/// The same for the values alone; the cursor stays as it is.
+pub async fn keep() {
+    contract::checkpoint(None).await;
 }
 
 impl Window {

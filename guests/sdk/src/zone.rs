@@ -5,42 +5,32 @@ use std::fmt;
 use futures_util::future::join;
 use wit_bindgen::{FutureWriter, StreamReader, StreamWriter};
 
-pub use crate::bindings::landing::extractor::zone::{Outcome, Receipt, Slot, Source};
+pub use crate::bindings::landing::extractor::zone::{Derivation, ErrorKind, Outcome, Receipt, Slot, Source};
 use crate::bindings::{wit_future, wit_stream};
 use crate::{Date, http, run};
 
-/// Why nothing landed.
+/// Why nothing landed. Its text is one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// The operator did not grant this source.
-    Denied(String),
-    /// A slot or source that names no valid file.
-    Invalid(String),
-    /// The request failed.
-    Fetch(http::Error),
-    /// The server answered, but with no content to land.
-    Status(u16),
-    /// The landing zone could not be written; the run will fail.
-    Storage(String),
-    /// Anything else; the text says what.
-    Other(String),
+pub struct Error {
+    /// What an extractor may want to act on.
+    pub kind: ErrorKind,
+    /// The same more closely, in words that never change. Later hosts know more of them.
+    pub code: String,
+    /// What happened, for the person who reads it.
+    pub message: String,
+    /// The status code, where the kind is [`Status`](ErrorKind::Status).
+    pub status: Option<u16>,
+    /// The failure of the request, where the kind is [`Fetch`](ErrorKind::Fetch).
+    pub fetch: Option<http::Error>,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Denied(text) | Self::Invalid(text) => formatter.write_str(text),
-            Self::Fetch(error) => error.fmt(formatter),
-            Self::Status(status) => {
-                write!(formatter, "the server answered with status {status} and no content to land")
-            }
-            Self::Storage(text) => write!(formatter, "the landing zone could not be written: {text}"),
-            Self::Other(text) => formatter.write_str(text),
-        }
+        formatter.write_str(&self.message)
     }
 }
 
-// `source` stays empty for `Fetch`: its text is already the whole of this error's text.
+// `source` stays empty where there is a `fetch`: its text is already the whole of this error's text.
 impl std::error::Error for Error {}
 
 impl Slot {
@@ -141,7 +131,7 @@ impl Content {
     pub fn new() -> (Self, StreamReader<u8>, http::Whole) {
         const GAVE_UP: &str = "the extractor gave up before the end of its content";
         let (stream, bytes) = wit_stream::new();
-        let (whole, ending) = wit_future::new(|| Err(http::Error::Other(GAVE_UP.to_owned())));
+        let (whole, ending) = wit_future::new(|| Err(http::Error::other(GAVE_UP)));
         (Self { stream, whole, stopped: false }, bytes, ending)
     }
 

@@ -22,6 +22,11 @@ impl Moment {
         self.0.as_second().try_into().unwrap_or_default()
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z; 0 before.
+    pub fn unix_milliseconds(self) -> u64 {
+        self.0.as_millisecond().try_into().unwrap_or_default()
+    }
+
     /// The UTC day.
     pub fn day(self) -> Date {
         self.0.to_zoned(TimeZone::UTC).date()
@@ -48,6 +53,15 @@ impl Moment {
 #[expect(clippy::disallowed_methods, reason = "this is the clock's room")]
 pub fn system() -> SystemTime {
     SystemTime::now()
+}
+
+/// Fill `bytes` with what nobody can guess.
+pub fn randomise(mut bytes: &mut [u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let count = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())?;
+        bytes = &mut bytes[count..];
+    }
+    Ok(())
 }
 
 /// How long this thread has been computing.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 
+use super::fit::{self, Fit, ImportedInterface, Misfit};
 use super::{LoadError, MAX_COMPONENT, engine, flat};
 use rules::text;
 
@@ -36,6 +37,10 @@ const MAX_THREADS: usize = 4;
 const FILES: u64 = 16;
 /// What it exits with where the component is at fault.
 const INVALID: i32 = 2;
+/// What it exits with where the component does not fit, and what it imports is on standard output instead of code.
+const MISFIT: i32 = 3;
+/// What it exits with where the component was made for another version of the contract, which it then names.
+const OTHER_VERSION: i32 = 4;
 
 /// Machine code for this program's engine.
 pub(super) fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
@@ -51,7 +56,7 @@ pub(super) fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
         return Err(LoadError::Compiling(format!("{} minutes", WALL.as_secs() / 60)));
     };
     if !status.success() {
-        return Err(verdict(status, &reason));
+        return Err(verdict(status, &code, &reason));
     }
     match code.len() as u64 {
         0..=MAX_CODE => Ok(code),
@@ -111,8 +116,14 @@ fn up_to(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Why there is no code.
-fn verdict(status: ExitStatus, reason: &[u8]) -> LoadError {
+fn verdict(status: ExitStatus, output: &[u8], reason: &[u8]) -> LoadError {
     let reason = String::from_utf8_lossy(reason);
+    let imports = || String::from_utf8_lossy(output).lines().map(ImportedInterface::from_line).collect();
+    match status.code() {
+        Some(MISFIT) => return LoadError::Misfit { reason: text::line(&reason), imports: imports() },
+        Some(OTHER_VERSION) => return LoadError::OtherVersion { made: text::line(&reason), imports: imports() },
+        _ => {}
+    }
     let reason = text::cut(&reason, MAX_SAID);
     let limits = Bounds::of_this_process();
     if status.code() == Some(INVALID) {
@@ -165,15 +176,28 @@ fn within(resource: Resource, ours: u64) -> u64 {
     [current, maximum].into_iter().flatten().fold(ours, u64::min)
 }
 
-/// The other process: compile what comes on standard input to standard output. An error is the component's.
-pub fn serve() -> Result<(), String> {
+/// The other process: compile what comes on standard input to standard output, if it fits. Its exit code; an error is
+/// the component's.
+pub fn serve() -> Result<i32, String> {
     let words = |error: io::Error| format!("the compiler cannot work: {error}");
     confine().map_err(words)?;
     let component = up_to(io::stdin().lock(), MAX_COMPONENT + 1).map_err(words)?;
+    let Fit { imports, misfit } = fit::fit(&component)?;
+    if let Some(misfit) = misfit {
+        let (code, said) = match misfit {
+            Misfit::Differs(sentence) => (MISFIT, sentence),
+            Misfit::Version(made) => (OTHER_VERSION, made),
+        };
+        let lines: String = imports.iter().map(|import| import.to_line() + "\n").collect();
+        io::stdout().lock().write_all(lines.as_bytes()).map_err(words)?;
+        io::stderr().lock().write_all(said.as_bytes()).map_err(words)?;
+        return Ok(code);
+    }
     let engine = engine().map_err(|error| flat(&error))?;
     let code = engine.precompile_component(&component).map_err(|error| error.root_cause().to_string())?;
     let mut output = io::stdout().lock();
-    output.write_all(&code).and_then(|()| output.flush()).map_err(words)
+    output.write_all(&code).and_then(|()| output.flush()).map_err(words)?;
+    Ok(0)
 }
 
 /// Give up all that compiling does not need, before a byte of the component is read.

@@ -1,56 +1,108 @@
 //! What a component imports, and where it does not fit the contract: which interface, function, type, field or case.
 //!
-//! It looks at types alone, of components that the engine has validated, and must not run anything. It walks along the
-//! contract, so that what a component makes of its types cannot lead it far.
+//! It looks at types alone and must not run anything. A component is read before it is compiled, so it may be anything;
+//! this belongs into the process that compiles. It walks along the contract, so that what a component makes of its types
+//! cannot lead it far.
 
 mod differ;
 
-use wasmtime::Engine;
-use wasmtime::component::types::{Component, ComponentInstance, ComponentItem};
-use wit_parser::{Function, Interface, Resolve, WorldId, WorldItem, WorldKey};
+use wit_parser::decoding::{DecodedWasm, decode};
+use wit_parser::{Interface, Resolve, World, WorldItem};
 
 use differ::Differ;
+use rules::text;
 
 /// The contract, with which the bindings are made too.
-pub(super) const CONTRACT: &str = include_str!("../../../wit/extractor.wit");
+pub const CONTRACT: &str = include_str!("../../../wit/extractor.wit");
+/// What the contract's interfaces have in common.
 const PACKAGE: &str = "landing:extractor/";
 const WORLD: &str = "extractor";
+/// The packages of WASI that the host offers, each in its versions 0.2 and 0.3.
+const WASI: [&str; 7] =
+    ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
 /// Most differences that are told.
 const MAX_TOLD: usize = 5;
+/// Longest version that is told, in characters.
+const MAX_VERSION: usize = 100;
 
 /// An interface that a component imports, and what it uses of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedInterface {
-    /// Its name with its version: `landing:extractor/http@0.1.0`; empty for functions that are in no interface.
+    /// Its name with its version: `landing:extractor/http@0.2.0`; empty for functions that are in no interface.
     pub name: String,
     /// The functions, those of a resource behind its name: `fetch`, `request.constructor`, `request.set-method`.
     pub functions: Vec<String>,
 }
 
-/// What a component imports.
-pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<ImportedInterface> {
+/// Why a component does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// It was made for this version of the contract.
+    Version(String),
+    /// Where it differs, in one sentence.
+    Differs(String),
+}
+
+/// What a component wants, before it is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fit {
+    pub(super) imports: Vec<ImportedInterface>,
+    pub(super) misfit: Option<Misfit>,
+}
+
+/// The contract's version.
+pub fn version() -> &'static str {
+    let start = CONTRACT.split_once("package landing:extractor@").map_or("", |(_, rest)| rest);
+    start.split(';').next().unwrap_or_default()
+}
+
+/// What a component wants and where it does not fit; nothing where its types cannot be told without compiling it.
+pub(super) fn fit(component: &[u8]) -> Result<Fit, String> {
+    let unknown = Fit { imports: Vec::new(), misfit: None };
+    let Ok(DecodedWasm::Component(theirs, world)) = decode(component) else { return Ok(unknown) };
+    let world = &theirs.worlds[world];
+    let imports = imports(&theirs, world);
+    if let Some(made) = other_version(&theirs, world) {
+        return Ok(Fit { imports, misfit: Some(Misfit::Version(made)) });
+    }
+    let failed = |error: &dyn std::fmt::Display| format!("the contract cannot be read: {error:#}");
+    let mut ours = Resolve::default();
+    let package = ours.push_source("extractor.wit", CONTRACT).map_err(|error| failed(&error))?;
+    let own = ours.select_world(&[package], Some(WORLD)).map_err(|error| failed(&error))?;
+    let contract = Contract { ours: &ours, theirs: &theirs, differ: Differ { ours: &ours, theirs: &theirs } };
+    let misfit = contract.differences(&ours.worlds[own], world);
+    Ok(Fit { imports, misfit: (!misfit.is_empty()).then(|| Misfit::Differs(sentence(misfit))) })
+}
+
+fn imports(resolve: &Resolve, world: &World) -> Vec<ImportedInterface> {
     let mut imported = vec![ImportedInterface { name: String::new(), functions: Vec::new() }];
-    for (name, import) in component.imports(engine) {
-        match import.ty {
-            ComponentItem::ComponentInstance(instance) => {
-                let functions = functions(engine, &instance);
-                imported.push(ImportedInterface { name: name.to_owned(), functions });
+    for (key, item) in &world.imports {
+        let name = resolve.name_world_key(key);
+        match item {
+            WorldItem::Interface { id, .. } => {
+                let functions = resolve.interfaces[*id].functions.keys().map(|name| plain(name)).collect();
+                imported.push(ImportedInterface { name, functions });
             }
-            ComponentItem::ComponentFunc(_) => imported[0].functions.push(name.to_owned()),
-            _ => {}
+            WorldItem::Function(_) => imported[0].functions.push(name),
+            WorldItem::Type { .. } => {}
         }
     }
     imported.retain(|interface| !interface.name.is_empty() || !interface.functions.is_empty());
     imported
 }
 
-fn functions(engine: &Engine, instance: &ComponentInstance) -> Vec<String> {
-    let functions = instance.exports(engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
-    functions.map(|(name, _)| plain(name)).collect()
+/// The version of the contract that a component was made for, where that is one that this host does not run.
+fn other_version(resolve: &Resolve, world: &World) -> Option<String> {
+    let names = world.imports.keys().chain(world.exports.keys()).map(|key| resolve.name_world_key(key));
+    let mut versions = names.filter_map(|name| {
+        let (path, version) = split(&name);
+        path.starts_with(PACKAGE).then(|| version.to_owned())
+    });
+    versions.find(|made| !fits(version(), made)).map(|made| text::cut(&text::line(&made), MAX_VERSION))
 }
 
 /// A function's name as people write it: `[method]request.set-body` is `request.set-body`.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     match name.strip_prefix('[').and_then(|name| name.split_once(']')) {
         Some(("constructor", resource)) => format!("{resource}.constructor"),
         Some((_, function)) => function.to_owned(),
@@ -58,49 +110,8 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// Where a component differs from the contract, the most telling first. It is stricter than the engine, which takes a
-/// borrowed handle for one that is given away.
-pub(super) fn differences(engine: &Engine, component: &Component) -> Result<Vec<String>, String> {
-    let mut resolve = Resolve::default();
-    let package = resolve.push_source("extractor.wit", CONTRACT).map_err(|error| format!("{error:#}"))?;
-    let world = resolve.select_world(&[package], Some(WORLD)).map_err(|error| format!("{error:#}"))?;
-    let contract = Contract { resolve: &resolve, engine, differ: Differ::new(&resolve, engine, component) };
-    let mut found = Found::default();
-    for (name, import) in component.imports(engine) {
-        if let ComponentItem::ComponentInstance(instance) = import.ty {
-            match contract.named(world, name) {
-                Named::Interface(path, interface) => contract.interface(&mut found, &path, interface, &instance),
-                Named::OtherVersion(own) => {
-                    found.absent.push(format!("it imports `{name}`, and this host offers `{own}`"));
-                }
-                Named::Foreign => {}
-            }
-        }
-    }
-    for (key, item) in &resolve.worlds[world].exports {
-        if let (WorldKey::Name(name), WorldItem::Function(function)) = (key, item) {
-            contract.export(&mut found, component, name, function);
-        }
-    }
-    Ok(found.all())
-}
-
-/// What a component imports that neither the contract has nor, by `offered`, the host beside it.
-pub(super) fn not_offered(engine: &Engine, component: &Component, offered: impl Fn(&str) -> bool) -> Vec<String> {
-    let kind = |item: &ComponentItem| match item {
-        ComponentItem::ComponentInstance(_) => Some("interface"),
-        ComponentItem::ComponentFunc(_) => Some("function"),
-        ComponentItem::Module(_) => Some("module"),
-        ComponentItem::Component(_) => Some("component"),
-        // Types alone are offered by whoever uses them.
-        _ => None,
-    };
-    let imports = component.imports(engine).filter(|(name, _)| !name.starts_with(PACKAGE) && !offered(name));
-    imports.filter_map(|(name, import)| Some(absent(kind(&import.ty)?, name))).collect()
-}
-
 /// What was found, in one sentence.
-pub(super) fn sentence(mut found: Vec<String>) -> String {
+fn sentence(mut found: Vec<String>) -> String {
     if found.len() > MAX_TOLD {
         let more = found.len() - MAX_TOLD;
         found.truncate(MAX_TOLD);
@@ -113,13 +124,15 @@ fn absent(what: &str, name: &str) -> String {
     format!("it imports the {what} `{name}`, which this host does not offer")
 }
 
-/// What the name of an imported interface means.
-enum Named<'a> {
-    /// This interface of the contract, and its name without its version.
-    Interface(String, &'a Interface),
-    /// One of the contract whose version, which is given, does not fit.
-    OtherVersion(String),
-    Foreign,
+/// The name of an interface without its version, and the version.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, ""))
+}
+
+/// Whether two versions of one interface fit each other: patches of one 0.x, any of one later major, and a pre-release
+/// itself alone (as the component model matches them).
+fn fits(own: &str, other: &str) -> bool {
+    own == other || ![own, other].iter().any(|version| version.contains('-')) && track(own) == track(other)
 }
 
 /// What versions have in common that fit each other.
@@ -129,6 +142,13 @@ fn track(version: &str) -> (&str, &str) {
         ("0", minor) => ("0", minor),
         (major, _) => (major, ""),
     }
+}
+
+/// Whether the host offers this interface of WASI, or its package at least: then the engine says what is missing.
+fn is_offered(name: &str) -> bool {
+    let (path, version) = split(name);
+    let package = path.split_once('/').map_or("", |(package, _)| package);
+    WASI.contains(&package) && !version.contains('-') && [("0", "2"), ("0", "3")].contains(&track(version))
 }
 
 /// What was found, each kind in its order.
@@ -155,59 +175,125 @@ impl Found {
 }
 
 struct Contract<'a> {
-    resolve: &'a Resolve,
-    engine: &'a Engine,
+    ours: &'a Resolve,
+    theirs: &'a Resolve,
     differ: Differ<'a>,
 }
 
 impl<'a> Contract<'a> {
-    fn named(&self, world: WorldId, name: &str) -> Named<'a> {
-        let resolve = self.resolve;
-        let split = |name: &str| name.split_once('@').map(|(path, version)| (path.to_owned(), version.to_owned()));
-        let (path, version) = split(name).unwrap_or_else(|| (name.to_owned(), String::new()));
-        for (key, item) in &resolve.worlds[world].imports {
-            let WorldItem::Interface { id, .. } = item else { continue };
-            let own = resolve.name_world_key(key);
-            match split(&own) {
-                Some((known, offered)) if known == path => {
-                    return match track(&offered) == track(&version) {
-                        true => Named::Interface(path, &resolve.interfaces[*id]),
-                        false => Named::OtherVersion(own),
-                    };
+    /// Where a component differs from the contract, the most telling first. It is stricter than the engine, which takes
+    /// a borrowed handle for one that is given away.
+    fn differences(&self, own: &World, world: &World) -> Vec<String> {
+        let mut found = Found::default();
+        for (key, item) in &world.imports {
+            let name = self.theirs.name_world_key(key);
+            match (item, self.named(own, &name)) {
+                (WorldItem::Interface { id, .. }, Some(interface)) => {
+                    self.interface(&mut found, split(&name).0, interface, &self.theirs.interfaces[*id]);
                 }
+                (WorldItem::Interface { .. }, None) if !is_offered(&name) => {
+                    found.absent.push(absent("interface", &name));
+                }
+                (WorldItem::Function(_), _) => found.absent.push(absent("function", &name)),
                 _ => {}
             }
         }
-        Named::Foreign
+        for (key, item) in &own.exports {
+            if let WorldItem::Interface { id, .. } = item {
+                self.export(&mut found, world, &self.ours.name_world_key(key), &self.ours.interfaces[*id]);
+            }
+        }
+        found.all()
     }
 
-    fn interface(&self, found: &mut Found, path: &str, interface: &Interface, actual: &ComponentInstance) {
-        for (name, item) in actual.exports(self.engine) {
+    /// The interface of the contract that has this name, whatever its version.
+    fn named(&self, own: &World, name: &str) -> Option<&'a Interface> {
+        own.imports.iter().find_map(|(key, item)| match item {
+            WorldItem::Interface { id, .. } if split(&self.ours.name_world_key(key)).0 == split(name).0 => {
+                Some(&self.ours.interfaces[*id])
+            }
+            _ => None,
+        })
+    }
+
+    fn interface(&self, found: &mut Found, path: &str, interface: &Interface, actual: &Interface) {
+        for name in actual.types.keys().filter(|name| !interface.types.contains_key(*name)) {
+            // Others are told where a function uses them.
+            if matches!(self.theirs.types[actual.types[name]].kind, wit_parser::TypeDefKind::Resource) {
+                found.absent.push(absent("resource", &format!("{path}.{name}")));
+            }
+        }
+        for (name, actual) in &actual.functions {
             let place = format!("{path}.{}", plain(name));
-            match (item.ty, interface.functions.get(name)) {
-                (ComponentItem::ComponentFunc(actual), Some(function)) => {
-                    if let Err(difference) = self.differ.imported(function, &actual) {
+            match interface.functions.get(name) {
+                Some(function) => {
+                    if let Err(difference) = self.differ.imported(function, actual) {
                         found.differs(format!("`{place}`"), difference);
                     }
                 }
-                (ComponentItem::ComponentFunc(_), None) => found.absent.push(absent("function", &place)),
-                (ComponentItem::Resource(_), _) if !interface.types.contains_key(name) => {
-                    found.absent.push(absent("resource", &place));
-                }
-                _ => {}
+                None => found.absent.push(absent("function", &place)),
             }
         }
     }
 
-    fn export(&self, found: &mut Found, component: &Component, name: &str, function: &Function) {
-        match component.get_export(self.engine, name).map(|export| export.ty) {
-            None => found.absent.push(format!("it does not export the function `{name}`")),
-            Some(ComponentItem::ComponentFunc(actual)) => {
-                if let Err(difference) = self.differ.function(function, &actual) {
-                    found.differs(format!("its export `{name}`"), difference);
+    /// Compare what a component exports under the name of an interface of the contract.
+    fn export(&self, found: &mut Found, world: &World, own: &str, interface: &Interface) {
+        let path = split(own).0;
+        let exported = world.exports.iter().find(|(key, _)| split(&self.theirs.name_world_key(key)).0 == path);
+        let Some((_, WorldItem::Interface { id, .. })) = exported else {
+            found.absent.push(format!("it does not export `{own}`"));
+            return;
+        };
+        for (name, function) in &interface.functions {
+            let place = format!("{path}.{name}");
+            match self.theirs.interfaces[*id].functions.get(name) {
+                Some(actual) => {
+                    if let Err(difference) = self.differ.function(function, actual) {
+                        found.differs(format!("its export `{place}`"), difference);
+                    }
                 }
+                None => found.absent.push(format!("it does not export the function `{place}`")),
             }
-            Some(_) => found.absent.push(format!("its export `{name}` is no function")),
         }
+    }
+}
+
+impl ImportedInterface {
+    /// One line: the name, and each function behind a tab.
+    pub(super) fn to_line(&self) -> String {
+        [std::slice::from_ref(&self.name), &self.functions].concat().join("\t")
+    }
+
+    /// The same back.
+    pub(super) fn from_line(line: &str) -> Self {
+        let mut words = line.split('\t').map(str::to_owned);
+        Self { name: words.next().unwrap_or_default(), functions: words.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_fit_as_the_component_model_has_it() {
+        for (own, other, fit) in [
+            ("0.2.0", "0.2.7", true),
+            ("0.2.0", "0.1.0", false),
+            ("0.2.0", "0.3.0", false),
+            ("0.2.0", "0.2.0-rc.1", false),
+            ("0.2.0-rc.1", "0.2.0-rc.1", true),
+            ("1.0.0", "1.4.0", true),
+            ("1.0.0", "2.0.0", false),
+            ("0.2.0", "", false),
+        ] {
+            assert_eq!(fits(own, other), fit, "{own} {other}");
+        }
+    }
+
+    #[test]
+    fn a_line_holds_an_interface() {
+        let interface = ImportedInterface { name: "a:b/c@1.0.0".into(), functions: vec!["f".into(), "g.h".into()] };
+        assert_eq!(ImportedInterface::from_line(&interface.to_line()), interface);
     }
 }

@@ -24,13 +24,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
+use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::{Config, Engine, OptLevel, Store, Trap, WasmBacktrace, WasmBacktraceDetails};
 use wasmtime_wasi::{I32Exit, WasiCtx};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 pub use compile::serve as serve_compiler;
-pub use fit::ImportedInterface;
+pub use fit::{CONTRACT, ImportedInterface, version};
 pub use manifest::{Manifest, ManifestError, Param, SecretAsk};
 pub use section::pack;
 pub use services::{Content, OpenSource, Services};
@@ -73,8 +74,21 @@ pub enum LoadError {
     #[error("compiling it crashed the compiler: {0}")]
     Crashed(String),
     /// It wants what the host does not offer, or does not offer what the host wants.
-    #[error("it does not fit this host: {0}")]
-    Misfit(String),
+    #[error("it does not fit this host: {reason}")]
+    Misfit {
+        /// Where.
+        reason: String,
+        /// What it imports, as far as that is known.
+        imports: Vec<ImportedInterface>,
+    },
+    /// It was made for another version of the contract.
+    #[error("it was made for version {made} of the interface `landing:extractor`, and this host runs {}", version())]
+    OtherVersion {
+        /// For which one.
+        made: String,
+        /// What it imports.
+        imports: Vec<ImportedInterface>,
+    },
     /// The engine itself failed.
     #[error("the WebAssembly engine failed: {0}")]
     Engine(String),
@@ -139,74 +153,80 @@ impl Package {
         self.bytes.len()
     }
 
-    /// Compile it, or take it from the store of compiled components in `store`, and check that it fits: the host offers
-    /// what it imports, and it exports what the host calls.
+    /// Check that it fits: the host offers what it imports, and it exports what the host calls. Compile it, or take it
+    /// from the store of compiled components in `store`.
     pub fn link(self, store: Option<&Path>) -> Result<Linked, LoadError> {
         let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
-        let unpacked = self.unpack(&engine, store.map(Compiled::new))?;
-        unpacked.link(engine)
+        let store = store.map(Compiled::new);
+        // Only what fits is kept, so that this is asked once.
+        let kept = store.as_ref().and_then(|store| store.load(&engine, &self.digest));
+        let component = match kept {
+            Some(component) => component,
+            None => {
+                let code = compile::compile(&self.bytes)?;
+                let component =
+                    compiled::from_memory(&engine, &code).map_err(|error| LoadError::Engine(flat(&error)))?;
+                if let Some(store) = store {
+                    // Without the store the next run compiles again, which is slower and not worse.
+                    let _ = store.store(&engine, &self.digest, &code);
+                }
+                component
+            }
+        };
+        link(engine, &component)
     }
 
     /// What it imports, whether the host offers it or not, and why it does not fit, where it does not. It is compiled for
     /// that, as by [`Package::link`].
     pub fn imports(self, store: Option<&Path>) -> Result<(Vec<ImportedInterface>, Option<LoadError>), LoadError> {
-        let engine = engine().map_err(|error| LoadError::Engine(flat(&error)))?;
-        let unpacked = self.unpack(&engine, store.map(Compiled::new))?;
-        let imports = fit::imports(&engine, &unpacked.component.component_type());
-        Ok((imports, unpacked.link(engine).err()))
-    }
-
-    fn unpack(&self, engine: &Engine, store: Option<Compiled<'_>>) -> Result<Unpacked, LoadError> {
-        if let Some(component) = store.as_ref().and_then(|store| store.load(engine, &self.digest)) {
-            return Ok(Unpacked { component, differences: Vec::new() });
-        }
-        let code = compile::compile(&self.bytes)?;
-        let component = compiled::from_memory(engine, &code).map_err(|error| LoadError::Engine(flat(&error)))?;
-        let differences = fit::differences(engine, &component.component_type()).map_err(LoadError::Engine)?;
-        if let Some(store) = store.filter(|_| differences.is_empty()) {
-            // Without the store the next run compiles again, which is slower and not worse.
-            let _ = store.store(engine, &self.digest, &code);
-        }
-        Ok(Unpacked { component, differences })
-    }
-}
-
-/// A compiled component, and where it differs from the contract. Only what fits is kept, so that this is asked once.
-struct Unpacked {
-    component: Component,
-    differences: Vec<String>,
-}
-
-impl Unpacked {
-    /// Check that it fits.
-    fn link(self, engine: Engine) -> Result<Linked, LoadError> {
-        let Self { component, differences } = self;
-        let failed = |error: wasmtime::Error| LoadError::Engine(flat(&error));
-        let types = component.component_type();
-        let mut linker = Linker::new(&engine);
-        if types.imports(&engine).any(|(name, _)| name.starts_with("wasi:")) {
-            wasi::add_to_linker(&mut linker).map_err(failed)?;
-        }
-        Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(failed)?;
-        let linked = linker.instantiate_pre(&component).and_then(ExtractorPre::new);
-        let reason = match linked {
-            Ok(extractor) if differences.is_empty() => {
-                let tables = component.resources_required().map_or(0, |required| required.num_tables);
-                let http = types.imports(&engine).map(|(name, _)| name).filter(|name| name.starts_with("wasi:http/"));
-                let (wants_http, newest) =
-                    http.fold((false, false), |(_, newest), name| (true, newest || name.contains("@0.3")));
-                let most_passed = if newest { wasi::MAX_PASSED_HTTP } else { limits::MAX_PASSED };
-                return Ok(Linked { engine, extractor, tables, wants_http, most_passed });
+        match self.link(store) {
+            Ok(linked) => Ok((linked.imports, None)),
+            Err(LoadError::Misfit { reason, imports }) => {
+                Ok((imports.clone(), Some(LoadError::Misfit { reason, imports })))
             }
-            Ok(_) => String::new(),
-            Err(error) => flat(&error),
-        };
-        // What is there already cannot be defined anew.
-        let mut reasons = fit::not_offered(&engine, &types, |name| linker.clone().instance(name).is_err());
-        reasons.extend(differences);
-        let reason = if reasons.is_empty() { reason } else { fit::sentence(reasons) };
-        Err(LoadError::Misfit(text::line(&reason)))
+            Err(LoadError::OtherVersion { made, imports }) => {
+                Ok((imports.clone(), Some(LoadError::OtherVersion { made, imports })))
+            }
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Bring a component together with what the host offers.
+fn link(engine: Engine, component: &Component) -> Result<Linked, LoadError> {
+    let failed = |error: wasmtime::Error| LoadError::Engine(flat(&error));
+    let types = component.component_type();
+    let imports = imported(&engine, &types);
+    let mut linker = Linker::new(&engine);
+    if types.imports(&engine).any(|(name, _)| name.starts_with("wasi:")) {
+        wasi::add_to_linker(&mut linker).map_err(failed)?;
+    }
+    Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(failed)?;
+    let extractor = match linker.instantiate_pre(component).and_then(ExtractorPre::new) {
+        Ok(extractor) => extractor,
+        Err(error) => return Err(LoadError::Misfit { reason: text::line(&flat(&error)), imports }),
+    };
+    let tables = component.resources_required().map_or(0, |required| required.num_tables);
+    let http = types.imports(&engine).map(|(name, _)| name).filter(|name| name.starts_with("wasi:http/"));
+    let (wants_http, newest) = http.fold((false, false), |(_, newest), name| (true, newest || name.contains("@0.3")));
+    let most_passed = if newest { wasi::MAX_PASSED_HTTP } else { limits::MAX_PASSED };
+    Ok(Linked { engine, extractor, imports, tables, wants_http, most_passed })
+}
+
+/// What a compiled component imports.
+fn imported(engine: &Engine, types: &types::Component) -> Vec<ImportedInterface> {
+    let interface = |(name, import): (&str, types::ComponentExtern<'_>)| match import.ty {
+        ComponentItem::ComponentInstance(instance) => {
+            let functions =
+                instance.exports(engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+            Some(ImportedInterface {
+                name: name.to_owned(),
+                functions: functions.map(|(name, _)| fit::plain(name)).collect(),
+            })
+        }
+        _ => None,
+    };
+    types.imports(engine).filter_map(interface).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
@@ -227,6 +247,7 @@ fn flat(error: &wasmtime::Error) -> String {
 pub struct Linked {
     engine: Engine,
     extractor: ExtractorPre<Guest>,
+    imports: Vec<ImportedInterface>,
     /// How many tables its modules have.
     tables: u32,
     /// Whether it imports `wasi:http`.
@@ -275,7 +296,7 @@ impl Linked {
         let call = async {
             let instance = self.extractor.instantiate_async(&mut store).await?;
             // Unlike the generated call this one sees a component that waits for nothing.
-            let (result,) = instance.func_extract().call_async(&mut store, ()).await?;
+            let (result,) = instance.landing_extractor_entry().func_extract().call_async(&mut store, ()).await?;
             wasmtime::error::Ok(result)
         };
         let ended = tokio::time::timeout(budgets.time(Budget::Time), call).await;

@@ -18,7 +18,6 @@ use super::bindings::landing::extractor::http;
 use super::limits;
 use rules::budget::Held;
 use rules::domain::{Body, FetchError};
-use rules::text;
 
 /// Bytes taken from a guest at a time.
 const CHUNK: usize = 64 * 1024;
@@ -158,16 +157,7 @@ pub(super) fn ended_by(
 
 /// Its text goes back to the guest that wrote it, so it stays as it is.
 fn given_up(error: http::Error) -> FetchError {
-    let reason = match error {
-        http::Error::TooLarge(limit) => format!("larger than {}", text::counted(limit, "byte")),
-        http::Error::Invalid(text)
-        | http::Error::Denied(text)
-        | http::Error::Unreachable(text)
-        | http::Error::Timeout(text)
-        | http::Error::Protocol(text)
-        | http::Error::Budget(text)
-        | http::Error::Other(text) => text,
-    };
+    let reason = if error.message.is_empty() { error.code } else { error.message };
     FetchError::GivenUp(format!("the content is not whole: {reason}"))
 }
 

@@ -101,11 +101,10 @@ impl WasiHttpHooks for Hooks {
                 (name.as_str().to_owned(), value.as_bytes().to_vec())
             };
             let request = Request {
-                url: head.uri.to_string(),
                 method: head.method.to_string(),
                 headers: head.headers.iter().filter(|(name, _)| !is_hosts(name)).map(field).collect(),
                 body: (!body.is_empty()).then_some(body),
-                secrets: Vec::new(),
+                ..Request::get(head.uri.to_string())
             };
             let answer = services.fetch(request).await.map_err(error)?;
             let frames = futures::StreamExt::map(answer.body, |chunk| chunk.map(http_body::Frame::data).map_err(error));

@@ -169,6 +169,11 @@ impl Fetcher {
         Ok(Checked { url, resource, fields })
     }
 
+    /// Whether a secret is granted.
+    pub fn has_secret(&self, name: &str) -> bool {
+        self.secrets.iter().any(|secret| secret.name() == name)
+    }
+
     /// A secret that is granted, on its way to an origin that may have it.
     fn secret(&self, name: &str, url: &Url) -> Result<Arc<Secret>, FetchError> {
         let granted = self.secrets.iter().find(|secret| secret.name() == name);
@@ -218,7 +223,8 @@ impl Fetcher {
         for hop in 1.. {
             way.go_on(hop, &url, self.may_know_secrets(&url));
             let (response, turn) = self.hop((&fields, &url), conditions, attempts).await?;
-            let Some(location) = redirect(&response)? else {
+            let location = redirect(&response)?.filter(|_| fields.follow.is_none_or(|most| hop <= most));
+            let Some(location) = location else {
                 let turn = turn.filter(|_| until == Until::Body);
                 return self.receive(response, (url, resource, way), &fields, turn);
             };
@@ -263,13 +269,13 @@ impl Fetcher {
         let repeatable = retry::is_repeatable(&fields.method);
         loop {
             let (failure, asked, again) = match self.attempt(fields, url, conditions).await {
-                Ok((response, turn)) if !retry::is_transient(response.status().as_u16()) => {
+                Ok((response, turn)) if !fields.repeats_on(response.status().as_u16()) => {
                     return Ok((response, Some(turn)));
                 }
                 Ok((response, _turn)) => {
                     let asked = response.headers().get(header::RETRY_AFTER);
                     let asked = asked.and_then(|field| retry::retry_after(field.as_bytes(), clock::system()));
-                    (Ok((response, None)), asked, Again::IfRepeatable)
+                    (Ok((response, None)), asked, Again::Always)
                 }
                 Err(Failure { again: Again::Elsewhere, .. }) if attempts.elsewhere() => continue,
                 Err(Failure { error, again }) => (Err(error), None, again),

@@ -13,9 +13,10 @@ use futures::StreamExt as _;
 use futures::stream::{BoxStream, Stream};
 use http::HeaderMap;
 use jiff::civil::Date;
+use sha2::{Digest as _, Sha256};
 
 use crate::text;
-use crate::validators::FinalUrl;
+use crate::validators::{FinalUrl, Validators};
 
 /// An HTTP request as an extractor asks for it; nothing in it has been checked yet.
 #[derive(Debug, Clone)]
@@ -30,12 +31,24 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// Names of secrets that the host is to add.
     pub secrets: Vec<String>,
+    /// For which statuses it is repeated, whatever its method; `None` leaves that to the host.
+    pub repeat_on: Option<Vec<u16>>,
+    /// How many redirects are followed, where that is fewer than the host would; the next one is the response.
+    pub follow: Option<u32>,
 }
 
 impl Request {
     /// A GET of `url`.
     pub fn get(url: impl Into<String>) -> Self {
-        Self { url: url.into(), method: "GET".into(), headers: Vec::new(), body: None, secrets: Vec::new() }
+        Self {
+            url: url.into(),
+            method: "GET".into(),
+            headers: Vec::new(),
+            body: None,
+            secrets: Vec::new(),
+            repeat_on: None,
+            follow: None,
+        }
     }
 }
 
@@ -61,6 +74,17 @@ pub struct Response {
 /// The identity under which a response can be asked for again: the URL requested, and the fields that shaped the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Resource(pub String);
+
+/// A resource that answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What asks for it again.
+    pub resource: Resource,
+    /// The URL that answered, as it may be kept.
+    pub url: String,
+    /// What it said, where that can be trusted.
+    pub validators: Option<Validators>,
+}
 
 /// A body as it arrives: chunks, then the end, or an error and nothing after it.
 pub struct Body(BoxStream<'static, Result<Bytes, FetchError>>);
@@ -168,6 +192,22 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// What it is, in a word that never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "request-invalid",
+            Self::Denied { grant: Some(Grant::Secret(_)), .. } => "secret-denied",
+            Self::Denied { .. } => "egress-denied",
+            Self::Unreachable(_) => "unreachable",
+            Self::Timeout(_) => "timeout",
+            Self::TooLarge(_) => "body-too-large",
+            Self::Protocol(_) => "protocol",
+            Self::Broken(_) => "body-broken",
+            Self::GivenUp(_) => "given-up",
+            Self::Budget(_) => "budget-spent",
+        }
+    }
+
     /// The same with its text changed.
     pub fn map_text(self, change: impl FnOnce(String) -> String) -> Self {
         match self {
@@ -208,6 +248,16 @@ pub enum Outcome {
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
+    /// Over several texts, each with its length, so that no two lists have the same.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
     /// The first `digits` hexadecimal digits, at most 64.
     pub fn hex(&self, digits: usize) -> String {
         let mut text = self.to_string();
@@ -301,6 +351,19 @@ pub enum LandError {
     /// The landing zone or the state could not be written.
     #[error(transparent)]
     Storage(#[from] Fault),
+}
+
+impl LandError {
+    /// What it is, in a word that never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(_) => "source-denied",
+            Self::Invalid(_) => "slot-invalid",
+            Self::Fetch(error) => error.code(),
+            Self::Status(_) => "status",
+            Self::Storage(_) => "storage-failed",
+        }
+    }
 }
 
 /// How much a message of the log matters.

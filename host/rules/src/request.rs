@@ -12,6 +12,7 @@ use url::Url;
 use super::policy::shown_url;
 use super::secret::Secret;
 use crate::domain::{Digest, FetchError, Request, Resource};
+use crate::retry;
 use crate::text;
 
 /// Most bytes of fields in a request, and of a response's head.
@@ -81,6 +82,10 @@ pub struct Fields {
     pub body: Bytes,
     /// Secrets to add on the way.
     pub secrets: Vec<Arc<Secret>>,
+    /// For which statuses it is sent again; `None` leaves that to the host.
+    pub repeat_on: Option<Vec<u16>>,
+    /// How many redirects are followed at most, where the extractor wants fewer than the host would.
+    pub follow: Option<u32>,
 }
 
 /// What a request says, checked: the method and the fields.
@@ -111,10 +116,29 @@ pub fn fields(request: &Request) -> Result<Fields, FetchError> {
         let value = HeaderValue::from_bytes(value).map_err(|_| invalid("value of a field", name))?;
         headers.try_append(field, value).map_err(|_| FetchError::Invalid("too many fields".into()))?;
     }
-    Ok(Fields { method, headers, body: request.body.clone().unwrap_or_default(), secrets: Vec::new() })
+    if request.repeat_on.as_ref().is_some_and(|statuses| statuses.len() > MAX_FIELDS) {
+        return Err(FetchError::Invalid(format!("more than {MAX_FIELDS} statuses to repeat on")));
+    }
+    Ok(Fields {
+        method,
+        headers,
+        body: request.body.clone().unwrap_or_default(),
+        secrets: Vec::new(),
+        repeat_on: request.repeat_on.clone(),
+        follow: request.follow,
+    })
 }
 
 impl Fields {
+    /// Whether a response of that status is to be asked for again.
+    pub fn repeats_on(&self, status: u16) -> bool {
+        match &self.repeat_on {
+            // An extractor that names a status knows what its request does.
+            Some(statuses) => statuses.contains(&status),
+            None => retry::is_transient(status) && retry::is_repeatable(&self.method),
+        }
+    }
+
     /// Become the request of the next hop: what belongs to one origin does not travel to another.
     pub fn redirected(&mut self, status: u16, same_origin: bool) {
         if !same_origin {

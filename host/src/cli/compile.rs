@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use crate::error::Error;
 
 pub(super) fn execute() -> Result<ExitCode, Error> {
-    engine::serve_compiler().map_err(Error::usage)?;
-    Ok(ExitCode::SUCCESS)
+    let code = engine::serve_compiler().map_err(Error::usage)?;
+    Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
 }

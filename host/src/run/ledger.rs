@@ -6,13 +6,15 @@
 use std::collections::{HashMap, HashSet};
 
 use clock::Moment;
-use rules::domain::{Digest, LandError, Outcome, Receipt, Resource};
+use rules::domain::{Asked, Digest, LandError, Outcome, Receipt, Resource};
 use rules::validators::Validators;
 use zone::{DiskError, Scratch};
 
 use super::receipts::Receipts;
-use super::storing::Asked;
-use state::{Counters, CursorKey, End, Fact, FileRow, FoundRow, Known, State, StateError};
+use super::values::Values;
+use state::{
+    Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, State, StateError,
+};
 
 /// Most facts that wait to be written down: a run of any number of contents has constant memory.
 const MAX_PENDING: usize = 2000;
@@ -205,9 +207,42 @@ impl Ledger {
         self.by_path.clear();
     }
 
-    /// Make the facts so far durable, and then the cursor. The caller has made their files durable.
-    pub(super) fn checkpoint(&mut self, cursor: &str) -> Result<(), StateError> {
-        self.state.checkpoint(self.run_id, &self.pending, self.counters, (&self.cursor_key, cursor))?;
+    /// What was made of a resource before by the same maker, and the validators that it came with then.
+    pub(super) fn derived(
+        &self,
+        source: &str,
+        resource: &Resource,
+        maker: &Digest,
+    ) -> Result<Option<Derived>, StateError> {
+        self.state.derived(&self.derivation_key(source, resource), maker)
+    }
+
+    /// Record what was made of a resource, whose answer said this of itself.
+    pub(super) fn derive(&mut self, source: &str, asked: Asked, maker: Digest, paths: Vec<String>) {
+        // Nothing can ask whether it changed.
+        let Some(validators) = asked.validators else { return };
+        let key = self.derivation_key(source, &asked.resource);
+        self.pending.push(Fact::Derived { key, validators, maker, paths });
+    }
+
+    fn derivation_key(&self, source: &str, resource: &Resource) -> DerivationKey {
+        DerivationKey { source: source.to_owned(), extractor: self.extractor.clone(), resource: resource.clone() }
+    }
+
+    /// The value that the state has for a key.
+    pub(super) fn value(&self, key: &str) -> Result<Option<String>, StateError> {
+        self.state.value(&self.cursor_key, key)
+    }
+
+    /// The first keys that start with `prefix`, behind `after`.
+    pub(super) fn keys(&self, prefix: &str, after: &str, most: usize) -> Result<Vec<String>, StateError> {
+        self.state.keys(&self.cursor_key, prefix, after, most)
+    }
+
+    /// Make the facts so far durable, and with them the values and the cursor. The caller has made their files durable.
+    pub(super) fn checkpoint(&mut self, cursor: Option<&str>, values: &Values) -> Result<(), StateError> {
+        let kept = Kept { key: &self.cursor_key, cursor, values: values.pending() };
+        self.state.checkpoint(self.run_id, &self.pending, self.counters, kept)?;
         self.forget();
         Ok(())
     }

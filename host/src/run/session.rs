@@ -1,21 +1,24 @@
 //! One run, as its extractor sees it: what `component` asks for, answered by `fetch`, `landing` and `state` together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::civil::Date;
 
-use super::storing::{Asked, Landing, Store, storage};
+use super::storing::{Landing, Store, lock, storage};
+use super::values::Values;
 use crate::console::Console;
 use crate::timings::{Beside, Timings};
 use clock::{Moment, Stopwatch};
 use engine::{Content, OpenSource, Services};
 use fetch::{Fetcher, Until};
+use rules::budget::Held;
 use rules::domain::{
-    Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Resource, Response, Slot,
-    Window,
+    Asked, Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Resource, Response,
+    Slot, Window,
 };
 use rules::name::{EntityTag, Place, check_name};
 use rules::redact::Redactor;
@@ -35,6 +38,10 @@ pub(super) struct Session {
     /// Whether to ask and to read without regard to what is known.
     pub(super) fresh: bool,
     pub(super) started: Moment,
+    /// Of the component and its parameters: what else makes the same of the same response.
+    pub(super) maker: Digest,
+    /// Values that wait for the next checkpoint.
+    pub(super) values: Arc<Mutex<Values>>,
     pub(super) fetcher: Fetcher,
     pub(super) redactor: Arc<Redactor>,
     pub(super) console: Arc<Console>,
@@ -59,11 +66,11 @@ impl Session {
         }
     }
 
-    fn check(&self, request: &Request) -> Result<Checked, FetchError> {
+    pub(super) fn check(&self, request: &Request) -> Result<Checked, FetchError> {
         self.fetcher.check(request).inspect_err(|error| self.note_failure(error))
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         request: Checked,
         conditions: &Conditions,
@@ -197,6 +204,20 @@ impl Session {
         self.store.store(body, Landing { place, tag: None, asked: None, url: None, likely_new: false }).await
     }
 
+    /// A job whose failure ends the run.
+    fn fault_of<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, LandError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, Fault>> {
+        async move {
+            self.store.job(work).await.map_err(|error| match error {
+                LandError::Storage(fault) => fault,
+                error => Fault::new(error),
+            })
+        }
+        .boxed()
+    }
+
     fn landed(&self, landed: Result<Receipt, LandError>) -> Result<Receipt, LandError> {
         if let Ok(receipt) = &landed {
             self.console.landed(receipt);
@@ -220,6 +241,26 @@ impl Services for Session {
 
     fn param(&self, name: &str) -> Option<String> {
         self.params.get(name).cloned()
+    }
+
+    fn params(&self) -> Vec<(String, String)> {
+        self.params.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    fn has_secret(&self, name: &str) -> bool {
+        self.fetcher.has_secret(name)
+    }
+
+    fn now(&self) -> u64 {
+        Moment::now().unix_milliseconds()
+    }
+
+    fn randomise(&self, bytes: &mut [u8]) -> Result<(), Fault> {
+        clock::randomise(bytes).map_err(Fault::new)
+    }
+
+    fn wait(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(duration).boxed()
     }
 
     fn cursor(&self) -> Option<String> {
@@ -269,7 +310,46 @@ impl Services for Session {
         .boxed()
     }
 
-    fn checkpoint(&self, cursor: String) -> BoxFuture<'_, Result<(), Fault>> {
+    fn derive(
+        &self,
+        source: OpenSource,
+        request: Request,
+    ) -> BoxFuture<'_, Result<Option<(Response, Option<Asked>)>, LandError>> {
+        async move { self.derive_from(&source, &request).await }.boxed()
+    }
+
+    fn derived(&self, source: OpenSource, asked: Asked, files: Vec<String>) -> BoxFuture<'_, Result<(), Fault>> {
+        let maker = self.maker;
+        let record = move |store: &Store| {
+            store.ledger().derive(source.name(), asked, maker, files);
+            Ok(())
+        };
+        self.fault_of(record)
+    }
+
+    fn value(&self, key: String) -> BoxFuture<'_, Result<Option<String>, Fault>> {
+        if let Some(set) = lock(&self.values).get(&key) {
+            return std::future::ready(Ok(set.clone())).boxed();
+        }
+        self.fault_of(move |store| Ok(store.ledger().value(&key)?))
+    }
+
+    fn set_value(&self, key: String, value: Option<String>, held: Held) {
+        lock(&self.values).set(key, value, held);
+    }
+
+    fn keys(&self, prefix: String, after: Option<String>, most: usize) -> BoxFuture<'_, Result<Vec<String>, Fault>> {
+        let values = Arc::clone(&self.values);
+        let after = after.unwrap_or_default();
+        self.fault_of(move |store| {
+            let enough = most + lock(&values).pending().len();
+            let kept = store.ledger().keys(&prefix, &after, enough)?;
+            Ok(lock(&values).merge(kept, &prefix, &after, most))
+        })
+    }
+
+    fn checkpoint(&self, cursor: Option<String>) -> BoxFuture<'_, Result<(), Fault>> {
+        let values = Arc::clone(&self.values);
         let write = move |store: &Store| {
             if let Some(fault) = &store.end().fault {
                 return Err(fault.clone().into());
@@ -280,19 +360,17 @@ impl Services for Session {
                 ledger.sync_failed();
                 return Err(error.into());
             }
-            ledger.checkpoint(&cursor)?;
-            let mut end = store.end();
-            end.cursor = Some(cursor);
-            end.cursor_is_new = true;
+            let mut values = lock(&values);
+            ledger.checkpoint(cursor.as_deref(), &values)?;
+            *values = Values::default();
+            if cursor.is_some() {
+                let mut end = store.end();
+                end.cursor = cursor;
+                end.cursor_is_new = true;
+            }
             Ok(())
         };
-        async move {
-            self.store.job(write).await.map_err(|error| match error {
-                LandError::Storage(fault) => fault,
-                error => Fault::new(error),
-            })
-        }
-        .boxed()
+        self.fault_of(write)
     }
 
     fn line(&self, text: &str) -> String {

@@ -11,9 +11,8 @@ use std::time::Duration;
 use clock::Stopwatch;
 use futures::StreamExt as _;
 use rules::budget::{Budget, Budgets};
-use rules::domain::{Body, Digest, Fault, FetchError, Grant, LandError, Receipt, Resource};
+use rules::domain::{Asked, Body, Digest, Fault, FetchError, Grant, LandError, Receipt};
 use rules::name::{EntityTag, Place};
-use rules::validators::Validators;
 use tokio::sync::Semaphore;
 use zone::{Intake, LandingError, Limits, Staging, Zone};
 
@@ -49,16 +48,6 @@ pub(super) struct Landing {
     pub(super) url: Option<String>,
     /// Whether it is most likely new.
     pub(super) likely_new: bool,
-}
-
-/// A resource that answered.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) resource: Resource,
-    /// The URL that answered, as it may be kept.
-    pub(super) url: String,
-    /// What it said, where that can be trusted.
-    pub(super) validators: Option<Validators>,
 }
 
 /// What counts for the run's end.

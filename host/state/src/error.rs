@@ -24,6 +24,9 @@ pub enum StateError {
     /// A value is larger than any that is read or written.
     #[error("a value of the state database is larger than 1 MiB")]
     TooLarge,
+    /// An extractor keeps more values than it may.
+    #[error("the extractor keeps more than {} values", super::kept::MAX_VALUES)]
+    TooManyValues,
     /// It did not come to an end before the run had to.
     #[error("the state database took too long")]
     TooLong,

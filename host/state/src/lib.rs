@@ -3,6 +3,7 @@
 mod connection;
 mod error;
 mod journal;
+mod kept;
 mod prune;
 mod rebuild;
 mod rows;
@@ -21,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 pub use connection::hurry;
 pub use error::StateError;
 pub use rebuild::Mend;
-pub use rows::{Counters, CursorKey, End, Fact, FileRow, FoundRow, Known, RunRow};
+pub use rows::{Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, RunRow};
 pub use upkeep::{Files, Row};
 
 use connection::connect;
@@ -94,12 +95,6 @@ impl State {
         }
         transaction.commit()?;
         Ok((run_id, dead))
-    }
-
-    /// The last durable cursor.
-    pub fn cursor(&self, key: &CursorKey) -> Result<Option<String>, StateError> {
-        let sql = "SELECT value FROM cursors WHERE extractor = ?1 AND period = ?2";
-        Ok(self.connection.query_row(sql, [&key.extractor, &key.period], |row| row.get(0)).optional()?)
     }
 
     /// Whether the database knows all files of a source, and that this extractor appends to it.
@@ -208,23 +203,18 @@ impl State {
         Ok(transaction.commit()?)
     }
 
-    /// The same, and the cursor that they allow.
+    /// The same, and what the extractor wants kept with them.
     pub fn checkpoint(
         &mut self,
         run_id: i64,
         facts: &[Fact],
         counters: Counters,
-        (key, cursor): (&CursorKey, &str),
+        kept: Kept<'_>,
     ) -> Result<(), StateError> {
         self.journal.set(&self.connection, Durability::Now)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         record(&transaction, run_id, facts, counters)?;
-        transaction.execute(
-            "INSERT OR REPLACE INTO cursors (extractor, period, value, run_id) VALUES (?1, ?2, ?3, ?4)",
-            params![key.extractor, key.period, cursor, run_id],
-        )?;
-        transaction
-            .execute("UPDATE extraction_runs SET cursor_value = ?2 WHERE run_id = ?1", params![run_id, cursor])?;
+        kept::keep(&transaction, run_id, &kept)?;
         Ok(transaction.commit()?)
     }
 
@@ -311,6 +301,7 @@ fn record_fact(connection: &Connection, run_id: i64, fact: &Fact) -> Result<(), 
             let mut statement = connection.prepare_cached(&sql)?;
             statement.execute(params![source, resource.0, url, etag, last_modified, path])?;
         }
+        Fact::Derived { key, validators, maker, paths } => kept::derive(connection, key, validators, maker, paths)?,
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What goes into the database and comes out of it, as the rest of the host knows it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -80,6 +82,48 @@ pub enum Fact {
         /// The file's path.
         path: String,
     },
+    /// What an extractor made of a resource.
+    Derived {
+        /// Of which one, and who.
+        key: DerivationKey,
+        /// What the answer said.
+        validators: Validators,
+        /// What made it: the component and its parameters.
+        maker: Digest,
+        /// The files that hold it.
+        paths: Vec<String>,
+    },
+}
+
+/// A resource that an extractor makes something of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DerivationKey {
+    /// Where what is made lands.
+    pub source: String,
+    /// Who makes it.
+    pub extractor: String,
+    /// Of what.
+    pub resource: Resource,
+}
+
+/// What was made of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// What the answer said that it was made of.
+    pub validators: Validators,
+    /// The files that hold it.
+    pub files: Vec<FileRow>,
+}
+
+/// What an extractor wants kept with a checkpoint.
+#[derive(Debug)]
+pub struct Kept<'a> {
+    /// Whose it is.
+    pub key: &'a CursorKey,
+    /// The cursor, where it moves.
+    pub cursor: Option<&'a str>,
+    /// Values by their keys; `None` forgets one.
+    pub values: &'a BTreeMap<String, Option<String>>,
 }
 
 /// A run's counters.

@@ -111,6 +111,38 @@ CREATE TABLE run_windows (
     period TEXT NOT NULL
 );
 ",
+    "
+-- What extractors keep beside a cursor, of the same extractor and period, written with it.
+CREATE TABLE cursor_values (
+    extractor TEXT NOT NULL,
+    period    TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    value     TEXT NOT NULL,
+    run_id    INTEGER NOT NULL,
+    PRIMARY KEY (extractor, period, key)
+) WITHOUT ROWID;
+
+-- Of which resource an extractor made files, the validators that it came with, and a digest of component and parameters.
+CREATE TABLE derivations (
+    source        TEXT NOT NULL,
+    extractor     TEXT NOT NULL,
+    resource      TEXT NOT NULL,
+    url           TEXT NOT NULL,
+    etag          BLOB,
+    last_modified BLOB,
+    maker         BLOB NOT NULL,
+    PRIMARY KEY (source, extractor, resource)
+) WITHOUT ROWID;
+
+-- The files that were made of it.
+CREATE TABLE derived_files (
+    source    TEXT NOT NULL,
+    extractor TEXT NOT NULL,
+    resource  TEXT NOT NULL,
+    path      TEXT NOT NULL,
+    PRIMARY KEY (source, extractor, resource, path)
+) WITHOUT ROWID;
+",
 ];
 
 /// What counts the migrations; made last.
@@ -168,7 +200,7 @@ pub(super) const INDEXES: [Index; 3] = [
 ];
 
 /// The tables that only the host makes, those of earlier versions included.
-const OWN: [&str; 9] = [
+const OWN: [&str; 12] = [
     "host_schema",
     "landed_files",
     "indexed_sources",
@@ -178,6 +210,9 @@ const OWN: [&str; 9] = [
     "cursors",
     "run_budgets",
     "run_windows",
+    "cursor_values",
+    "derivations",
+    "derived_files",
 ];
 
 const COLUMNS: [&str; 10] = [

@@ -3,12 +3,12 @@
 import os
 import sys
 
-import wit_world
+from wit_world import exports
 from componentize_py_types import Err
 from wit_world.imports import http, run, zone
 
 
-class WitWorld(wit_world.WitWorld):
+class Entry(exports.Entry):
     async def extract(self) -> None:
         print("environment", dict(os.environ), "arguments", sys.argv[1:])
         try:

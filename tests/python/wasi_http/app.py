@@ -1,6 +1,6 @@
 """An extractor in Python that asks by `wasi:http` and lands what it got."""
 
-import wit_world
+from wit_world import exports
 from componentize_py_types import Err
 from wit_world.imports import outgoing_handler, run, stdout, zone
 from wit_world.imports.types import (
@@ -12,7 +12,7 @@ from wit_world.imports.types import (
 )
 
 
-class WitWorld(wit_world.WitWorld):
+class Entry(exports.Entry):
     async def extract(self) -> None:
         if hoard := int(run.param("hoard") or 0):
             kept = [Fields.from_list([("x-hoard", b"x" * 12_000)]) for _ in range(hoard)]

@@ -1,0 +1,115 @@
+//! What extractors have kept for their later runs: cursors, values by key, and what was made of which resource.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::rows::{CursorKey, DerivationKey, Derived, Kept, file_row};
+use super::{State, StateError};
+use rules::domain::Digest;
+use rules::validators::Validators;
+
+/// Most values of one extractor and window.
+pub(super) const MAX_VALUES: u64 = 100_000;
+
+impl State {
+    /// The last durable cursor.
+    pub fn cursor(&self, key: &CursorKey) -> Result<Option<String>, StateError> {
+        let sql = "SELECT value FROM cursors WHERE extractor = ?1 AND period = ?2";
+        Ok(self.connection.query_row(sql, [&key.extractor, &key.period], |row| row.get(0)).optional()?)
+    }
+
+    /// The value of a key.
+    pub fn value(&self, of: &CursorKey, key: &str) -> Result<Option<String>, StateError> {
+        let sql = "SELECT value FROM cursor_values WHERE extractor = ?1 AND period = ?2 AND key = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([&of.extractor, &of.period, key], |row| row.get(0)).optional()?)
+    }
+
+    /// The first keys that start with `prefix`, behind `after`, in the order of their bytes.
+    pub fn keys(&self, of: &CursorKey, prefix: &str, after: &str, most: usize) -> Result<Vec<String>, StateError> {
+        let sql = "SELECT key FROM cursor_values
+                    WHERE extractor = ?1 AND period = ?2 AND key > ?3 AND key >= ?4 ORDER BY key LIMIT ?5";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![of.extractor, of.period, after, prefix, most], |row| row.get(0))?;
+        let mut keys: Vec<String> = rows.collect::<Result<_, _>>()?;
+        // All that start with it are together, and none comes behind one that does not.
+        keys.retain(|key| key.starts_with(prefix));
+        Ok(keys)
+    }
+
+    /// What was made of a resource by the same maker; `None` as well where not all of its files are recorded.
+    pub fn derived(&self, key: &DerivationKey, maker: &Digest) -> Result<Option<Derived>, StateError> {
+        let DerivationKey { source, extractor, resource } = key;
+        let sql = "SELECT url, etag, last_modified FROM derivations
+                    WHERE source = ?1 AND extractor = ?2 AND resource = ?3 AND maker = ?4";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let validators = statement.query_row(params![source, extractor, resource.0, maker.0], |row| {
+            Ok(Validators { url: row.get(0)?, etag: row.get(1)?, last_modified: row.get(2)? })
+        });
+        let Some(validators) = validators.optional()? else { return Ok(None) };
+        let sql = "SELECT f.path, f.sha256, f.size, f.stored_size FROM derived_files d
+                     LEFT JOIN landed_files f ON f.path = d.path AND f.sha256 IS NOT NULL
+                    WHERE d.source = ?1 AND d.extractor = ?2 AND d.resource = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![source, extractor, resource.0], |row| match row.get_ref(0)? {
+            rusqlite::types::ValueRef::Null => Ok(None),
+            _ => file_row(row, 0).map(Some),
+        })?;
+        let files: Option<Vec<_>> = rows.collect::<Result<_, _>>()?;
+        Ok(files.map(|files| Derived { validators, files }))
+    }
+}
+
+/// Keep values and a cursor, inside the transaction that makes durable what they stand for.
+pub(super) fn keep(connection: &Connection, run_id: i64, kept: &Kept<'_>) -> Result<(), StateError> {
+    let Kept { key: CursorKey { extractor, period }, cursor, values } = kept;
+    for (key, value) in *values {
+        let sql = match value {
+            Some(_) => {
+                "INSERT OR REPLACE INTO cursor_values (extractor, period, key, value, run_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5)"
+            }
+            None => "DELETE FROM cursor_values WHERE extractor = ?1 AND period = ?2 AND key = ?3 AND ?4 IS NULL AND ?5",
+        };
+        connection.prepare_cached(sql)?.execute(params![extractor, period, key, value, run_id])?;
+    }
+    if values.values().any(Option::is_some) {
+        let sql = "SELECT count(*) FROM cursor_values WHERE extractor = ?1 AND period = ?2";
+        let count: u64 = connection.query_row(sql, [extractor, period], |row| row.get(0))?;
+        if count > MAX_VALUES {
+            return Err(StateError::TooManyValues);
+        }
+    }
+    if let Some(cursor) = cursor {
+        connection.execute(
+            "INSERT OR REPLACE INTO cursors (extractor, period, value, run_id) VALUES (?1, ?2, ?3, ?4)",
+            params![extractor, period, cursor, run_id],
+        )?;
+        let sql = "UPDATE extraction_runs SET cursor_value = ?2 WHERE run_id = ?1";
+        connection.execute(sql, params![run_id, cursor])?;
+    }
+    Ok(())
+}
+
+/// Record what was made of a resource, in place of what was made of it before.
+pub(super) fn derive(
+    connection: &Connection,
+    key: &DerivationKey,
+    validators: &Validators,
+    maker: &Digest,
+    paths: &[String],
+) -> Result<(), StateError> {
+    let DerivationKey { source, extractor, resource } = key;
+    let Validators { url, etag, last_modified } = validators;
+    let sql = "INSERT OR REPLACE INTO derivations (source, extractor, resource, url, etag, last_modified, maker)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let row = params![source, extractor, resource.0, url, etag, last_modified, maker.0];
+    connection.prepare_cached(sql)?.execute(row)?;
+    let sql = "DELETE FROM derived_files WHERE source = ?1 AND extractor = ?2 AND resource = ?3";
+    connection.prepare_cached(sql)?.execute(params![source, extractor, resource.0])?;
+    let sql = "INSERT OR IGNORE INTO derived_files (source, extractor, resource, path) VALUES (?1, ?2, ?3, ?4)";
+    let mut insert = connection.prepare_cached(sql)?;
+    for path in paths {
+        insert.execute(params![source, extractor, resource.0, path])?;
+    }
+    Ok(())
+}
