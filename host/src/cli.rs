@@ -80,8 +80,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
-        // Asked for on the command line, and not by a host: what it exits with says nothing to a person.
-        Command::Compile => compile::execute().map(|code| ExitCode::from(u8::from(code != 0))),
+        Command::Compile => compile::execute().map(|code| u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)),
     };
     match done {
         Ok(code) => code,
