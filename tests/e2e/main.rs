@@ -7,6 +7,7 @@ mod command_line;
 mod compiling;
 mod components;
 mod configuration;
+mod contract;
 mod earlier;
 mod faults;
 mod foreign_state;
