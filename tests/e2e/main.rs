@@ -27,6 +27,7 @@ mod proxy;
 mod prune;
 mod python;
 mod readers;
+mod released;
 mod scale;
 mod secrets;
 mod servers;
