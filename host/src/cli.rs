@@ -14,7 +14,8 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::error::{Error, Kind, WriteError};
 use engine::{LoadError, ManifestError};
@@ -71,7 +72,7 @@ pub fn compile_if_asked() -> Option<i32> {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let done = match parsed() {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
@@ -112,6 +113,16 @@ fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
         }
         _ => unusable,
     }
+}
+
+/// The command line. What stands in the environment for every run is told from what is said for this one.
+fn parsed() -> Command {
+    let matches = Cli::command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let (Command::Run(arguments), Some(("run", said))) = (&mut cli.command, matches.subcommand()) {
+        arguments.flags.standing_landing = said.value_source("landing") == Some(ValueSource::EnvVariable);
+    }
+    cli.command
 }
 
 fn complain(error: &Error) {

@@ -9,6 +9,7 @@ mod params;
 mod record;
 mod secrets;
 mod standing;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use flags::Flags;
 pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
 pub use standing::Standing;
+pub use trial::Trial;
 
 use crate::error::Error;
 use engine::Manifest;
@@ -38,6 +40,8 @@ pub struct Plan {
     pub name: String,
     /// The landing directory.
     pub landing: PathBuf,
+    /// What sets it apart from ordinary runs.
+    pub trial: Trial,
     /// Parameters, with the manifest's defaults.
     pub params: BTreeMap<String, String>,
     /// Which sources may be appended to.
@@ -99,6 +103,7 @@ pub struct Component<'a> {
 impl Plan {
     /// Resolve what the operator said about a component.
     pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
+        let trial = Trial::resolve(flags)?;
         let standing = Standing::resolve(flags, component)?;
         standing.check(component)?;
         let secrets = standing.secrets()?;
@@ -112,6 +117,7 @@ impl Plan {
         let maker = Digest::of([&component.digest.0[..]].into_iter().chain(texts));
         Ok(Self {
             landing: landing_directory(flags.landing.as_deref()),
+            trial,
             params,
             maker,
             asked: granted.missing(&asks),
@@ -132,6 +138,7 @@ impl Plan {
                 asked_secrets: (!asks.any_secret).then(|| asks.secrets.keys().cloned().collect()),
                 authorities: tls.authorities,
                 proxy: network.proxy,
+                mapped: flags.mapped.clone(),
             },
             redactor: Arc::new(redactor),
             allow,

@@ -57,6 +57,8 @@ pub struct Report {
     pub budgets: serde_json::Value,
     /// How long it took.
     pub elapsed: Duration,
+    /// What sets it apart from ordinary runs, one sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Report {
@@ -76,6 +78,7 @@ impl Report {
             "cursor": self.cursor,
             "error": self.failure.as_ref().map(|failure| &failure.message),
             "budgets": self.budgets,
+            "warnings": self.notes,
         })
         .to_string();
         // What became of each content may be more than memory holds, so it is written piece by piece.
@@ -104,6 +107,9 @@ impl Report {
         let more = files_written.saturating_sub(self.receipts.listed.len() as u64);
         if more > 0 {
             let _ = writeln!(text, "  and {more} more");
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "  {note}");
         }
         if let Some(cursor) = &self.cursor {
             let _ = writeln!(text, "  cursor {}", rules::text::cut(cursor, MAX_CURSOR));
@@ -144,6 +150,7 @@ mod tests {
             receipts,
             budgets: json!({}),
             elapsed: Duration::from_millis(12),
+            notes: Vec::new(),
         }
     }
 
@@ -169,6 +176,6 @@ mod tests {
         assert_eq!(value["files"][0]["outcome"], "written");
         assert_eq!(value["files"][0]["sha256"], "01".repeat(32));
         assert_eq!(value["error"], serde_json::Value::Null);
-        assert_eq!(value.as_object().map(|object| object.len()), Some(10));
+        assert_eq!(value.as_object().map(|object| object.len()), Some(11));
     }
 }

@@ -7,6 +7,7 @@ mod deciding;
 mod deriving;
 mod ending;
 mod ledger;
+mod locking;
 mod receipts;
 mod session;
 mod signals;
@@ -28,6 +29,7 @@ use ending::Ending;
 use engine::{Linked, Services, Stop};
 use fetch::Fetcher;
 use ledger::Ledger;
+use locking::locks;
 pub(crate) use receipts::Receipts;
 use rules::budget::{Budget, Budgets};
 use rules::domain::Level;
@@ -37,10 +39,8 @@ use state::{CursorKey, State, StateError};
 use storing::{EndState, Store};
 
 use verdict::GrantAdvice;
-use zone::{DiskError, Lock, Root, Zone};
+use zone::{Root, Zone};
 
-/// How often a lock that is held is tried again.
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How much later than the engine the run looks at the same clock.
 const AFTER_THE_ENGINE: Duration = Duration::from_millis(100);
 
@@ -116,6 +116,8 @@ async fn run(
         console.log(Level::Warn, message);
     }
 
+    plan.trial.notes.iter().for_each(|note| console.log(Level::Warn, note));
+    let notes = plan.trial.notes.clone();
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
     let zone = Zone::new(Arc::new(root));
@@ -146,6 +148,7 @@ async fn run(
     let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
     timings.step("make all of it durable");
+    report.notes = notes;
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
     if let (false, Some(caught), Some(failure)) = (recorded, caught, &mut report.failure) {
         failure.kind = caught.kind();
@@ -192,29 +195,6 @@ async fn settle_down(store: &Store, ended: &mut Ended, signals: &mut Signals) ->
     }
     state::hurry();
     store.settle_down(false).await
-}
-
-/// The zone's lock, shared with other runs, and the extractor's own.
-fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
-    let waited = Stopwatch::start();
-    let failed = |error: DiskError| Error::new(Kind::Failed, error).hint("the landing directory must be writable");
-    loop {
-        let shared = root.lock_zone(false).map_err(failed)?;
-        let own = root.lock_extractor(&plan.name).map_err(failed)?;
-        let landing = plan.landing.display();
-        let (message, hint) = match (shared, own) {
-            (Some(shared), Some(own)) => return Ok([shared, own]),
-            (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
-            (_, None) => {
-                let message = format!("another run of {} holds its lock in {landing}", plan.name);
-                (message, "wait for it with `--wait`; `host runs` shows when it started")
-            }
-        };
-        if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) {
-            return Err(Error::new(Kind::Locked, message).hint(hint));
-        }
-        std::thread::sleep(LOCK_PAUSE);
-    }
 }
 
 /// What to do about a database that cannot be used.

@@ -26,6 +26,7 @@ mod proxy;
 mod prune;
 mod python;
 mod readers;
+mod replay;
 mod scale;
 mod secrets;
 mod servers;

@@ -5,6 +5,7 @@
 mod body;
 #[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
 mod connect;
+mod exchange;
 mod failure;
 mod lanes;
 mod pace;
@@ -37,9 +38,9 @@ use body::BodyLimits;
 use connect::Connector;
 use failure::{Again, Failure};
 use pace::{Pace, Turn};
-use rules::budget::{Budget, Budgets};
+use rules::budget::Budgets;
 use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
-use rules::policy::{Origin, Policy, shown_origin, shown_url};
+use rules::policy::{Mapping, Origin, Policy, shown_origin, shown_url};
 use rules::redact::Redactor;
 use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
 use rules::retry::{self, Attempts};
@@ -93,6 +94,8 @@ pub struct Egress {
     pub authorities: Authorities,
     /// The proxy, where there is one.
     pub proxy: Option<Proxy>,
+    /// Origins that are answered by others in this run.
+    pub mapped: Vec<Mapping>,
 }
 
 /// How long a request counts as one of those that its origin gets at once.
@@ -111,6 +114,7 @@ pub struct Fetcher {
     asked_secrets: Option<BTreeSet<String>>,
     redactor: Arc<Redactor>,
     client: Client<Connector, Full<Bytes>>,
+    mapped: Vec<Mapping>,
     limits: FetchLimits,
     pace: Pace,
     budgets: Arc<Budgets>,
@@ -127,9 +131,10 @@ impl Fetcher {
         extractor: &str,
         seed: u64,
     ) -> Self {
-        let Egress { policy, secrets, asked_secrets, authorities, proxy } = egress;
+        let Egress { policy, secrets, asked_secrets, authorities, proxy, mapped } = egress;
         let around = (authorities, proxy, Some(Arc::clone(&budgets)));
-        let connector = Connector::new(policy.clone(), connect::System::new(), limits.connect, around);
+        let connector =
+            Connector::new((policy.clone(), mapped.clone()), connect::System::new(), limits.connect, around);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -145,7 +150,7 @@ impl Fetcher {
         let pace = Pace::new(limits.concurrency, limits.interval);
         let user_agent = HeaderValue::from_str(&format!("host/{} ({extractor})", env!("CARGO_PKG_VERSION")))
             .unwrap_or(HeaderValue::from_static("host"));
-        Self { policy, secrets, asked_secrets, redactor, client, limits, pace, budgets, user_agent, seed }
+        Self { policy, secrets, asked_secrets, redactor, client, mapped, limits, pace, budgets, user_agent, seed }
     }
 
     /// Check a request without sending anything. What it says of a request is told to whoever wrote it, so secrets are
@@ -286,42 +291,6 @@ impl Fetcher {
             let Some(wait) = attempts.next(self.limits.retries, asked, self.seed_for(url)) else { return failure };
             drop(failure);
             tokio::time::sleep(wait).await;
-        }
-    }
-
-    async fn attempt(
-        &self,
-        fields: &Fields,
-        url: &Url,
-        conditions: &Conditions,
-    ) -> Result<(http::Response<Incoming>, Turn), Failure> {
-        let mut request = http::Request::new(Full::new(fields.body.clone()));
-        *request.method_mut() = fields.method.clone();
-        let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, self.user_agent.clone());
-        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        for name in fields.headers.keys() {
-            headers.remove(name);
-        }
-        headers.extend(fields.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.extend(conditions.iter().cloned());
-        let mut whole = url.clone();
-        fields.secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
-        *request.uri_mut() = whole.as_str().parse().map_err(|error| {
-            Failure::lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
-        })?;
-
-        let turn = self.pace.turn(&shown_origin(url)).await;
-        self.budgets.spend(Budget::Requests, 1).map_err(|spent| Failure::lasting(spent.into()))?;
-        let idle = self.limits.idle;
-        match tokio::time::timeout(idle, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok((response, turn)),
-            Ok(Err(error)) => Err(Failure::of_request(&error, url)),
-            Err(_) => {
-                let reason = format!("no response from {} within {idle:?}", shown_url(url));
-                Err(Failure::lasting(FetchError::Timeout(reason)))
-            }
         }
     }
 

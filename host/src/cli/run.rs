@@ -20,7 +20,7 @@ pub(super) struct RunArgs {
     /// The extractor: a WebAssembly component
     component: PathBuf,
     #[command(flatten)]
-    flags: Flags,
+    pub(super) flags: Flags,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rules::budget::{Settings, Time};
 use rules::domain::Window;
+use rules::policy::Mapping;
 
 /// How to run an extractor.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -39,6 +40,13 @@ pub struct Flags {
     /// Wait for another run of this extractor to end, for that long or without end, instead of exiting with 75
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
     pub wait: Option<Option<Time>>,
+    /// For this run, have another origin answer in the place of one, such as
+    /// `https://prices.example=http://127.0.0.1:8080`; for tests, into a landing directory of their own
+    #[arg(long = "map", value_name = "FROM=TO")]
+    pub mapped: Vec<Mapping>,
+    /// Whether the landing directory was named by the environment, and not for this very run.
+    #[arg(skip)]
+    pub standing_landing: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment would become the help of the first of its flags")]
     pub budget: Settings,

@@ -59,6 +59,7 @@ impl Ending {
             receipts: std::mem::take(&mut ledger.receipts),
             budgets: usage,
             elapsed: self.stopwatch.elapsed(),
+            notes: Vec::new(),
         };
         (report, recorded.is_ok())
     }

@@ -4,6 +4,7 @@
 
 mod listing;
 mod locks;
+mod purpose;
 mod unnamed;
 mod walk;
 
