@@ -25,7 +25,7 @@ pub use trial::Trial;
 
 use crate::error::Error;
 use engine::Manifest;
-use fetch::{Egress, FetchLimits};
+use fetch::{Egress, FetchLimits, Recorder, Source};
 use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
 use rules::domain::{Digest, Grant, Window};
 use rules::policy::Policy;
@@ -106,9 +106,14 @@ impl Plan {
         let trial = Trial::resolve(flags)?;
         let standing = Standing::resolve(flags, component)?;
         standing.check(component)?;
-        let secrets = standing.secrets()?;
+        let secrets = standing.secrets(trial.replay.is_some())?;
         let Standing { name, asks, granted, allow, config, tls, network, .. } = standing;
-        let redactor = Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts())));
+        let redactor = Arc::new(Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts()))));
+        let source = match (&trial.replay, &trial.record) {
+            (Some(replay), _) => Source::Replay(Arc::clone(replay)),
+            (None, Some(_)) => Source::Recorded(Arc::new(Recorder::new(&name, &redactor))),
+            (None, None) => Source::Network,
+        };
         let taken = granted.sources.iter().filter(|source| asks.takes_source(source)).cloned();
         let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
         let settings = &granted.settings;
@@ -117,7 +122,6 @@ impl Plan {
         let maker = Digest::of([&component.digest.0[..]].into_iter().chain(texts));
         Ok(Self {
             landing: landing_directory(flags.landing.as_deref()),
-            trial,
             params,
             maker,
             asked: granted.missing(&asks),
@@ -139,8 +143,11 @@ impl Plan {
                 authorities: tls.authorities,
                 proxy: network.proxy,
                 mapped: flags.mapped.clone(),
+                source,
+                clock: trial.clock.clone(),
             },
-            redactor: Arc::new(redactor),
+            redactor,
+            trial,
             allow,
             name,
         })

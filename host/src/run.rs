@@ -3,12 +3,14 @@
 //! It owns the order of things: lock, state row, extractor, files durable, facts and verdict in one transaction.
 //! `FORMAT.md` has the whole protocol.
 
+mod asking;
 mod deciding;
 mod deriving;
 mod ending;
 mod ledger;
 mod locking;
 mod receipts;
+mod recording;
 mod session;
 mod signals;
 mod storing;
@@ -27,10 +29,11 @@ use crate::timings::Timings;
 use clock::{Moment, Stopwatch};
 use ending::Ending;
 use engine::{Linked, Services, Stop};
-use fetch::Fetcher;
+use fetch::{Fetcher, Source};
 use ledger::Ledger;
 use locking::locks;
 pub(crate) use receipts::Receipts;
+use recording::Recording;
 use rules::budget::{Budget, Budgets};
 use rules::domain::Level;
 use session::Session;
@@ -38,6 +41,7 @@ use signals::{Caught, Signals};
 use state::{CursorKey, State, StateError};
 use storing::{EndState, Store};
 
+use values::Values;
 use verdict::GrantAdvice;
 use zone::{Root, Zone};
 
@@ -74,6 +78,12 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
         );
     }
     let _locks = locks(&root, &plan)?;
+    let recording = match (&plan.egress.source, &plan.trial.record) {
+        (Source::Recorded(recorder), Some(path)) => {
+            Some(Recording { recorder: Arc::clone(recorder), path: path.clone() })
+        }
+        _ => None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,7 +95,12 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
     });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
-    report
+    report.map(|mut report| {
+        if let Some(recording) = recording {
+            recording.write(&mut report);
+        }
+        report
+    })
 }
 
 async fn run(
@@ -98,11 +113,17 @@ async fn run(
     let Observers { console, timings, all_receipts } = observers;
     timings.step("lock the landing directory");
     let receipts = Receipts::new(*all_receipts);
-    let (started, stopwatch) = (Moment::now(), Stopwatch::start());
+    let clock = plan.egress.clock.clone();
+    let (mut started, stopwatch) = (clock.now(), Stopwatch::start());
+    if let Source::Recorded(recorder) = &plan.egress.source {
+        started = started.to_the_millisecond();
+        recorder.started(started);
+    }
     let (database, name, backfill) = (root.database(), plan.name.clone(), plan.backfill);
     let (path, now) = (database.clone(), started.iso8601());
     let time = plan.budgets.time(Budget::Time);
-    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), receipts);
+    let seeded = plan.trial.cursor.clone();
+    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), (receipts, seeded));
     let (begun, caught) = signals.during_at_most(time, begin).await;
     let unusable = |error: StateError| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
@@ -144,7 +165,7 @@ async fn run(
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
     }
-    let ending = Ending { extractor, advice, budgets, redactor, console: Arc::clone(console), quiet, stopwatch };
+    let ending = Ending { extractor, advice, budgets, redactor, console: Arc::clone(console), quiet, stopwatch, clock };
     let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
     timings.step("make all of it durable");
@@ -177,10 +198,18 @@ struct Begun {
     cursor: Option<String>,
 }
 
-fn begin(database: &Path, now: &str, key: CursorKey, receipts: Receipts) -> Result<Begun, StateError> {
+fn begin(
+    database: &Path,
+    now: &str,
+    key: CursorKey,
+    (receipts, seeded): (Receipts, Option<String>),
+) -> Result<Begun, StateError> {
     let mut state = State::open(database)?;
     let (run_id, dead) = state.begin(&key, now)?;
-    let ledger = Ledger::new(state, run_id, key, receipts);
+    let mut ledger = Ledger::new(state, run_id, key, receipts);
+    if let Some(cursor) = seeded {
+        ledger.checkpoint(Some(&cursor), &Values::default())?;
+    }
     let cursor = ledger.earlier_cursor()?;
     Ok(Begun { ledger, dead, cursor })
 }
@@ -214,7 +243,9 @@ fn database_hint(error: &StateError, database: &Path) -> String {
 
 fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store>) -> Arc<Session> {
     let limits = (plan.fetch, plan.budgets);
-    let fetcher = Fetcher::new(plan.egress, limits, Arc::clone(&plan.redactor), &plan.name, started.seed());
+    let clock = plan.egress.clock.clone();
+    let seed = clock.seed(started);
+    let fetcher = Fetcher::new(plan.egress, limits, Arc::clone(&plan.redactor), &plan.name, seed);
     Arc::new(Session {
         name: plan.name,
         params: plan.params,
@@ -223,6 +254,7 @@ fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store
         backfill: plan.backfill,
         fresh: plan.fresh,
         started,
+        clock,
         maker: plan.maker,
         values: Arc::default(),
         fetcher,

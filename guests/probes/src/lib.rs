@@ -55,6 +55,7 @@ impl Extractor for Probe {
             "secret" => acts::secret().await,
             "echo" => acts::echo().await,
             "post" => acts::post().await,
+            "time" => acts::time().await,
             other => Err(Error::new(format_args!("there is no probe {other:?}"))),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clock::Moment;
 use rules::budget::{Settings, Time};
 use rules::domain::Window;
 use rules::policy::Mapping;
@@ -44,6 +45,19 @@ pub struct Flags {
     /// `https://prices.example=http://127.0.0.1:8080`; for tests, into a landing directory of their own
     #[arg(long = "map", value_name = "FROM=TO")]
     pub mapped: Vec<Mapping>,
+    /// Keep every request and answer of the run in this file, as HAR 1.2
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Take all answers from this HAR and none from the network, at the time at which it was recorded; for tests, into
+    /// a landing directory of their own
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// When the run starts, in the place of when the recording did.
+    #[arg(long, value_name = "TIME", requires = "replay", hide = true, value_parser = moment)]
+    pub started_at: Option<Moment>,
+    /// The cursor that an earlier run is taken to have left.
+    #[arg(long, value_name = "TEXT", requires = "replay", hide = true)]
+    pub cursor: Option<String>,
     /// Whether the landing directory was named by the environment, and not for this very run.
     #[arg(skip)]
     pub standing_landing: bool,
@@ -57,6 +71,10 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("a parameter is written KEY=VALUE".into()),
     }
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    Moment::parse(text).ok_or_else(|| "a moment is written 2025-01-31T08:00:00Z".into())
 }
 
 #[cfg(test)]
