@@ -11,7 +11,7 @@ use bytesize::ByteSize;
 use serde_json::json;
 
 use crate::error::Kind;
-use crate::run::Receipts;
+pub(crate) use crate::run::Receipts;
 use state::Counters;
 
 pub use runs::{write_json as write_runs_json, write_text as write_runs};
@@ -38,6 +38,20 @@ impl Failure {
     }
 }
 
+/// A file that a dry run would have landed.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Preview {
+    /// Below the landing directory.
+    pub path: String,
+    /// `written` or `unchanged`.
+    pub outcome: String,
+    /// Bytes before compression.
+    pub size: u64,
+    /// Its first lines, where it is new.
+    #[serde(default)]
+    pub lines: Vec<String>,
+}
+
 /// What one run did.
 #[derive(Debug)]
 pub struct Report {
@@ -59,6 +73,8 @@ pub struct Report {
     pub elapsed: Duration,
     /// What sets it apart from ordinary runs, one sentence each.
     pub notes: Vec<String>,
+    /// What would have landed, where it was a dry run; the first of it.
+    pub previews: Option<Vec<Preview>>,
 }
 
 impl Report {
@@ -83,6 +99,9 @@ impl Report {
         .to_string();
         // What became of each content may be more than memory holds, so it is written piece by piece.
         output.write_all(head.strip_suffix('}').unwrap_or(&head).as_bytes())?;
+        if let Some(previews) = &self.previews {
+            write!(output, ",\"dry_run\":{}", json!(previews))?;
+        }
         output.write_all(b",\"files\":")?;
         self.receipts.write(output)?;
         output.write_all(b"}\n")
@@ -100,14 +119,42 @@ impl Report {
             }
         };
         let took = Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
-        let mut text = format!("{} run {}: {}{what}, in {took:?}\n", self.extractor, self.run_id, self.status());
-        for (path, stored_size) in &self.receipts.listed {
-            let _ = writeln!(text, "  {path}  {}", ByteSize(*stored_size).display().si());
+        let Some(previews) = &self.previews else {
+            let text = format!("{} run {}: {}{what}, in {took:?}\n", self.extractor, self.run_id, self.status());
+            return text + &self.listed() + &self.rest();
+        };
+        let mut text =
+            format!("{} dry run, nothing is written: {}{what}, in {took:?}\n", self.extractor, self.status());
+        for Preview { path, outcome, size, lines } in previews {
+            let outcome = if outcome == "written" { "new" } else { outcome };
+            let _ = writeln!(text, "  {path}  {}, {outcome}", ByteSize(*size).display().si());
+            for line in lines {
+                let _ = writeln!(text, "    | {line}");
+            }
         }
-        let more = files_written.saturating_sub(self.receipts.listed.len() as u64);
+        let more = (files_written + files_skipped).saturating_sub(previews.len() as u64);
         if more > 0 {
             let _ = writeln!(text, "  and {more} more");
         }
+        text + &self.rest()
+    }
+
+    /// The first files that it wrote.
+    fn listed(&self) -> String {
+        let mut text = String::new();
+        for (path, stored_size) in &self.receipts.listed {
+            let _ = writeln!(text, "  {path}  {}", ByteSize(*stored_size).display().si());
+        }
+        let more = self.counters.files_written.saturating_sub(self.receipts.listed.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more");
+        }
+        text
+    }
+
+    /// What else is to be said.
+    fn rest(&self) -> String {
+        let mut text = String::new();
         for note in &self.notes {
             let _ = writeln!(text, "  {note}");
         }
@@ -151,6 +198,7 @@ mod tests {
             budgets: json!({}),
             elapsed: Duration::from_millis(12),
             notes: Vec::new(),
+            previews: None,
         }
     }
 

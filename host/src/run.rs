@@ -11,6 +11,7 @@ mod ledger;
 mod locking;
 mod receipts;
 mod recording;
+mod rehearsal;
 mod session;
 mod signals;
 mod storing;
@@ -34,6 +35,7 @@ use ledger::Ledger;
 use locking::locks;
 pub(crate) use receipts::Receipts;
 use recording::Recording;
+use rehearsal::Rehearsal;
 use rules::budget::{Budget, Budgets};
 use rules::domain::Level;
 use session::Session;
@@ -68,7 +70,8 @@ pub struct Observers {
 /// Run an extractor as planned. An error means that no run was started; what happens to one that was is in its report.
 pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Report, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
-    let root = Root::open(&plan.landing).map_err(|error| {
+    let rehearsal = plan.trial.dry_run.then(|| Rehearsal::prepare(&plan)).transpose()?;
+    let root = Root::open(rehearsal.as_ref().map_or(&plan.landing, Rehearsal::path)).map_err(|error| {
         failed(&error).hint("name another directory with `--landing DIR`, or make this one writable")
     })?;
     if let Some(kind) = root.network_file_system().map_err(|error| failed(&error))? {
@@ -78,6 +81,7 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
         );
     }
     let _locks = locks(&root, &plan)?;
+    let redactor = Arc::clone(&plan.redactor);
     let recording = match (&plan.egress.source, &plan.trial.record) {
         (Source::Recorded(recorder), Some(path)) => {
             Some(Recording { recorder: Arc::clone(recorder), path: path.clone() })
@@ -91,7 +95,8 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
     let report = runtime.block_on(async {
         // From before the row is there, so that no signal leaves one that runs for ever.
         let signals = Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?;
-        run(plan, linked, observers, root, signals).await
+        let base = rehearsal.as_ref().and_then(|rehearsal| rehearsal.base.clone());
+        run(plan, linked, observers, (root, base), signals).await
     });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
@@ -99,6 +104,7 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
         if let Some(recording) = recording {
             recording.write(&mut report);
         }
+        report.previews = rehearsal.map(|rehearsal| rehearsal.previews(&report.receipts, &redactor));
         report
     })
 }
@@ -107,12 +113,12 @@ async fn run(
     plan: Plan,
     linked: Linked,
     observers: &Observers,
-    root: Root,
+    (root, base): (Root, Option<Arc<Root>>),
     mut signals: Signals,
 ) -> Result<Report, Error> {
     let Observers { console, timings, all_receipts } = observers;
     timings.step("lock the landing directory");
-    let receipts = Receipts::new(*all_receipts);
+    let receipts = Receipts::new(*all_receipts || plan.trial.dry_run);
     let clock = plan.egress.clock.clone();
     let (mut started, stopwatch) = (clock.now(), Stopwatch::start());
     if let Source::Recorded(recorder) = &plan.egress.source {
@@ -141,7 +147,7 @@ async fn run(
     let notes = plan.trial.notes.clone();
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
-    let zone = Zone::new(Arc::new(root));
+    let zone = Zone::over(Arc::new(root), base);
     let store = Store::new(zone, plan.content, Arc::clone(&budgets), Arc::clone(timings), ledger, end);
     let store = Arc::new(store);
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };

@@ -52,6 +52,9 @@ pub struct Flags {
     /// a landing directory of their own
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
+    /// Do everything but write: show what would land, with its first lines
+    #[arg(long)]
+    pub dry_run: bool,
     /// When the run starts, in the place of when the recording did.
     #[arg(long, value_name = "TIME", requires = "replay", hide = true, value_parser = moment)]
     pub started_at: Option<Moment>,

@@ -24,6 +24,8 @@ pub struct Trial {
     pub record: Option<PathBuf>,
     /// The cursor that an earlier run is taken to have left.
     pub cursor: Option<String>,
+    /// Whether nothing is written.
+    pub dry_run: bool,
     /// The run's clock.
     pub clock: Clock,
 }
@@ -42,7 +44,8 @@ impl Trial {
         if let Some(path) = &flags.replay {
             notes.push(format!("for this run, all answers come from {}", path.display()));
         }
-        if !notes.is_empty() && (flags.landing.is_none() || flags.standing_landing) {
+        let own_landing = flags.landing.is_some() && !flags.standing_landing;
+        if !notes.is_empty() && !own_landing && !flags.dry_run {
             let flag = if flags.replay.is_some() { "--replay" } else { "--map" };
             let message = format!("a run with `{flag}` needs a landing directory of its own");
             return Err(Error::usage(message).hint("name one that is empty or for tests with `--landing DIR`"));
@@ -60,7 +63,8 @@ impl Trial {
             None => Clock::Machine,
         };
         let cursor = flags.cursor.clone();
-        Ok(Self { notes, replay: replay.map(Arc::new), record: flags.record.clone(), cursor, clock })
+        let (replay, record) = (replay.map(Arc::new), flags.record.clone());
+        Ok(Self { notes, replay, record, cursor, dry_run: flags.dry_run, clock })
     }
 
     /// Whether it is a run for tests.

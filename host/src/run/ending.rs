@@ -61,6 +61,7 @@ impl Ending {
             budgets: usage,
             elapsed: self.stopwatch.elapsed(),
             notes: Vec::new(),
+            previews: None,
         };
         (report, recorded.is_ok())
     }

@@ -22,8 +22,7 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
         let landing = plan.landing.display();
         let shared = if prepared(root, plan)? { root.lock_zone(false).map_err(failed)? } else { None };
         if shared.is_some() && !plan.trial.is_one() && root.is_for_tests().map_err(failed)? {
-            return Err(Error::usage(format!("{landing} is for tests, and this run is not one"))
-                .hint("name another directory with `--landing DIR`"));
+            return Err(for_tests(plan));
         }
         let own = root.lock_extractor(&plan.name).map_err(failed)?;
         let (message, hint) = match (shared, own) {
@@ -39,6 +38,12 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
         }
         std::thread::sleep(LOCK_PAUSE);
     }
+}
+
+/// Why an ordinary run does not start.
+pub(super) fn for_tests(plan: &Plan) -> Error {
+    let message = format!("{} is for tests, and this run is not one", plan.landing.display());
+    Error::usage(message).hint("name another directory with `--landing DIR`")
 }
 
 /// Have the landing directory be one for tests, where this run is one; whether that came about. Only one that nobody used
