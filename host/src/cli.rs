@@ -8,6 +8,7 @@ mod prune;
 mod repair;
 mod run;
 mod runs;
+mod test;
 mod verify;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -32,7 +33,7 @@ struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0    success
-  1    the run failed, or `verify` found something
+  1    the run failed, or `verify` or `test` found something
   2    the command line or the configuration is wrong; nothing was started
   3    the sandbox stopped the extractor: a trap, or a limit
   75   another run of the extractor holds its lock, or a repair is going on
@@ -47,6 +48,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Pack(pack::PackArgs),
     Runs(runs::RunsArgs),
+    Test(test::TestArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
     Prune(prune::PruneArgs),
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Pack(arguments) => pack::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
+        Command::Test(arguments) => test::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),

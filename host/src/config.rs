@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub use asks::{Asks, SecretAsked};
 pub use flags::Flags;
+pub(crate) use flags::key_value;
 pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
 pub use standing::Standing;
