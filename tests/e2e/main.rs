@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests work on files and processes, and are no part of the host")]
 
 mod architecture;
+mod cases;
 mod clock;
 mod command_line;
 mod compiling;
@@ -28,6 +29,7 @@ mod prune;
 mod python;
 mod readers;
 mod released;
+mod replay;
 mod scale;
 mod secrets;
 mod servers;

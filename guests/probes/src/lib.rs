@@ -62,6 +62,7 @@ impl Extractor for Probe {
             "mirror-all" => contract::mirror_all().await,
             "about" => contract::about().await,
             "ask" => contract::ask().await,
+            "time" => acts::time().await,
             other => Err(Error::new(format_args!("there is no probe {other:?}"))),
         }
     }
