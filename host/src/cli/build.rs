@@ -29,16 +29,15 @@ pub(super) struct BuildArgs {
 pub(super) fn execute(arguments: &BuildArgs) -> Result<ExitCode, Error> {
     let folder = &arguments.folder;
     let source = folder.join("extractor.toml");
-    let text = read(&source)?;
+    let text = super::pack::read(&source, "`host new NAME` makes a folder with an extractor in it")?;
     let unusable = |reason: &dyn std::fmt::Display| {
         Error::usage(format!("cannot build {}: {reason}", source.display())).hint(super::pack::MANIFEST_HINT)
     };
+    let text = String::from_utf8(text).map_err(|error| unusable(&error))?;
     let manifest = engine::manifest(&text).map_err(|error| unusable(&error))?;
     let name = checked_name(&manifest, &source).map_err(|reason| unusable(&reason))?;
     Asks::of(&manifest, &name).map_err(|reason| unusable(&reason))?;
-    let made = run_build(folder, &source, &manifest.build)?;
-    let bytes = std::fs::read(&made)
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot read {}: {error}", made.display())))?;
+    let (made, bytes) = run_build(folder, &source, &manifest.build)?;
     let failed = |reason: &dyn std::fmt::Display| {
         Error::new(Kind::Failed, format!("what the build made cannot be run: {}: {reason}", made.display()))
     };
@@ -52,12 +51,12 @@ pub(super) fn execute(arguments: &BuildArgs) -> Result<ExitCode, Error> {
     fits.map_err(|error| {
         failed(&error).wrapped().hint("`host wit` prints the interface that it has to be built with")
     })?;
-    files::replace(&output, &packed.bytes)
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
     let component = Component { path: &output, digest, manifest: &packed.manifest };
     let flags = Flags { config: arguments.config.clone(), ..Flags::default() };
     let standing = Standing::resolve(&flags, component)?;
     let mut said = Review::new(component, &standing, &Offer::default())?.text();
+    files::replace(&output, &packed.bytes)
+        .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
     let size = text::counted(size, "byte");
     said.push_str(&format!("{}: {size}, and it fits this host\n", output.display()));
     super::print(&said)?;
@@ -69,12 +68,4 @@ fn checked_name(manifest: &Manifest, source: &Path) -> Result<String, String> {
     let name = manifest.name.clone().ok_or_else(|| format!("{} has no `name`", source.display()))?;
     check_name(&name).map_err(|error| error.to_string())?;
     Ok(name)
-}
-
-fn read(source: &Path) -> Result<String, Error> {
-    let read = std::fs::read_to_string(source);
-    read.map_err(|error| {
-        Error::usage(format!("cannot read {}: {error}", source.display()))
-            .hint("`host new NAME` makes a folder with an extractor in it")
-    })
 }

@@ -52,7 +52,7 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Error> {
     #[expect(clippy::disallowed_methods, reason = "the author's files, not the landing zone's")]
     std::fs::read(path).map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())).hint(hint))
 }
