@@ -1,9 +1,11 @@
 //! The command line: parse, hand over, print, exit code. It must not decide anything else.
 
 mod allow;
+mod build;
 mod compile;
 mod cursor;
 mod inspect;
+mod new;
 mod pack;
 mod prune;
 mod repair;
@@ -11,6 +13,7 @@ mod run;
 mod runs;
 mod test;
 mod verify;
+mod wit;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -47,7 +50,10 @@ enum Command {
     Run(Box<run::RunArgs>),
     Allow(allow::AllowArgs),
     Inspect(inspect::InspectArgs),
+    New(new::NewArgs),
+    Build(build::BuildArgs),
     Pack(pack::PackArgs),
+    Wit(wit::WitArgs),
     Runs(runs::RunsArgs),
     Cursor(cursor::CursorArgs),
     Test(test::TestArgs),
@@ -80,7 +86,10 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::New(arguments) => new::execute(&arguments),
+        Command::Build(arguments) => build::execute(&arguments),
         Command::Pack(arguments) => pack::execute(&arguments),
+        Command::Wit(arguments) => wit::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Cursor(arguments) => cursor::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
@@ -102,9 +111,7 @@ pub fn main() -> ExitCode {
 fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
     let hint = match error {
         LoadError::Unreadable(_) => "check the path; `cargo guests` builds the extractors of this repository",
-        LoadError::Manifest(ManifestError::CoreModule) => {
-            "`cargo guests PATH` makes a component of a crate; `wasm-tools component new` of any module"
-        }
+        LoadError::Manifest(ManifestError::CoreModule) => "`host pack` makes a component of it",
         LoadError::Manifest(ManifestError::Manifest(_)) => "its author has to mend it; `host pack` puts in another one",
         LoadError::Misfit { .. } => "build it against the interface that `host wit` prints",
         LoadError::OtherVersion { .. } => {

@@ -43,6 +43,7 @@
 #![deny(unsafe_code)]
 
 mod allow;
+mod authoring;
 mod cli;
 mod config;
 mod console;

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests work on files and processes, and are no part of the host")]
 
 mod architecture;
+mod authors;
 mod cases;
 mod clock;
 mod command_line;
@@ -16,6 +17,7 @@ mod grants;
 mod hostile;
 mod http2;
 mod injected;
+mod kept;
 mod landing;
 mod limits;
 mod names;

@@ -4,7 +4,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "generated code")]
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "wit",
     world: "extractor",
     pub_export_macro: true,
     default_bindings_module: "landing::bindings",

@@ -85,6 +85,18 @@ impl Request {
 }
 
 impl Response {
+    /// The response itself where its status is a success (200 to 299), else an error that says which one it is.
+    pub fn successful(self) -> Result<Self, Error> {
+        match self.status() {
+            200..=299 => Ok(self),
+            status => Err(Error {
+                kind: ErrorKind::Other,
+                code: "status".to_owned(),
+                message: format!("the server answered with status {status}"),
+            }),
+        }
+    }
+
     /// The whole decoded body.
     pub async fn into_bytes(self) -> Result<Vec<u8>, Error> {
         Self::bytes(self).await

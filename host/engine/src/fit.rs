@@ -16,7 +16,7 @@ use rules::text;
 pub const CONTRACT: &str = include_str!("../../../wit/extractor.wit");
 /// What the contract's interfaces have in common.
 const PACKAGE: &str = "landing:extractor/";
-const WORLD: &str = "extractor";
+pub(super) const WORLD: &str = "extractor";
 /// The packages of WASI that the host offers, each in its versions 0.2 and 0.3.
 const WASI: [&str; 7] =
     ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
@@ -125,7 +125,7 @@ fn absent(what: &str, name: &str) -> String {
 }
 
 /// The name of an interface without its version, and the version.
-fn split(name: &str) -> (&str, &str) {
+pub(super) fn split(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
 }
 

@@ -13,10 +13,13 @@ mod imports;
 pub mod invariants;
 mod limits;
 mod manifest;
+mod rendering;
+mod retype;
 mod section;
 mod services;
 mod streams;
 mod wasi;
+mod wrap;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -32,8 +35,9 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 pub use compile::serve as serve_compiler;
 pub use fit::{CONTRACT, ImportedInterface, version};
-pub use manifest::{Manifest, ManifestError, Param, SecretAsk};
-pub use section::pack;
+pub use manifest::{Build, Manifest, ManifestError, Param, SecretAsk, manifest};
+pub use rendering::sync_contract;
+pub use section::{Packed, pack};
 pub use services::{Content, OpenSource, Services};
 
 use bindings::{Extractor, ExtractorPre};
@@ -142,7 +146,11 @@ fn engine() -> wasmtime::Result<Engine> {
 impl Package {
     /// Read a component and what it says of itself.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
-        let bytes = read(path)?;
+        Self::of(read(path)?)
+    }
+
+    /// The same of a component that is in no file yet.
+    pub fn of(bytes: Vec<u8>) -> Result<Self, LoadError> {
         let manifest = manifest::read(&bytes)?;
         let digest = Digest(Sha256::digest(&bytes).into());
         Ok(Self { bytes, digest, manifest })

@@ -32,6 +32,9 @@ pub enum ManifestError {
     /// It is a core module.
     #[error("it is a core WebAssembly module, not a component")]
     CoreModule,
+    /// It is a core module of which no component can be made.
+    #[error("{0}")]
+    Module(String),
     /// It is machine code that some engine compiled.
     #[error("it is compiled code, not a WebAssembly component; only components are taken")]
     Precompiled,
@@ -68,6 +71,8 @@ pub struct Manifest {
     pub params: BTreeMap<String, Param>,
     /// What it expects to use.
     pub budget: Settings,
+    /// How it is made of its sources. Only `host build` reads that, from the file; in a component it means nothing.
+    pub build: Build,
     /// Whether there is a manifest at all. Without one nobody knows what a component asks for.
     #[serde(skip)]
     pub declared: bool,
@@ -99,6 +104,33 @@ pub struct Param {
     pub help: String,
     /// Its value where the operator sets none.
     pub default: Option<String>,
+}
+
+/// How an extractor is made of its sources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub struct Build {
+    /// A command line for the shell.
+    pub command: String,
+    /// The file that it makes, a component or a core module.
+    pub file: String,
+}
+
+/// Read what a manifest says that is no part of a component yet. Keys that no host knows are refused.
+pub fn manifest(text: &str) -> Result<Manifest, ManifestError> {
+    let manifest = parse(text.as_bytes())?;
+    manifest.without_unknown_keys()?;
+    Ok(manifest)
+}
+
+impl Manifest {
+    /// Refuse it where it has a key that this host does not know.
+    pub(super) fn without_unknown_keys(&self) -> Result<(), ManifestError> {
+        match self.unknown.first() {
+            Some(key) => Err(ManifestError::Manifest(format!("there is no key `{key}`"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Read what a component says of itself.
@@ -223,6 +255,9 @@ fn check(manifest: &Manifest) -> Result<(), String> {
         texts.push((format!("param.{name}.help"), param.help.clone()));
         let default = param.default.as_deref().unwrap_or_default();
         texts.push((format!("param.{name}.default"), default.replace('\n', " ")));
+    }
+    for (key, text) in [("command", &manifest.build.command), ("file", &manifest.build.file)] {
+        texts.push((format!("build.{key}"), text.clone()));
     }
     if let Some(limit) = manifest.budget.request_limit() {
         return Err(format!(

@@ -6,15 +6,20 @@ use std::process::ExitCode;
 use crate::config::Asks;
 use crate::error::{Error, Kind};
 use crate::files;
+use engine::Packed;
 use rules::name::check_name;
 use rules::text;
 
+/// What to look up where a manifest is refused.
+pub(super) const MANIFEST_HINT: &str = "README.md shows what extractor.toml may say";
+
 /// Put a manifest into a component that another tool made
 ///
-/// Extractors in Rust get theirs from the SDK. A manifest that is there already is replaced.
+/// A manifest that is there already is replaced. Of a core module a component is made first. What a toolchain without
+/// `async` built against `host wit --world sync` is made to fit.
 #[derive(Debug, clap::Args)]
 pub(super) struct PackArgs {
-    /// The extractor: a WebAssembly component
+    /// The extractor: a WebAssembly component, or a core module
     component: PathBuf,
     /// The manifest
     #[arg(long, value_name = "FILE", default_value = "extractor.toml")]
@@ -29,11 +34,11 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     let bytes = read(path, "check the path")?;
     let text = read(source, "`--manifest FILE` names another")?;
     let refused = |reason: String| {
-        Error::usage(format!("cannot pack {} into {}: {reason}", source.display(), path.display()))
-            .hint("README.md shows what extractor.toml may say")
+        Error::usage(format!("cannot pack {} into {}: {reason}", source.display(), path.display())).hint(MANIFEST_HINT)
     };
     let text = String::from_utf8(text).map_err(|error| refused(error.to_string()))?;
-    let (packed, manifest) = engine::pack(&bytes, &text).map_err(|error| refused(error.to_string()))?;
+    let Packed { bytes: packed, manifest, .. } =
+        engine::pack(&bytes, &text).map_err(|error| refused(error.to_string()))?;
     let name = manifest.name.clone().unwrap_or_default();
     if manifest.name.is_some() {
         check_name(&name).map_err(|error| refused(error.to_string()))?;
@@ -47,7 +52,7 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Error> {
     #[expect(clippy::disallowed_methods, reason = "the author's files, not the landing zone's")]
     std::fs::read(path).map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())).hint(hint))
 }

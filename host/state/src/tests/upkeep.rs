@@ -164,7 +164,8 @@ fn rows_that_come_again_are_damage_and_have_an_end() {
 #[test]
 fn what_extractors_keep_is_taken_over() {
     let (guard, state) = state();
-    let kept = "INSERT INTO cursors VALUES ('x', '', 'one', 1); INSERT INTO cursor_values VALUES ('x', '', 'a', 'two', 1);
+    let kept =
+        "INSERT INTO cursors VALUES ('x', '', 'one', 1); INSERT INTO cursor_values VALUES ('x', '', 'a', 'two', 1);
                 INSERT INTO cursor_values VALUES ('x', '', 'b', 'three', 1), ('../x', '', 'b', 'four', 1)";
     state.connection.execute_batch(kept).expect("rows");
     drop(state);
