@@ -30,7 +30,7 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     let text = read(source, "`--manifest FILE` names another")?;
     let refused = |reason: String| {
         Error::usage(format!("cannot pack {} into {}: {reason}", source.display(), path.display()))
-            .hint("README.md shows what extractor.toml may say")
+            .hint("host/book/src/manifest.md shows what extractor.toml may say")
     };
     let text = String::from_utf8(text).map_err(|error| refused(error.to_string()))?;
     let (packed, manifest) = engine::pack(&bytes, &text).map_err(|error| refused(error.to_string()))?;
