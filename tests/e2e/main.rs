@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests work on files and processes, and are no part of the host")]
 
 mod architecture;
+mod book;
 mod clock;
 mod command_line;
 mod compiling;
