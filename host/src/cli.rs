@@ -2,6 +2,7 @@
 
 mod allow;
 mod compile;
+mod cursor;
 mod inspect;
 mod pack;
 mod prune;
@@ -46,6 +47,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Pack(pack::PackArgs),
     Runs(runs::RunsArgs),
+    Cursor(cursor::CursorArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
     Prune(prune::PruneArgs),
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Pack(arguments) => pack::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
+        Command::Cursor(arguments) => cursor::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
