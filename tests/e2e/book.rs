@@ -2,7 +2,7 @@
 //!
 //! `console` blocks are run, page by page, each page in a place of its own: the lines that begin with `$ `, and what they
 //! print is compared. `<!-- first: … -->` above a block is done before it. `sh` blocks are not run, since they build,
-//! install or wait; but each `host` command in them must parse.
+//! install or wait; but each `host` command in them must parse. Those of `sh later` blocks are not there yet, and must not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -313,26 +313,41 @@ fn what_the_pages_show_is_what_the_program_prints() {
     assert!(commands > 20, "only {commands} commands were found");
 }
 
+/// The `host` commands of a block, each with what comes of it where help is asked for in its place.
+fn parsed(environment: &Environment, block: &Block) -> Vec<(String, Ran)> {
+    let variables = Regex::new(r"^([A-Z_]+=[^ ]* +)*").expect("a pattern");
+    let text = block.text.replace("\\\n", " ");
+    let commands = text.lines().filter_map(|line| {
+        let command = variables.replace(line.trim(), "").replace("target/release/host ", "host ");
+        let arguments = command.strip_prefix("host ")?.split([';', '|', '>', '#']).next()?.to_owned();
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &format!("\"$0\" {arguments} --help")]);
+        let ran = Ran::new(under(bash, &environment.command([""; 0])).output().expect("bash"));
+        Some((line.to_owned(), ran))
+    });
+    commands.collect()
+}
+
 #[test]
 fn commands_that_are_not_run_parse() {
-    let environment = environment();
-    let variables = Regex::new(r"^([A-Z_]+=[^ ]* +)*").expect("a pattern");
-    let mut parsed = 0;
+    let (environment, mut found) = (environment(), 0);
     for path in everything() {
         for block in blocks(&path, "sh") {
-            for line in block.text.replace("\\\n", " ").lines() {
-                let command = variables.replace(line.trim(), "").replace("target/release/host ", "host ");
-                let Some(arguments) = command.strip_prefix("host ") else { continue };
-                let arguments = arguments.split([';', '|', '>', '#']).next().unwrap_or_default();
-                let mut bash = Command::new("bash");
-                bash.args(["-c", &format!("\"$0\" {arguments} --help")]);
-                let ran = Ran::new(under(bash, &environment.command([""; 0])).output().expect("bash"));
+            for (line, ran) in parsed(&environment, &block) {
                 assert_eq!(ran.code, Some(0), "{path}: {line}\n{}", ran.stderr);
-                parsed += 1;
+                found += 1;
             }
         }
+        for block in blocks(&path, "sh later") {
+            let there = parsed(&environment, &block).iter().all(|(_, ran)| ran.code == Some(0));
+            assert!(
+                !there,
+                "{path}: these commands are there now; take `later`, and the note above, away:\n{}",
+                block.text
+            );
+        }
     }
-    assert!(parsed > 10, "only {parsed} commands were found");
+    assert!(found > 10, "only {found} commands were found");
 }
 
 #[test]

@@ -22,15 +22,6 @@ pub mod zone;
 #[doc(hidden)]
 pub mod bindings;
 
-/// The examples of the book, compiled with the tests of this crate.
-#[cfg(doctest)]
-mod book {
-    #[doc = include_str!("../../../host/book/src/author-rust.md")]
-    mod author {}
-    #[doc = include_str!("../../../host/book/src/recipes.md")]
-    mod recipes {}
-}
-
 pub use concurrent::concurrent;
 pub use date::{Date, DateError, Month};
 pub use error::{Context, Error, all};
