@@ -508,3 +508,24 @@ fn the_codes_of_errors_that_are_listed_are_all() {
         .collect();
     assert_eq!(shown, known);
 }
+
+#[test]
+fn the_page_of_json_names_every_key() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("name,value\na,1\n"));
+    let url = format!("url={}", origin.url("/a.csv"));
+    environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &url]).exits(0);
+    let mirror = guest("mirror").display().to_string();
+    let run = ["run", &mirror, "--json", "--allow-http", &origin.grant(), "--param", &url];
+    let page = page(&format!("{BOOK}/json.md"));
+    for arguments in
+        [&run[..], &["inspect", &mirror, "--json"], &["cursor", "--json"], &["verify", "--json"], &["repair", "--json"]]
+    {
+        let printed = environment.host(arguments).exits(0).json();
+        let one = if printed.is_array() { printed[0].clone() } else { printed };
+        for key in one.as_object().into_iter().flatten().map(|(key, _)| key) {
+            let named = page.contains(&format!("`{key}`")) || page.contains(&format!("\"{key}\":"));
+            assert!(named, "json.md does not name `{key}` of `host {}`", arguments[0]);
+        }
+    }
+}
