@@ -529,3 +529,13 @@ fn the_page_of_json_names_every_key() {
         }
     }
 }
+
+#[test]
+fn the_pages_that_hints_name_exist() {
+    let mut code = String::new();
+    sources(Path::new(env!("CARGO_MANIFEST_DIR")), &mut code);
+    let named = Regex::new(r"host/book/src/[a-z-]+[.]md").expect("a pattern");
+    let named: BTreeSet<&str> = named.find_iter(&code).map(|found| found.as_str()).collect();
+    assert!(named.len() >= 2 && named.iter().all(|path| root().join(path).exists()), "{named:?}");
+    assert!(!code.contains("README.md shows"), "the README is a page, and shows little: name a page of the book");
+}
