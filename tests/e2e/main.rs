@@ -3,6 +3,7 @@
 
 mod architecture;
 mod authors;
+mod book;
 mod cases;
 mod clock;
 mod command_line;
