@@ -148,6 +148,12 @@ fn a_new_folder_in_typescript_builds_and_lands() {
 }
 
 #[test]
+fn a_new_folder_in_go_builds_and_lands() {
+    let Some(programs) = python::go() else { return };
+    lands(&environment(), "go", Some(&programs));
+}
+
+#[test]
 fn a_folder_is_never_made_over_another() {
     let environment = environment();
     environment.host(["new", "prices"]).exits(0);

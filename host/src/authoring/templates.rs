@@ -10,6 +10,8 @@ pub enum Language {
     /// TypeScript, by esbuild and componentize-qjs
     #[value(name = "typescript")]
     TypeScript,
+    /// Go, as it comes
+    Go,
 }
 
 /// A file, and its path below the folder.
@@ -19,6 +21,10 @@ macro_rules! sdk {
     ($($file:literal),* $(,)?) => {
         &[$((concat!("landing-sdk/src/", $file), include_str!(concat!("../../../guests/sdk/src/", $file)))),*]
     };
+}
+
+macro_rules! go {
+    ($($file:literal),* $(,)?) => { &[$(($file, include_str!(concat!("../../templates/go/", $file)))),*] };
 }
 
 /// What every folder has. In `{{…}}` stands what differs.
@@ -61,10 +67,40 @@ const TYPESCRIPT: [File; 6] = [
     ("src/wit.d.ts", include_str!("../../templates/typescript/wit.d.ts")),
 ];
 
+/// The packages below `wit/` are generated: those of the interface by wit-bindgen 0.63.0 (`go --sync all`), and `pkg` is
+/// what these build on. `templates/go.md` says how they are made anew.
+const GO: &[File] = go![
+    "README.md",
+    "extractor.go",
+    "go.mod",
+    "landing/landing.go",
+    "wit/export_landing_extractor_entry/empty.s",
+    "wit/export_landing_extractor_entry/entry.go",
+    "wit/landing_extractor_http/empty.s",
+    "wit/landing_extractor_http/wit_bindings.go",
+    "wit/landing_extractor_run/empty.s",
+    "wit/landing_extractor_run/wit_bindings.go",
+    "wit/landing_extractor_zone/empty.s",
+    "wit/landing_extractor_zone/wit_bindings.go",
+    "wit/pkg/LICENSE",
+    "wit/pkg/go.mod",
+    "wit/pkg/wit/async/async.go",
+    "wit/pkg/wit/async/empty.s",
+    "wit/pkg/wit/runtime/empty.s",
+    "wit/pkg/wit/runtime/runtime.go",
+    "wit/pkg/wit/types/future.go",
+    "wit/pkg/wit/types/option.go",
+    "wit/pkg/wit/types/result.go",
+    "wit/pkg/wit/types/stream.go",
+    "wit/pkg/wit/types/tuple.go",
+    "wit/pkg/wit/types/unit.go",
+    "wit_exports.go",
+];
+
 impl Language {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::TypeScript];
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::TypeScript, Self::Go];
 
     /// What people call it.
     pub fn describe(self) -> &'static str {
@@ -72,6 +108,7 @@ impl Language {
             Self::Rust => "Rust",
             Self::Python => "Python",
             Self::TypeScript => "TypeScript",
+            Self::Go => "Go",
         }
     }
 
@@ -88,6 +125,11 @@ impl Language {
                 "build/component.wasm",
             ),
             Self::TypeScript => ("npm run --silent build", "build/component.wasm"),
+            Self::Go => (
+                "GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags='-checklinkname=0 -s -w' \
+                 -o build/core.wasm .",
+                "build/core.wasm",
+            ),
         }
     }
 
@@ -97,6 +139,7 @@ impl Language {
             Self::Rust => (&RUST, "landing-sdk/wit/extractor.wit"),
             Self::Python => (&PYTHON, "wit/extractor.wit"),
             Self::TypeScript => (&TYPESCRIPT, "wit/extractor.wit"),
+            Self::Go => (GO, "wit/extractor.wit"),
         };
         let (command, file) = self.build();
         let filled = |text: &str| {
@@ -135,7 +178,7 @@ mod tests {
     fn nothing_is_left_to_fill_in() {
         for language in Language::ALL {
             for (path, text) in language.files("prices") {
-                assert!(!text.contains("{{") || path.starts_with("landing-sdk/src"), "{path}: {text}");
+                assert!(!text.contains("{{") || path.ends_with(".rs") || path.ends_with(".go"), "{path}: {text}");
             }
         }
     }
