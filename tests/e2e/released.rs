@@ -78,7 +78,7 @@ fn definition(resolve: &Resolve, id: TypeId) -> String {
         TypeDefKind::Stream(of) => format!("stream<{}>", optional(of)),
         TypeDefKind::Type(of) => format!("= {}", named(of)),
         TypeDefKind::Handle(handle) => format!("{handle:?}").split('(').next().unwrap_or_default().to_owned(),
-        other => format!("{}", other.as_str()),
+        other => other.as_str().to_owned(),
     }
 }
 

@@ -38,7 +38,7 @@ pub use fit::{CONTRACT, ImportedInterface, version};
 pub use manifest::{Build, Manifest, ManifestError, Param, SecretAsk, manifest};
 pub use rendering::sync_contract;
 pub use section::{Packed, pack};
-pub use services::{Content, OpenSource, Services};
+pub use services::{Content, OpenSource, Origin, Services};
 
 use bindings::{Extractor, ExtractorPre};
 use compiled::Compiled;

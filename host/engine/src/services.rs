@@ -32,6 +32,9 @@ pub enum Content {
     Made(Body),
 }
 
+/// A response that something is to be made of, and what asks for it again, where anything can.
+pub type Origin = (Response, Option<Asked>);
+
 /// The host, as an extractor sees it.
 pub trait Services: Send + Sync + 'static {
     /// The extractor's name.
@@ -62,13 +65,8 @@ pub trait Services: Send + Sync + 'static {
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>>;
     /// Fetch conditionally and land.
     fn mirror(&self, source: OpenSource, request: Request, slot: Slot) -> BoxFuture<'_, Result<Receipt, LandError>>;
-    /// Fetch conditionally, to make something of it; `None` where all that was made of it is there already. With the
-    /// response comes what asks for it again, where anything can.
-    fn derive(
-        &self,
-        source: OpenSource,
-        request: Request,
-    ) -> BoxFuture<'_, Result<Option<(Response, Option<Asked>)>, LandError>>;
+    /// Fetch conditionally, to make something of it; `None` where all that was made of it is there already.
+    fn derive(&self, source: OpenSource, request: Request) -> BoxFuture<'_, Result<Option<Origin>, LandError>>;
     /// All that was made of a response has landed, in these files; the error ends the run.
     fn derived(&self, source: OpenSource, asked: Asked, files: Vec<String>) -> BoxFuture<'_, Result<(), Fault>>;
     /// Land.
