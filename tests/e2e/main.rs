@@ -17,6 +17,7 @@ mod http2;
 mod injected;
 mod landing;
 mod limits;
+mod mapping;
 mod names;
 mod network;
 mod others;
