@@ -279,6 +279,8 @@ fn what_is_no_recording_is_refused_in_one_sentence() {
         "request": { "method": "GET", "url": "https://a.example/" },
         "response": { "status": 200, "content": { "text": "%%%", "encoding": "base64" } },
     }] } });
+    let one = r#"{"request":{"method":"GET","url":"https://a.example/"}}"#;
+    let many = format!("{{\"log\":{{\"entries\":[{}]}}}}", vec![one; 100_001].join(","));
     for (bytes, reason) in [
         (whole[..whole.len() / 2].to_vec(), "it is cut off in the middle, at line"),
         (base64.to_string().into_bytes(), "exchange 1 (https://a.example/) has a body that is no Base64"),
@@ -286,6 +288,7 @@ fn what_is_no_recording_is_refused_in_one_sentence() {
         (Vec::new(), "it is cut off in the middle"),
         (b"{\"log\": []}".to_vec(), "it is JSON and no HAR"),
         (gzip(&whole), "it is not JSON"),
+        (many.into_bytes(), "it is JSON and no HAR: it has more than 100000 exchanges"),
     ] {
         environment.write("run.har", bytes);
         let ran = replay(&environment, &origin.grant(), &origin.url("/a.csv"), "one", &[]).exits(2);
