@@ -2,6 +2,7 @@
 
 mod allow;
 mod compile;
+mod cursor;
 mod inspect;
 mod pack;
 mod prune;
@@ -49,6 +50,7 @@ enum Command {
     Pack(pack::PackArgs),
     Runs(runs::RunsArgs),
     Test(test::TestArgs),
+    Cursor(cursor::CursorArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
     Prune(prune::PruneArgs),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Pack(arguments) => pack::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
+        Command::Cursor(arguments) => cursor::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),

@@ -1,5 +1,6 @@
 //! What runs did, as text that a person reads at a glance or as JSON.
 
+mod cursors;
 mod runs;
 mod upkeep;
 
@@ -14,6 +15,7 @@ use crate::error::Kind;
 pub(crate) use crate::run::Receipts;
 use state::Counters;
 
+pub use cursors::{write_json as write_cursors_json, write_text as write_cursors};
 pub use runs::{write_json as write_runs_json, write_text as write_runs};
 pub use upkeep::{write_repair, write_repair_json, write_verification, write_verification_json};
 

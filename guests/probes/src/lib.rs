@@ -3,6 +3,7 @@
 //! `--param do=NAME` picks one. None of them checks anything; the tests do, from outside.
 
 mod acts;
+mod contract;
 mod faults;
 // The benchmark's native peer compiles the same file.
 #[path = "../../../tests/benches/peers/rewrite.rs"]
@@ -56,6 +57,12 @@ impl Extractor for Probe {
             "echo" => acts::echo().await,
             "post" => acts::post().await,
             "time" => acts::time().await,
+            "derive" => contract::derive().await,
+            "values" => contract::values().await,
+            "many-values" => contract::many_values().await,
+            "mirror-all" => contract::mirror_all().await,
+            "about" => contract::about().await,
+            "ask" => contract::ask().await,
             other => Err(Error::new(format_args!("there is no probe {other:?}"))),
         }
     }

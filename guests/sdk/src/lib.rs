@@ -29,4 +29,4 @@ pub use export::Extractor;
 pub use http::{Request, Response, fetch};
 pub use run::Window;
 pub use wit_bindgen::{FutureReader, StreamReader};
-pub use zone::{Content, Outcome, Receipt, Slot, Source};
+pub use zone::{Content, Derivation, Outcome, Receipt, Slot, Source};

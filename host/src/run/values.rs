@@ -46,15 +46,13 @@ impl Values {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rules::budget::{Budgets, Settings};
 
     use super::*;
 
     #[test]
     fn what_waits_comes_before_what_is_kept() {
-        let budgets = Arc::new(Budgets::new(&Settings::default()));
+        let budgets = Budgets::new(Settings::default().amounts());
         let mut values = Values::default();
         for (key, value) in [("a/2", Some("new")), ("a/3", None), ("a/9", Some("new")), ("b/1", Some("new"))] {
             let held = budgets.hold(1).expect("room");
