@@ -19,6 +19,7 @@ use std::time::Duration;
 pub use asks::{Asks, SecretAsked};
 pub use flags::Flags;
 pub(crate) use flags::key_value;
+pub(crate) use params::value_of;
 pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
 pub use standing::Standing;

@@ -37,6 +37,8 @@
 //! Five crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
 //! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
+//! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
+//!
 //! `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
 //! people; `error` says what the exit code is; the crate `clock` is the only one that knows the time.
 
@@ -59,10 +61,10 @@ mod upkeep;
 mod verify;
 
 pub use cli::{compile_if_asked, main};
-pub use config::{Component, Flags, Plan};
+pub use config::{Component, Flags, Plan, Trial};
 pub use console::{Console, Verbosity};
 pub use engine::{LoadError, Manifest, Package};
 pub use error::{Error, Kind};
-pub use report::{Failure, Report};
+pub use report::{Failure, Preview, Report};
 pub use run::{Observers, execute};
 pub use timings::Timings;

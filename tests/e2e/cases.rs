@@ -119,7 +119,6 @@ fn what_a_run_leaves_beside_files_is_expected_too() {
 fn a_case_is_recorded_from_a_live_run() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/a.csv", Reply::new(CONTENT));
-    let url = format!("url={}", origin.url("/a.csv"));
     environment.write("token", "s3cr3t-of-prices");
     environment.write(
         "host.toml",
@@ -128,7 +127,9 @@ fn a_case_is_recorded_from_a_live_run() {
             origin.grant()
         ),
     );
-    let live = ["--record", "first", "--param", &url, "--param", "secret=token", "--allow-http", &origin.grant()];
+    environment.write("urls", origin.url("/a.csv"));
+    let live =
+        ["--record", "first", "--param", "url=@urls", "--param", "secret=token", "--allow-http", &origin.grant()];
     let ran = test(&environment, &live).exits(0);
     assert!(ran.stdout.starts_with("recorded cases/first: "), "{}", ran.stdout);
     let (asked, recorded) = (origin.asked().len(), files(&environment.path().join("cases")));

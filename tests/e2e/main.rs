@@ -21,6 +21,7 @@ mod injected;
 mod kept;
 mod landing;
 mod limits;
+mod mapping;
 mod names;
 mod network;
 mod others;

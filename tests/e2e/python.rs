@@ -94,4 +94,16 @@ fn wasi_http_goes_through_the_same_policy() {
     // The body reaches the guest decoded, and its own fields reach the origin.
     assert_eq!(environment.landed().into_values().collect::<Vec<_>>(), [CSV.as_bytes()]);
     assert_eq!(origin.asked()[0].header("x-guest"), Some("python"));
+
+    // It is recorded and replayed as everything else is.
+    let granted = ["--param", &url, "--allow-http", &origin.grant()];
+    run(&with(&granted.map(str::to_owned), &["--record", "run.har"])).exits(0);
+    let asked = origin.asked().len();
+    for landing in ["one", "two"] {
+        let landing = environment.path().join(landing).display().to_string();
+        run(&with(&granted.map(str::to_owned), &["--replay", "run.har", "--landing", &landing])).exits(0);
+    }
+    let (one, two) = (crate::replay::tree(&environment, "one"), crate::replay::tree(&environment, "two"));
+    assert!(one.len() == 1 && one == two);
+    assert_eq!(origin.asked().len(), asked);
 }

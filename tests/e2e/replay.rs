@@ -1,4 +1,4 @@
-//! Runs for tests: one origin in the place of another, and answers from a recording.
+//! Answers from a recording in the place of the network, and runs that write nothing.
 
 use std::fs;
 use std::path::Path;
@@ -12,16 +12,8 @@ use crate::{environment, mirror, with};
 
 const CONTENT: &str = "city,price\nMadrid,18\n";
 
-/// `host run` of mirror for a URL of `https://prices.example`, with a landing directory of that name.
-fn run(environment: &Environment, landing: &str, more: &[&str]) -> Ran {
-    let landing = environment.path().join(landing).display().to_string();
-    let base = ["--landing", &landing, "--allow-http", "https://prices.example"];
-    let url = ["--param", "url=https://prices.example/a.csv?page=1"];
-    environment.run("mirror", &[&base[..], &url[..], more].concat())
-}
-
 /// All files below a directory of the working directory, byte for byte, the host's own left out.
-fn tree(environment: &Environment, name: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn tree(environment: &Environment, name: &str) -> Vec<(String, Vec<u8>)> {
     fn collect(root: &Path, directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         for entry in std::fs::read_dir(directory).into_iter().flatten() {
             let path = entry.expect("an entry").path();
@@ -38,92 +30,6 @@ fn tree(environment: &Environment, name: &str) -> Vec<(String, Vec<u8>)> {
     collect(&root, &root, &mut found);
     found.sort();
     found
-}
-
-#[test]
-fn an_origin_is_answered_by_another_one_that_the_operator_names() {
-    let (environment, origin) = (environment(), Origin::start());
-    origin.route("/a.csv", Reply::redirect(302, "/b.csv"));
-    origin.route("/b.csv", Reply::new(CONTENT));
-    let map = format!("https://prices.example={}", origin.grant());
-    let ran = run(&environment, "tests", &["--map", &map]).exits(0);
-    let ran = ran.says(&format!("warning: for this run, https://prices.example is answered by {}", origin.grant()));
-    let report = ran.json();
-    assert_eq!(report["files"][0]["url"], "https://prices.example/a.csv?page=1");
-    assert!(report["warnings"][0].as_str().is_some_and(|warning| warning.contains("is answered by http://127.0.0.1")));
-    assert_eq!(tree(&environment, "tests").len(), 1);
-    assert_eq!(origin.asked().iter().map(|asked| &asked.target[..]).collect::<Vec<_>>(), ["/a.csv?page=1", "/b.csv"]);
-    // The grants stay as they are: what is not granted is not asked, wherever it would lead.
-    origin.forget();
-    let other = ["--param", "url=https://other.example/a.csv", "--allow-http", "https://prices.example"];
-    let landing = environment.path().join("tests").display().to_string();
-    let map = format!("https://other.example={}", origin.grant());
-    environment.run("mirror", &[&other[..], &["--landing", &landing, "--map", &map]].concat()).exits(77);
-    // Nor does a mapping open the origin that it leads to.
-    let url = format!("url={}", origin.url("/b.csv"));
-    environment.run("mirror", &["--landing", &landing, "--map", &map, "--param", &url]).exits(77);
-    assert_eq!(origin.asked(), []);
-}
-
-#[test]
-fn data_and_tests_share_no_landing_directory() {
-    let (environment, origin) = (environment(), Origin::start());
-    origin.route("/a.csv", Reply::new(CONTENT));
-    let map = format!("https://prices.example={}", origin.grant());
-    let ordinary = |landing: &str| {
-        let (landing, url) = (environment.path().join(landing).display().to_string(), origin.url("/a.csv"));
-        let url = format!("url={url}");
-        environment.run("mirror", &["--landing", &landing, "--allow-http", &origin.grant(), "--param", &url])
-    };
-    ordinary("data").exits(0);
-    run(&environment, "tests", &["--map", &map]).exits(0);
-    let before = (tree(&environment, "data"), tree(&environment, "tests"), origin.asked().len());
-    run(&environment, "data", &["--map", &map]).exits(2).says("data is in use for data, and this run is a test");
-    ordinary("tests").exits(2).says("tests is for tests, and this run is not one\nhint: name another directory");
-    assert_eq!((tree(&environment, "data"), tree(&environment, "tests"), origin.asked().len()), before);
-    // A directory of files without a state may be data as well.
-    environment.write("found/mirror/2025/a.csv.gz", "");
-    run(&environment, "found", &["--map", &map]).exits(2).says("in use for data");
-    // The directory is named for the run, and not by what stands in the environment for every run.
-    let ran = environment.run("mirror", &["--map", &map, "--param", "url=https://prices.example/a.csv"]);
-    ran.exits(2).says("needs a landing directory of its own");
-    assert!(!environment.landing().exists());
-    // Both again, as they are.
-    ordinary("data").exits(0);
-    run(&environment, "tests", &["--map", &map]).exits(0);
-}
-
-#[test]
-fn a_mapping_is_no_way_out_for_a_secret() {
-    let (environment, origin) = (environment(), Origin::start());
-    origin.route("/a.csv", Reply::new(CONTENT));
-    let config = "[extractor.mirror.secret.token]\nfrom = { file = \"token\" }\nas = \"bearer\"\n\
-                  origins = [\"https://prices.example\"]\n";
-    environment.write("host.toml", config);
-    environment.write("token", "s3cr3t-of-prices");
-    let map = format!("https://prices.example={}", origin.grant());
-    run(&environment, "tests", &["--param", "secret=token", "--map", &map]).exits(0);
-    assert_eq!(origin.asked()[0].header("authorization"), Some("Bearer s3cr3t-of-prices"));
-    let ran =
-        run(&environment, "open", &["--param", "secret=token", "--map", "https://prices.example=http://192.0.2.1"]);
-    ran.exits(1).says("neither https nor on this machine, so no secret may go there");
-}
-
-#[test]
-fn only_the_command_line_maps() {
-    let environment = environment();
-    for (map, reason) in [
-        ("https://*.a.example=http://127.0.0.1", "is for many origins"),
-        ("https://a.example", "FROM=TO"),
-        ("https://a.example/path=http://127.0.0.1", "leave out what follows"),
-    ] {
-        run(&environment, "tests", &["--map", map]).exits(2).says(reason);
-    }
-    let twice = ["--map", "https://a.example=http://127.0.0.1:1", "--map", "https://a.example=http://127.0.0.1:2"];
-    run(&environment, "tests", &twice).exits(2).says("leads https://a.example to two origins");
-    environment.write("host.toml", "[extractor.mirror]\nmap = [\"https://a.example=http://127.0.0.1\"]\n");
-    run(&environment, "tests", &[]).exits(2).says("unknown field `map`");
-    assert!(!environment.path().join("tests").exists());
 }
 
 /// `host run` of mirror against a server, recorded.
@@ -248,7 +154,7 @@ fn time_and_what_is_random_are_the_same_each_time() {
     assert_eq!(tree(&environment, "one"), tree(&environment, "two"));
     let (path, packed) = tree(&environment, "one").remove(0);
     assert!(path.starts_with("probe/2025/2025-01-31_"), "{path}");
-    let landed = String::from_utf8(harness_unpacked(&packed)).expect("text");
+    let landed = String::from_utf8(unpacked(&packed)).expect("text");
     // Half an hour and, beside it, an hour; then a second.
     assert!(landed.starts_with("1738310400250 1738314001250 ["), "{landed}");
     assert!(started.elapsed() < Duration::from_secs(60), "nobody really waits");
@@ -348,7 +254,7 @@ fn what_a_browser_saved_replays_too() {
     let landed = tree(&environment, "one");
     assert_eq!(landed.len(), 2);
     assert!(landed.iter().all(|(path, _)| path.starts_with("mirror/2025/2025-03-30_")), "{landed:?}");
-    assert!(landed.iter().any(|(_, packed)| harness_unpacked(packed) == b"city,price\n"));
+    assert!(landed.iter().any(|(_, packed)| unpacked(packed) == b"city,price\n"));
     for (url, reason) in [
         ("https://prices.example/gone", "recorded without its content"),
         ("https://prices.example/blocked", "there was no response when this was recorded"),
@@ -357,7 +263,7 @@ fn what_a_browser_saved_replays_too() {
     }
 }
 
-fn harness_unpacked(packed: &[u8]) -> Vec<u8> {
+fn unpacked(packed: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(packed), &mut content).expect("gzip");
     content
@@ -373,6 +279,8 @@ fn what_is_no_recording_is_refused_in_one_sentence() {
         "request": { "method": "GET", "url": "https://a.example/" },
         "response": { "status": 200, "content": { "text": "%%%", "encoding": "base64" } },
     }] } });
+    let one = r#"{"request":{"method":"GET","url":"https://a.example/"}}"#;
+    let many = format!("{{\"log\":{{\"entries\":[{}]}}}}", vec![one; 100_001].join(","));
     for (bytes, reason) in [
         (whole[..whole.len() / 2].to_vec(), "it is cut off in the middle, at line"),
         (base64.to_string().into_bytes(), "exchange 1 (https://a.example/) has a body that is no Base64"),
@@ -380,6 +288,7 @@ fn what_is_no_recording_is_refused_in_one_sentence() {
         (Vec::new(), "it is cut off in the middle"),
         (b"{\"log\": []}".to_vec(), "it is JSON and no HAR"),
         (gzip(&whole), "it is not JSON"),
+        (many.into_bytes(), "it is JSON and no HAR: it has more than 100000 exchanges"),
     ] {
         environment.write("run.har", bytes);
         let ran = replay(&environment, &origin.grant(), &origin.url("/a.csv"), "one", &[]).exits(2);

@@ -2,12 +2,72 @@
 //!
 //! What is read may come from a browser, so every field but a few may be missing or null, and unknown ones are passed over.
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Largest file that is read or written, in bytes.
 pub const MAX_HAR: u64 = 256 * 1024 * 1024;
 /// Most exchanges in one.
 pub(crate) const MAX_ENTRIES: usize = 100_000;
+
+/// Most fields of a request or a response.
+const MAX_PAIRS: usize = 1000;
+
+/// A list that ends before memory does, whatever the file says; null is as good as none.
+struct Bounded<T> {
+    most: usize,
+    what: &'static str,
+    keep: fn(&T) -> bool,
+    of: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of {}", self.what)
+    }
+
+    fn visit_unit<E>(self) -> Result<Vec<T>, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(one) = list.next_element()? {
+            if all.len() == self.most {
+                return Err(A::Error::custom(format_args!("it has more than {} {}", self.most, self.what)));
+            }
+            if (self.keep)(&one) {
+                all.push(one);
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    let list = Bounded { most: MAX_ENTRIES, what: "exchanges", keep: |_| true, of: PhantomData };
+    deserializer.deserialize_any(list)
+}
+
+fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pair>, D::Error> {
+    let list = Bounded {
+        most: MAX_PAIRS,
+        what: "fields in one exchange",
+        keep: |pair: &Pair| !pair.name.is_empty(),
+        of: PhantomData,
+    };
+    deserializer.deserialize_any(list)
+}
+
+fn pages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Page>, D::Error> {
+    let list = Bounded { most: MAX_ENTRIES, what: "pages", keep: |_| true, of: PhantomData };
+    deserializer.deserialize_any(list)
+}
 
 /// Null is as good as missing.
 fn lenient<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
@@ -25,8 +85,9 @@ pub(crate) struct Log {
     pub(crate) version: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) creator: Creator,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "pages")]
     pub(crate) pages: Vec<Page>,
+    #[serde(deserialize_with = "entries")]
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -125,11 +186,11 @@ pub(crate) struct Request {
     pub(crate) url: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) http_version: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, skip_deserializing)]
     pub(crate) cookies: Vec<Empty>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "pairs")]
     pub(crate) headers: Vec<Pair>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, skip_deserializing)]
     pub(crate) query_string: Vec<Pair>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) post_data: Option<PostData>,
@@ -164,9 +225,9 @@ pub(crate) struct Response {
     pub(crate) status_text: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) http_version: String,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, skip_deserializing)]
     pub(crate) cookies: Vec<Empty>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "pairs")]
     pub(crate) headers: Vec<Pair>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) content: Content,

@@ -136,7 +136,11 @@ impl Recorder {
             End::Whole => None,
             End::Open if unread => None,
             End::Open => {
-                let message = "nobody read on when this was recorded".to_owned();
+                let message = match head {
+                    Some(_) => "nobody read on when this was recorded",
+                    None => "the recorded run ended before an answer came",
+                };
+                let message = message.to_owned();
                 Some(Failed { code: "not-recorded".into(), message, again: String::new() })
             }
             End::Failed(error, again) => Some(Failed {

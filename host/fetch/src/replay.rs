@@ -2,7 +2,7 @@
 
 mod nearest;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::exchange::{Arriving, Shown};
 use super::failure::{Again, Failure};
-use super::har::{self, Entry, MAX_ENTRIES, MAX_HAR};
+use super::har::{self, Entry, MAX_HAR};
 use clock::Moment;
 use rules::domain::FetchError;
 use rules::policy::Origin;
@@ -34,9 +34,6 @@ pub enum HarError {
     /// It is other JSON.
     #[error("it is JSON and no HAR: {0}")]
     NotHar(String),
-    /// There are too many exchanges in it.
-    #[error("it has more than {MAX_ENTRIES} exchanges")]
-    TooMany,
     /// One exchange in it is not usable.
     #[error("exchange {number} ({url}) has {reason}")]
     Exchange {
@@ -53,6 +50,8 @@ pub enum HarError {
 #[derive(Debug)]
 pub struct Replay {
     exchanges: Vec<Recorded>,
+    /// Which of them asked for a URL.
+    by_url: HashMap<String, Vec<usize>>,
     started: Option<Moment>,
     /// Which exchanges were given out already.
     given: Mutex<Vec<bool>>,
@@ -87,9 +86,6 @@ impl Replay {
             _ => HarError::NotJson(error.line(), error.column()),
         })?;
         let har::Log { pages, entries, .. } = file.log;
-        if entries.len() > MAX_ENTRIES {
-            return Err(HarError::TooMany);
-        }
         let moments = |texts: &mut dyn Iterator<Item = &String>| texts.filter_map(|text| Moment::parse(text)).min();
         let started = moments(&mut pages.iter().map(|page| &page.started_date_time))
             .or_else(|| moments(&mut entries.iter().map(|entry| &entry.started_date_time)));
@@ -101,7 +97,11 @@ impl Replay {
             })
             .collect::<Result<_, _>>()?;
         let given = Mutex::new(vec![false; exchanges.len()]);
-        Ok(Self { exchanges, started, given })
+        let mut by_url: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, exchange) in exchanges.iter().enumerate() {
+            by_url.entry(exchange.url.clone()).or_default().push(at);
+        }
+        Ok(Self { exchanges, by_url, started, given })
     }
 
     /// When what it holds began.
@@ -117,7 +117,8 @@ impl Replay {
 
     /// What was answered to this request: of several answers the next one, and the last one again and again.
     pub(crate) fn answer(&self, asked: &Shown) -> Result<http::Response<Arriving>, Failure> {
-        let same: Vec<usize> = (0..self.exchanges.len()).filter(|at| self.exchanges[*at].answers(asked)).collect();
+        let of_url = self.by_url.get(&asked.url).into_iter().flatten().copied();
+        let same: Vec<usize> = of_url.filter(|at| self.exchanges[*at].answers(asked)).collect();
         // Where a field shaped the answer, the one that was asked so.
         let alike: Vec<usize> = same.iter().copied().filter(|at| self.exchanges[*at].is_alike(asked)).collect();
         let candidates = if alike.is_empty() { same } else { alike };
@@ -133,7 +134,7 @@ impl Replay {
 
 impl Recorded {
     fn answers(&self, asked: &Shown) -> bool {
-        let same = self.method == asked.method && self.url == asked.url && self.body == asked.body;
+        let same = self.method == asked.method && self.body == asked.body;
         let value = |headers: &[(String, String)], name: &str| {
             headers.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone())
         };

@@ -83,10 +83,11 @@ fn record(extractor: &Extractor<'_>, name: &str, arguments: &TestArgs) -> Result
             Error::usage(format!("`{}` is no name of a case", text::quoted(name))).hint("a case is one directory")
         );
     }
+    let value = |(key, value): &(String, String)| Ok((key.clone(), crate::config::value_of(key, value)?));
     let making = Making {
         config: arguments.config.clone(),
         name: arguments.name.clone(),
-        params: arguments.params.clone(),
+        params: arguments.params.iter().map(value).collect::<Result<_, Error>>()?,
         allow_http: arguments.allow_http.clone(),
         allow_source: arguments.allow_source.clone(),
         backfill: arguments.backfill.clone(),

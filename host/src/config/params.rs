@@ -48,7 +48,7 @@ pub(super) fn resolve(
 }
 
 /// The value itself; what a file holds, for `@FILE`; what comes on standard input, for `@-`. `@@` stands for one `@`.
-fn value_of(key: &str, given: &str) -> Result<String, Error> {
+pub(crate) fn value_of(key: &str, given: &str) -> Result<String, Error> {
     let Some(from) = given.strip_prefix('@') else { return Ok(given.to_owned()) };
     if from.starts_with('@') {
         return Ok(from.to_owned());

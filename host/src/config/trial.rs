@@ -98,7 +98,7 @@ fn read(path: &Path) -> Result<Replay, Error> {
     };
     Replay::parse(&bytes).or_else(|error| {
         let hint = match error {
-            HarError::TooLarge | HarError::TooMany => "record less of the source at once",
+            HarError::TooLarge => "record less of the source at once",
             _ => "record it again with `--record FILE`, or save it again from the browser as \"HAR with content\"",
         };
         unusable(&error, hint)

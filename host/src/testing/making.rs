@@ -17,7 +17,7 @@ pub struct Making {
     pub config: Option<PathBuf>,
     /// The extractor's name.
     pub name: Option<String>,
-    /// Parameters.
+    /// Parameters, each with its value itself.
     pub params: Vec<(String, String)>,
     /// Origins that are granted beside those of the configuration.
     pub allow_http: Vec<String>,
@@ -44,7 +44,9 @@ pub fn make(extractor: &Extractor<'_>, directory: &Path, making: &Making) -> Res
     if let Some(config) = &making.config {
         command.arg("--config").arg(config);
     }
-    command.args(making.params.iter().map(|(key, value)| format!("--param={key}={value}")));
+    // What it says is the value itself, whatever it begins with.
+    let mark = |value: &str| if value.starts_with('@') { "@" } else { "" };
+    command.args(making.params.iter().map(|(key, value)| format!("--param={key}={}{value}", mark(value))));
     command.args(making.allow_http.iter().map(|origin| format!("--allow-http={origin}")));
     command.args(making.allow_source.iter().map(|source| format!("--allow-source={source}")));
     let status = command.status().map_err(TestError::Start)?;

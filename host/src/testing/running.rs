@@ -68,7 +68,7 @@ pub(super) fn run(extractor: &Extractor<'_>, case: &Case) -> Result<Tree, TestEr
     Ok(tree)
 }
 
-/// Add what a run leaves beside files: its cursor, its error, and its warnings in the order of the alphabet, since what goes
+/// Add what a run leaves beside files: its cursor, its error, and the warnings and errors of its log in the order of the alphabet, since what goes
 /// on side by side may warn in any.
 fn add_words(tree: &mut Tree, report: &Value, said: &str) {
     for key in ["cursor", "error"] {
@@ -77,8 +77,16 @@ fn add_words(tree: &mut Tree, report: &Value, said: &str) {
         }
     }
     let notes: Vec<&str> = report["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let warnings = said.lines().filter_map(|line| line.strip_prefix("warning: "));
-    let mut warnings: Vec<&str> = warnings.filter(|warning| !notes.contains(warning)).collect();
+    // The last one is why the run failed, and stands in a file of its own.
+    let last = said
+        .lines()
+        .collect::<Vec<_>>()
+        .iter()
+        .rposition(|line| report["error"].is_string() && line.starts_with("error: "));
+    let lines = said.lines().enumerate().filter(|(at, _)| Some(*at) != last).map(|(_, line)| line);
+    let logged = lines.filter(|line| line.starts_with("warning: ") || line.starts_with("error: "));
+    let is_note = |line: &&str| notes.iter().any(|note| line.strip_prefix("warning: ") == Some(*note));
+    let mut warnings: Vec<&str> = logged.filter(|line| !is_note(line)).collect();
     warnings.sort_unstable();
     if !warnings.is_empty() {
         tree.insert("warnings".to_owned(), (warnings.join("\n") + "\n").into_bytes());
