@@ -3,6 +3,7 @@
 mod allow;
 mod build;
 mod compile;
+mod cursor;
 mod inspect;
 mod new;
 mod pack;
@@ -10,6 +11,7 @@ mod prune;
 mod repair;
 mod run;
 mod runs;
+mod test;
 mod verify;
 mod wit;
 
@@ -17,7 +19,8 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::error::{Error, Kind, WriteError};
 use engine::{LoadError, ManifestError};
@@ -34,7 +37,7 @@ struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0    success
-  1    the run failed, or `verify` found something
+  1    the run failed, or `verify` or `test` found something
   2    the command line or the configuration is wrong; nothing was started
   3    the sandbox stopped the extractor: a trap, or a limit
   75   another run of the extractor holds its lock, or a repair is going on
@@ -52,6 +55,8 @@ enum Command {
     Pack(pack::PackArgs),
     Wit(wit::WitArgs),
     Runs(runs::RunsArgs),
+    Cursor(cursor::CursorArgs),
+    Test(test::TestArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
     Prune(prune::PruneArgs),
@@ -77,7 +82,7 @@ pub fn compile_if_asked() -> Option<i32> {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let done = match parsed() {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
@@ -86,6 +91,8 @@ pub fn main() -> ExitCode {
         Command::Pack(arguments) => pack::execute(&arguments),
         Command::Wit(arguments) => wit::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
+        Command::Cursor(arguments) => cursor::execute(&arguments),
+        Command::Test(arguments) => test::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
@@ -119,6 +126,16 @@ fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
         }
         _ => unusable,
     }
+}
+
+/// The command line. What stands in the environment for every run is told from what is said for this one.
+fn parsed() -> Command {
+    let matches = Cli::command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let (Command::Run(arguments), Some(("run", said))) = (&mut cli.command, matches.subcommand()) {
+        arguments.flags.standing_landing = said.value_source("landing") == Some(ValueSource::EnvVariable);
+    }
+    cli.command
 }
 
 fn complain(error: &Error) {

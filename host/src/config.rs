@@ -9,6 +9,7 @@ mod params;
 mod record;
 mod secrets;
 mod standing;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,13 +18,15 @@ use std::time::Duration;
 
 pub use asks::{Asks, SecretAsked};
 pub use flags::Flags;
+pub(crate) use flags::key_value;
 pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
 pub use standing::Standing;
+pub use trial::Trial;
 
 use crate::error::Error;
 use engine::Manifest;
-use fetch::{Egress, FetchLimits};
+use fetch::{Egress, FetchLimits, Recorder, Source};
 use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
 use rules::domain::{Digest, Grant, Window};
 use rules::policy::Policy;
@@ -38,6 +41,8 @@ pub struct Plan {
     pub name: String,
     /// The landing directory.
     pub landing: PathBuf,
+    /// What sets it apart from ordinary runs.
+    pub trial: Trial,
     /// Parameters, with the manifest's defaults.
     pub params: BTreeMap<String, String>,
     /// Which sources may be appended to.
@@ -99,11 +104,17 @@ pub struct Component<'a> {
 impl Plan {
     /// Resolve what the operator said about a component.
     pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
+        let trial = Trial::resolve(flags)?;
         let standing = Standing::resolve(flags, component)?;
         standing.check(component)?;
-        let secrets = standing.secrets()?;
+        let secrets = standing.secrets(trial.replay.is_some())?;
         let Standing { name, asks, granted, allow, config, tls, network, .. } = standing;
-        let redactor = Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts())));
+        let redactor = Arc::new(Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts()))));
+        let source = match (&trial.replay, &trial.record) {
+            (Some(replay), _) => Source::Replay(Arc::clone(replay)),
+            (None, Some(_)) => Source::Recorded(Arc::new(Recorder::new(&name, &redactor))),
+            (None, None) => Source::Network,
+        };
         let taken = granted.sources.iter().filter(|source| asks.takes_source(source)).cloned();
         let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
         let settings = &granted.settings;
@@ -132,8 +143,12 @@ impl Plan {
                 asked_secrets: (!asks.any_secret).then(|| asks.secrets.keys().cloned().collect()),
                 authorities: tls.authorities,
                 proxy: network.proxy,
+                mapped: flags.mapped.clone(),
+                source,
+                clock: trial.clock.clone(),
             },
-            redactor: Arc::new(redactor),
+            redactor,
+            trial,
             allow,
             name,
         })

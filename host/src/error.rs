@@ -7,7 +7,7 @@ use state::StateError;
 
 use rules::text;
 
-/// The exit codes. `README.md` lists them for users.
+/// The exit codes. `book/src/exit-codes.md` lists them for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {

@@ -1,5 +1,6 @@
 //! What runs did, as text that a person reads at a glance or as JSON.
 
+mod cursors;
 mod runs;
 mod upkeep;
 
@@ -11,9 +12,10 @@ use bytesize::ByteSize;
 use serde_json::json;
 
 use crate::error::Kind;
-use crate::run::Receipts;
+pub(crate) use crate::run::Receipts;
 use state::Counters;
 
+pub use cursors::{write_json as write_cursors_json, write_text as write_cursors};
 pub use runs::{write_json as write_runs_json, write_text as write_runs};
 pub use upkeep::{write_repair, write_repair_json, write_verification, write_verification_json};
 
@@ -38,6 +40,20 @@ impl Failure {
     }
 }
 
+/// A file that a dry run would have landed.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Preview {
+    /// Below the landing directory.
+    pub path: String,
+    /// `written` or `unchanged`.
+    pub outcome: String,
+    /// Bytes before compression.
+    pub size: u64,
+    /// Its first lines, where it is new.
+    #[serde(default)]
+    pub lines: Vec<String>,
+}
+
 /// What one run did.
 #[derive(Debug)]
 pub struct Report {
@@ -57,6 +73,10 @@ pub struct Report {
     pub budgets: serde_json::Value,
     /// How long it took.
     pub elapsed: Duration,
+    /// What sets it apart from ordinary runs, one sentence each.
+    pub notes: Vec<String>,
+    /// What would have landed, where it was a dry run; the first of it.
+    pub previews: Option<Vec<Preview>>,
 }
 
 impl Report {
@@ -76,10 +96,14 @@ impl Report {
             "cursor": self.cursor,
             "error": self.failure.as_ref().map(|failure| &failure.message),
             "budgets": self.budgets,
+            "warnings": self.notes,
         })
         .to_string();
         // What became of each content may be more than memory holds, so it is written piece by piece.
         output.write_all(head.strip_suffix('}').unwrap_or(&head).as_bytes())?;
+        if let Some(previews) = &self.previews {
+            write!(output, ",\"dry_run\":{}", json!(previews))?;
+        }
         output.write_all(b",\"files\":")?;
         self.receipts.write(output)?;
         output.write_all(b"}\n")
@@ -97,13 +121,44 @@ impl Report {
             }
         };
         let took = Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
-        let mut text = format!("{} run {}: {}{what}, in {took:?}\n", self.extractor, self.run_id, self.status());
+        let Some(previews) = &self.previews else {
+            let text = format!("{} run {}: {}{what}, in {took:?}\n", self.extractor, self.run_id, self.status());
+            return text + &self.listed() + &self.rest();
+        };
+        let mut text =
+            format!("{} dry run, nothing is written: {}{what}, in {took:?}\n", self.extractor, self.status());
+        for Preview { path, outcome, size, lines } in previews {
+            let outcome = if outcome == "written" { "new" } else { outcome };
+            let _ = writeln!(text, "  {path}  {}, {outcome}", ByteSize(*size).display().si());
+            for line in lines {
+                let _ = writeln!(text, "    | {line}");
+            }
+        }
+        let more = (files_written + files_skipped).saturating_sub(previews.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more");
+        }
+        text + &self.rest()
+    }
+
+    /// The first files that it wrote.
+    fn listed(&self) -> String {
+        let mut text = String::new();
         for (path, stored_size) in &self.receipts.listed {
             let _ = writeln!(text, "  {path}  {}", ByteSize(*stored_size).display().si());
         }
-        let more = files_written.saturating_sub(self.receipts.listed.len() as u64);
+        let more = self.counters.files_written.saturating_sub(self.receipts.listed.len() as u64);
         if more > 0 {
             let _ = writeln!(text, "  and {more} more");
+        }
+        text
+    }
+
+    /// What else is to be said.
+    fn rest(&self) -> String {
+        let mut text = String::new();
+        for note in &self.notes {
+            let _ = writeln!(text, "  {note}");
         }
         if let Some(cursor) = &self.cursor {
             let _ = writeln!(text, "  cursor {}", rules::text::cut(cursor, MAX_CURSOR));
@@ -144,6 +199,8 @@ mod tests {
             receipts,
             budgets: json!({}),
             elapsed: Duration::from_millis(12),
+            notes: Vec::new(),
+            previews: None,
         }
     }
 
@@ -169,6 +226,6 @@ mod tests {
         assert_eq!(value["files"][0]["outcome"], "written");
         assert_eq!(value["files"][0]["sha256"], "01".repeat(32));
         assert_eq!(value["error"], serde_json::Value::Null);
-        assert_eq!(value.as_object().map(|object| object.len()), Some(10));
+        assert_eq!(value.as_object().map(|object| object.len()), Some(11));
     }
 }

@@ -3,11 +3,15 @@
 //! It owns the order of things: lock, state row, extractor, files durable, facts and verdict in one transaction.
 //! `FORMAT.md` has the whole protocol.
 
+mod asking;
 mod deciding;
 mod deriving;
 mod ending;
 mod ledger;
+mod locking;
 mod receipts;
+mod recording;
+mod rehearsal;
 mod session;
 mod signals;
 mod storing;
@@ -26,9 +30,12 @@ use crate::timings::Timings;
 use clock::{Moment, Stopwatch};
 use ending::Ending;
 use engine::{Linked, Services, Stop};
-use fetch::Fetcher;
+use fetch::{Fetcher, Source};
 use ledger::Ledger;
+use locking::locks;
 pub(crate) use receipts::Receipts;
+use recording::Recording;
+use rehearsal::Rehearsal;
 use rules::budget::{Budget, Budgets};
 use rules::domain::Level;
 use session::Session;
@@ -36,11 +43,10 @@ use signals::{Caught, Signals};
 use state::{CursorKey, State, StateError};
 use storing::{EndState, Store};
 
+use values::Values;
 use verdict::GrantAdvice;
-use zone::{DiskError, Lock, Root, Zone};
+use zone::{Root, Zone};
 
-/// How often a lock that is held is tried again.
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How much later than the engine the run looks at the same clock.
 const AFTER_THE_ENGINE: Duration = Duration::from_millis(100);
 
@@ -64,7 +70,8 @@ pub struct Observers {
 /// Run an extractor as planned. An error means that no run was started; what happens to one that was is in its report.
 pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Report, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
-    let root = Root::open(&plan.landing).map_err(|error| {
+    let rehearsal = plan.trial.dry_run.then(|| Rehearsal::prepare(&plan)).transpose()?;
+    let root = Root::open(rehearsal.as_ref().map_or(&plan.landing, Rehearsal::path)).map_err(|error| {
         failed(&error).hint("name another directory with `--landing DIR`, or make this one writable")
     })?;
     if let Some(kind) = root.network_file_system().map_err(|error| failed(&error))? {
@@ -74,6 +81,13 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
         );
     }
     let _locks = locks(&root, &plan)?;
+    let redactor = Arc::clone(&plan.redactor);
+    let recording = match (&plan.egress.source, &plan.trial.record) {
+        (Source::Recorded(recorder), Some(path)) => {
+            Some(Recording { recorder: Arc::clone(recorder), path: path.clone() })
+        }
+        _ => None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -81,28 +95,41 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
     let report = runtime.block_on(async {
         // From before the row is there, so that no signal leaves one that runs for ever.
         let signals = Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?;
-        run(plan, linked, observers, root, signals).await
+        let base = rehearsal.as_ref().and_then(|rehearsal| rehearsal.base.clone());
+        run(plan, linked, observers, (root, base), signals).await
     });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
-    report
+    report.map(|mut report| {
+        if let Some(recording) = recording {
+            recording.write(&mut report);
+        }
+        report.previews = rehearsal.map(|rehearsal| rehearsal.previews(&report.receipts, &redactor));
+        report
+    })
 }
 
 async fn run(
     plan: Plan,
     linked: Linked,
     observers: &Observers,
-    root: Root,
+    (root, base): (Root, Option<Arc<Root>>),
     mut signals: Signals,
 ) -> Result<Report, Error> {
     let Observers { console, timings, all_receipts } = observers;
     timings.step("lock the landing directory");
-    let receipts = Receipts::new(*all_receipts);
-    let (started, stopwatch) = (Moment::now(), Stopwatch::start());
+    let receipts = Receipts::new(*all_receipts || plan.trial.dry_run);
+    let clock = plan.egress.clock.clone();
+    let (mut started, stopwatch) = (clock.now(), Stopwatch::start());
+    if let Source::Recorded(recorder) = &plan.egress.source {
+        started = started.to_the_millisecond();
+        recorder.started(started);
+    }
     let (database, name, backfill) = (root.database(), plan.name.clone(), plan.backfill);
     let (path, now) = (database.clone(), started.iso8601());
     let time = plan.budgets.time(Budget::Time);
-    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), receipts);
+    let seeded = plan.trial.cursor.clone();
+    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), (receipts, seeded));
     let (begun, caught) = signals.during_at_most(time, begin).await;
     let unusable = |error: StateError| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
@@ -116,9 +143,11 @@ async fn run(
         console.log(Level::Warn, message);
     }
 
+    plan.trial.notes.iter().for_each(|note| console.log(Level::Warn, note));
+    let notes = plan.trial.notes.clone();
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
-    let zone = Zone::new(Arc::new(root));
+    let zone = Zone::over(Arc::new(root), base);
     let store = Store::new(zone, plan.content, Arc::clone(&budgets), Arc::clone(timings), ledger, end);
     let store = Arc::new(store);
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
@@ -142,10 +171,11 @@ async fn run(
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
     }
-    let ending = Ending { extractor, advice, budgets, redactor, console: Arc::clone(console), quiet, stopwatch };
+    let ending = Ending { extractor, advice, budgets, redactor, console: Arc::clone(console), quiet, stopwatch, clock };
     let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
     timings.step("make all of it durable");
+    report.notes = notes;
     // The run ended before the signal came, so the signal counts only where it kept the end from being recorded.
     if let (false, Some(caught), Some(failure)) = (recorded, caught, &mut report.failure) {
         failure.kind = caught.kind();
@@ -174,10 +204,18 @@ struct Begun {
     cursor: Option<String>,
 }
 
-fn begin(database: &Path, now: &str, key: CursorKey, receipts: Receipts) -> Result<Begun, StateError> {
+fn begin(
+    database: &Path,
+    now: &str,
+    key: CursorKey,
+    (receipts, seeded): (Receipts, Option<String>),
+) -> Result<Begun, StateError> {
     let mut state = State::open(database)?;
     let (run_id, dead) = state.begin(&key, now)?;
-    let ledger = Ledger::new(state, run_id, key, receipts);
+    let mut ledger = Ledger::new(state, run_id, key, receipts);
+    if let Some(cursor) = seeded {
+        ledger.checkpoint(Some(&cursor), &Values::default())?;
+    }
     let cursor = ledger.earlier_cursor()?;
     Ok(Begun { ledger, dead, cursor })
 }
@@ -192,29 +230,6 @@ async fn settle_down(store: &Store, ended: &mut Ended, signals: &mut Signals) ->
     }
     state::hurry();
     store.settle_down(false).await
-}
-
-/// The zone's lock, shared with other runs, and the extractor's own.
-fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
-    let waited = Stopwatch::start();
-    let failed = |error: DiskError| Error::new(Kind::Failed, error).hint("the landing directory must be writable");
-    loop {
-        let shared = root.lock_zone(false).map_err(failed)?;
-        let own = root.lock_extractor(&plan.name).map_err(failed)?;
-        let landing = plan.landing.display();
-        let (message, hint) = match (shared, own) {
-            (Some(shared), Some(own)) => return Ok([shared, own]),
-            (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
-            (_, None) => {
-                let message = format!("another run of {} holds its lock in {landing}", plan.name);
-                (message, "wait for it with `--wait`; `host runs` shows when it started")
-            }
-        };
-        if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) {
-            return Err(Error::new(Kind::Locked, message).hint(hint));
-        }
-        std::thread::sleep(LOCK_PAUSE);
-    }
 }
 
 /// What to do about a database that cannot be used.
@@ -234,7 +249,9 @@ fn database_hint(error: &StateError, database: &Path) -> String {
 
 fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store>) -> Arc<Session> {
     let limits = (plan.fetch, plan.budgets);
-    let fetcher = Fetcher::new(plan.egress, limits, Arc::clone(&plan.redactor), &plan.name, started.seed());
+    let clock = plan.egress.clock.clone();
+    let seed = clock.seed(started);
+    let fetcher = Fetcher::new(plan.egress, limits, Arc::clone(&plan.redactor), &plan.name, seed);
     Arc::new(Session {
         name: plan.name,
         params: plan.params,
@@ -243,6 +260,7 @@ fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store
         backfill: plan.backfill,
         fresh: plan.fresh,
         started,
+        clock,
         maker: plan.maker,
         values: Arc::default(),
         fetcher,

@@ -80,6 +80,42 @@ fn a_function_or_interface_that_is_not_offered_is_named() {
 }
 
 #[test]
+fn what_differs_is_told_of_a_component_that_imports_wasi_too() {
+    let wasi = "\npackage wasi:io@0.2.9 {\n    interface poll {\n        resource pollable { block: func(); }\n        \
+                poll: func(pollables: list<borrow<pollable>>) -> list<u32>;\n    }\n}\n\
+                package wasi:cli@0.2.9 {\n    interface exit { exit: func(status: result); }\n}\n";
+    let import = "    import run;\n    import wasi:io/poll@0.2.9;\n    import wasi:cli/exit@0.2.9;\n";
+    let with_wasi = |text: &str, other: &str| {
+        let contract = contract_with(text, other);
+        assert_eq!(contract.matches("    import run;\n").count(), 1);
+        of_wit(&(contract.replace("    import run;\n", import) + wasi))
+    };
+    // It fits as it is, and traps.
+    run(&environment(), with_wasi("    import http;\n", "    import http;\n")).exits(3);
+    for (text, other, says) in [
+        (
+            "        size: u64,\n",
+            "        length: u64,\n",
+            "`landing:extractor/zone.derivation.land-bytes`: the record `receipt` has the field `length`, which this host \
+             does not know",
+        ),
+        (
+            "        code: string,\n        /// What happened, for the person who reads it.\n        message: string,\n        \
+             /// Where",
+            "        code: string,\n        /// Where",
+            "`landing:extractor/zone.derivation.land-bytes`: the record `error` lacks the field `message`",
+        ),
+        (
+            "now: func() -> u64;",
+            "now: func() -> u32;",
+            "`landing:extractor/run.now`: what it returns is u32, and u64 here",
+        ),
+    ] {
+        misfit(with_wasi(text, other), says);
+    }
+}
+
+#[test]
 fn another_version_of_the_contract_is_told_in_one_sentence() {
     for version in ["0.1.0", "0.3.0", "1.0.0", "0.2.0-rc.1"] {
         let environment = environment();

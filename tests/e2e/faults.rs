@@ -113,7 +113,7 @@ fn a_body_past_its_limit_is_stopped() {
         let environment = environment();
         let arguments = mirror(&origin, path);
         let ran = environment.run("mirror", &with(&arguments, &["--max-body", "10kB"])).exits(1);
-        ran.says("larger than 10000 bytes");
+        ran.says("larger than the limit of 10000 bytes");
         assert_eq!(environment.everything(), [""; 0], "{path}");
     }
 }

@@ -55,13 +55,17 @@ fn arguments(origin: &Origin) -> [String; 7] {
     ]
 }
 
-/// `host run` under strace with an injection; whether it happened.
+/// `host run` of mirror under strace with an injection; whether it happened.
 fn injected(environment: &Environment, origin: &Origin, injection: &str) -> (Ran, bool) {
+    injected_into(environment, &command(environment, origin), injection)
+}
+
+fn injected_into(environment: &Environment, command: &Command, injection: &str) -> (Ran, bool) {
     let mut strace = Command::new("strace");
     let log = environment.path().join("strace.log");
     strace.args(["-f", "-qq", "-o"]).arg(&log).args(["-e", "signal=none", "-e", &format!("inject={injection}")]);
     strace.args(["-e", &format!("trace={}", injection.split(':').next().expect("a call"))]);
-    let output = under(strace, &command(environment, origin)).output().expect("strace");
+    let output = under(strace, command).output().expect("strace");
     let log = std::fs::read_to_string(log).unwrap_or_default();
     // strace ends as its child did.
     let happened = log.contains("(INJECTED)") || output.status.code().is_none();
@@ -168,4 +172,53 @@ fn a_kill_at_every_call_leaves_nothing_torn() {
         }
     }
     assert!(kills > 30, "only {kills} kills happened");
+}
+
+#[test]
+fn a_kill_never_lets_what_was_made_of_a_response_count_too_early() {
+    if !strace() {
+        return;
+    }
+    let origin = Origin::start();
+    origin.route("/cities.txt", Reply::new("Malaga\nMadrid\nLisboa").etag("\"one\""));
+    let (grant, url) = (origin.grant(), format!("url={}", origin.url("/cities.txt")));
+    let derive = |environment: &Environment| {
+        // With a checkpoint in the middle of the run; it fails after that.
+        let how = ["-v", "--allow-http", &grant, "--param", "do=derive", "--param", "how=checkpoint", "--param", &url];
+        environment.run_command("probe", &how)
+    };
+    let again = |environment: &Environment| Ran::new(derive(environment).output().expect("the program"));
+    let whole = environment();
+    again(&whole).exits(1);
+    let whole = whole.stored();
+    assert_eq!(whole.len(), 3);
+    let (mut kills, mut early, mut late) = (0, 0, 0);
+    for call in CALLS {
+        for number in 1..=MOST {
+            let injection = format!("{call}:signal=KILL:when={number}");
+            let environment = environment();
+            std::fs::create_dir(environment.landing()).expect("a directory");
+            let (_, happened) = injected_into(&environment, &derive(&environment), &injection);
+            if !happened {
+                break;
+            }
+            kills += 1;
+            // Either it is asked for and made again, or all of it is there.
+            let stored = environment.stored();
+            origin.forget();
+            let ran = again(&environment);
+            match ran.stderr.contains("nothing to make") {
+                true => {
+                    late += 1;
+                    assert_eq!(stored, whole, "{injection}");
+                }
+                false => early += 1,
+            }
+            assert_eq!(environment.stored(), whole, "{injection}");
+            again(&environment).says("nothing to make");
+            let found = environment.host(["verify", "--read-data"]).stdout;
+            assert!(found.ends_with("nothing wrong\n"), "{injection}: {found}");
+        }
+    }
+    assert!(kills > 30 && early > 0 && late > 0, "{kills} kills, {early} before it counted, {late} after");
 }

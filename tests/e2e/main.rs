@@ -3,11 +3,14 @@
 
 mod architecture;
 mod authors;
+mod book;
+mod cases;
 mod clock;
 mod command_line;
 mod compiling;
 mod components;
 mod configuration;
+mod contract;
 mod earlier;
 mod faults;
 mod foreign_state;
@@ -28,6 +31,8 @@ mod proxy;
 mod prune;
 mod python;
 mod readers;
+mod released;
+mod replay;
 mod scale;
 mod secrets;
 mod servers;

@@ -9,6 +9,10 @@ use crate::{environment, mirror, with};
 
 /// How often a run of `mirror` syncs; `None` where there is no strace.
 fn syncs(environment: &Environment, arguments: &[&str]) -> Option<usize> {
+    syncs_of(environment, &environment.run_command("mirror", arguments))
+}
+
+fn syncs_of(environment: &Environment, command: &Command) -> Option<usize> {
     if !crate::injected::strace() {
         return None;
     }
@@ -17,8 +21,7 @@ fn syncs(environment: &Environment, arguments: &[&str]) -> Option<usize> {
     strace
         .args(["-f", "-qq", "-e", "signal=none", "-e", "trace=fsync,fdatasync,sync,syncfs,msync,sync_file_range", "-o"])
         .arg(&trace);
-    let mut command = under(strace, &environment.run_command("mirror", arguments));
-    Ran::new(command.output().expect("strace")).exits(0);
+    Ran::new(under(strace, command).output().expect("strace")).exits(0);
     let text = fs::read_to_string(trace).expect("a trace");
     Some(text.lines().filter(|line| line.contains("sync(") || line.contains("sync_file_range(")).count())
 }
@@ -41,6 +44,23 @@ fn a_run_waits_for_the_disk_as_seldom_as_it_can() {
     origin.route("/plain.csv", Reply::new("a,b\n5,6\n"));
     let elsewhere = ["--allow-source", "other", "--param", "source=other"];
     assert_eq!(syncs(&environment, &with(&plain, &elsewhere)), Some(8));
+}
+
+#[test]
+fn a_repair_records_no_file_whose_name_a_power_cut_could_take() {
+    let repair = |path: &str| {
+        let environment = environment();
+        environment.host(["repair"]);
+        let file = environment.landing().join(path);
+        fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+        fs::write(file, harness::gzip(b"a,b\n1,2\n")).expect("a file");
+        syncs_of(&environment, &environment.command(["repair"]))
+    };
+    // The file has no name that the host gives, and so no record.
+    let Some(nothing) = repair("x/2025/notes") else { return };
+    // Its directory, and those above it.
+    assert_eq!(repair("x/2025/2025-03-09_9a2f0c11.csv.gz"), Some(nothing + 3));
+    assert_eq!(repair("x/2025/03/9a2f0c11.csv.gz"), Some(nothing + 4));
 }
 
 #[test]

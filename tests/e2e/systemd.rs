@@ -1,4 +1,4 @@
-//! The unit of the README: how systemd rates it, and the program under what it forbids, as far as that can be had
+//! The unit of the book: how systemd rates it, and the program under what it forbids, as far as that can be had
 //! without systemd. The calls that it refuses are refused by `strace`, the rest of the machine is shut by `unshare`.
 
 use std::collections::BTreeSet;
@@ -23,12 +23,12 @@ fn installed(program: &str) -> bool {
     found
 }
 
-/// The unit, as the README shows it.
+/// The unit, as the book shows it.
 fn unit() -> String {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).expect("the README");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/src/schedule.md");
+    let page = fs::read_to_string(page).expect("the page");
     let start = format!("```ini\n# /etc/systemd/system/{UNIT}\n");
-    let (_, rest) = readme.split_once(&start).expect("the unit in the README");
+    let (_, rest) = page.split_once(&start).expect("the unit in the book");
     rest.split("```").next().unwrap_or_default().to_owned()
 }
 

@@ -274,3 +274,13 @@ pub(crate) fn count() -> Result<usize, Error> {
 fn log(receipt: &Receipt) {
     landing::info!("{:?} {} {} {}", receipt.outcome, receipt.path, receipt.sha256, receipt.size);
 }
+
+/// Land what time it is before and after waiting, and random bytes.
+pub(crate) async fn time() -> Result<(), Error> {
+    let before = run::now();
+    landing::concurrent(2, &[3_600_000, 1_800_000], async |milliseconds| run::wait(*milliseconds).await).await;
+    run::wait(1_000).await;
+    let content = format!("{before} {} {:?}\n", run::now(), run::random_bytes(16));
+    Source::own()?.land_bytes(content.into_bytes(), Slot::new("txt")).await?;
+    Ok(())
+}

@@ -3,6 +3,7 @@
 //! `--param do=NAME` picks one. None of them checks anything; the tests do, from outside.
 
 mod acts;
+mod contract;
 mod faults;
 // The benchmark's native peer compiles the same file.
 #[path = "../../../tests/benches/peers/rewrite.rs"]
@@ -55,6 +56,13 @@ impl Extractor for Probe {
             "secret" => acts::secret().await,
             "echo" => acts::echo().await,
             "post" => acts::post().await,
+            "derive" => contract::derive().await,
+            "values" => contract::values().await,
+            "many-values" => contract::many_values().await,
+            "mirror-all" => contract::mirror_all().await,
+            "about" => contract::about().await,
+            "ask" => contract::ask().await,
+            "time" => acts::time().await,
             other => Err(Error::new(format_args!("there is no probe {other:?}"))),
         }
     }

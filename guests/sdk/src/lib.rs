@@ -37,4 +37,4 @@ pub use lines::Lines;
 pub use pages::{Page, Pages};
 pub use run::Window;
 pub use wit_bindgen::{FutureReader, StreamReader};
-pub use zone::{Content, Outcome, Receipt, Slot, Source};
+pub use zone::{Content, Derivation, Outcome, Receipt, Slot, Source};

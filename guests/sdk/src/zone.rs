@@ -76,20 +76,38 @@ impl Source {
         slot: Slot,
         make: impl AsyncFnOnce(&mut Content) -> Result<(), crate::Error>,
     ) -> Result<Receipt, crate::Error> {
-        let (mut content, stream, whole) = Content::new();
-        let making = async move {
-            let made = make(&mut content).await;
-            // Once the landing has failed, what `make` says is at best a consequence of it.
-            let stopped = content.stopped;
-            if made.is_ok() {
-                content.finish().await;
-            }
-            if stopped { Ok(()) } else { made }
-        };
-        let (landed, made) = join(self.land_stream(stream, whole, slot), making).await;
-        made?;
-        Ok(landed?)
+        land_made(make, |stream, whole| self.land_stream(stream, whole, slot)).await
     }
+}
+
+impl Derivation {
+    /// Land content that `make` makes of the response, however much it is; like [`Source::land_made`].
+    pub async fn land_made(
+        &self,
+        slot: Slot,
+        make: impl AsyncFnOnce(&mut Content) -> Result<(), crate::Error>,
+    ) -> Result<Receipt, crate::Error> {
+        land_made(make, |stream, whole| self.land_stream(stream, whole, slot)).await
+    }
+}
+
+async fn land_made<F: Future<Output = Result<Receipt, Error>>>(
+    make: impl AsyncFnOnce(&mut Content) -> Result<(), crate::Error>,
+    land: impl FnOnce(StreamReader<u8>, http::Whole) -> F,
+) -> Result<Receipt, crate::Error> {
+    let (mut content, stream, whole) = Content::new();
+    let making = async move {
+        let made = make(&mut content).await;
+        // Once the landing has failed, what `make` says is at best a consequence of it.
+        let stopped = content.stopped;
+        if made.is_ok() {
+            content.finish().await;
+        }
+        if stopped { Ok(()) } else { made }
+    };
+    let (landed, made) = join(land(stream, whole), making).await;
+    made?;
+    Ok(landed?)
 }
 
 /// The writing end of content that goes to [`Source::land_stream`]; [`Source::land_made`] is easier to use.

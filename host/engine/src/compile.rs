@@ -140,7 +140,9 @@ fn verdict(status: ExitStatus, output: &[u8], reason: &[u8]) -> LoadError {
         Some(signal) if signal == Signal::KILL.as_raw() => {
             LoadError::Crashed("it was killed, perhaps since the machine has no more memory".to_owned())
         }
-        Some(signal) => LoadError::Crashed(format!("signal {signal}")),
+        // A panic is one, too, and says where.
+        Some(signal) if reason.is_empty() => LoadError::Crashed(format!("signal {signal}")),
+        Some(signal) => LoadError::Crashed(format!("signal {signal}: {reason}")),
         None => LoadError::Crashed(reason),
     }
 }

@@ -288,7 +288,7 @@ impl Linked {
             meter: Meter::new(Arc::clone(budgets)),
             budgets: Arc::clone(budgets),
             log: log.clone(),
-            wasi: wasi::context(&output),
+            wasi: wasi::context(&output, &services).map_err(Stop::Host)?,
             wasi_http: wasi::http_context(),
             wasi_hooks: Hooks { services, budgets: Arc::clone(budgets) },
         };

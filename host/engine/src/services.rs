@@ -42,6 +42,8 @@ pub trait Services: Send + Sync + 'static {
     fn started_at(&self) -> u64;
     /// What time it is, in milliseconds since 1970.
     fn now(&self) -> u64;
+    /// Whether the time and what is random are made up, so that the same run is the same again.
+    fn is_simulated(&self) -> bool;
     /// Fill `bytes` with what nobody can guess.
     fn randomise(&self, bytes: &mut [u8]) -> Result<(), Fault>;
     /// Wait for so long.

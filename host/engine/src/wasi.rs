@@ -8,6 +8,7 @@ mod bounded;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -15,14 +16,15 @@ use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::random::Deterministic;
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use super::Guest;
 use super::limits::Log;
 use super::services::Services;
 use rules::budget::{Budgets, Held};
-use rules::domain::{FetchError, Level, Request};
+use rules::domain::{Fault, FetchError, Level, Request};
 
 /// Bytes that a guest may write at once.
 const CHUNK: usize = 64 * 1024;
@@ -38,6 +40,8 @@ pub(super) const MAX_HTTP_ENTRIES: usize = 1000;
 pub(super) const MAX_PASSED_HTTP: u64 = 64 * 1024;
 /// Most bytes of a line before it is logged without its end.
 const MAX_PARTIAL: usize = 16 * 1024;
+/// Random bytes after which those of a simulated run begin anew.
+const RANDOM: usize = 4096;
 /// Most random bytes that a guest gets at once.
 const MAX_RANDOM: u64 = 1024 * 1024;
 
@@ -54,9 +58,33 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 }
 
 /// A world with nothing in it but two streams into the log.
-pub(super) fn context(output: &[LogLines; 2]) -> WasiCtx {
+pub(super) fn context(output: &[LogLines; 2], services: &Arc<dyn Services>) -> Result<WasiCtx, Fault> {
     let [stdout, stderr] = output;
-    WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).max_random_size(MAX_RANDOM).build()
+    let mut context = WasiCtx::builder();
+    context.stdout(stdout.clone()).stderr(stderr.clone()).max_random_size(MAX_RANDOM);
+    context.wall_clock(RunClock(Arc::clone(services)));
+    if services.is_simulated() {
+        let mut bytes = [0; RANDOM];
+        services.randomise(&mut bytes)?;
+        context.secure_random(Deterministic::new(bytes.to_vec()));
+        context.insecure_random(Deterministic::new(bytes.to_vec()));
+        let (seed, _) = bytes.split_first_chunk().unwrap_or((&[0; 16], &[]));
+        context.insecure_random_seed(u128::from_le_bytes(*seed));
+    }
+    Ok(context.build())
+}
+
+/// The clock of the run, as `wasi:clocks` has it.
+struct RunClock(Arc<dyn Services>);
+
+impl HostWallClock for RunClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.now())
+    }
 }
 
 /// The bounds of `wasi:http`.
@@ -155,7 +183,7 @@ fn error(error: FetchError) -> Error {
         FetchError::Timeout(_) => Error::ConnectionReadTimeout,
         FetchError::TooLarge(limit) => Error::HttpResponseBodySize(Some(limit)),
         FetchError::Protocol(_) | FetchError::Broken(_) => Error::HttpProtocolError,
-        FetchError::GivenUp(reason) => Error::InternalError(Some(reason)),
+        FetchError::GivenUp(reason) | FetchError::NotRecorded(reason) => Error::InternalError(Some(reason)),
         FetchError::Budget(_) => Error::ConnectionLimitReached,
     }
 }

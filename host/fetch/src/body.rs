@@ -6,11 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, Version, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
 
-use super::failure;
+use super::exchange::Arriving;
 use super::pace::Turn;
+use super::record::Tap;
 use clock::Stopwatch;
 use rules::domain::{Body, FetchError};
 use rules::gunzip::{self, Gunzip, Stop};
@@ -76,13 +75,14 @@ pub(super) fn check_head(
 
 /// The decoded body of a response with this head. The turn is given back at its end.
 pub(super) fn decoded(
-    incoming: Incoming,
+    incoming: Arriving,
     head: &http::response::Parts,
     limits: BodyLimits,
     turn: Option<Turn>,
 ) -> Result<Body, FetchError> {
+    let tap = head.extensions.get::<Tap>().cloned();
     let mut decoder = None;
-    for field in head.headers.get_all(header::CONTENT_ENCODING) {
+    for field in head.headers.get_all(header::CONTENT_ENCODING).iter().filter(|_| !incoming.is_decoded()) {
         for coding in field.to_str().unwrap_or("?").split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
             match coding.to_ascii_lowercase().as_str() {
                 "identity" => {}
@@ -100,6 +100,7 @@ pub(super) fn decoded(
         decoder,
         limits,
         _turn: turn,
+        tap,
         received: 0,
         waited: Duration::ZERO,
         made: 0,
@@ -108,16 +109,20 @@ pub(super) fn decoded(
     };
     Ok(Body::new(stream::unfold(Some(reader), |reader| async {
         let mut reader = reader?;
-        match reader.next().await {
-            Ok(Some(chunk)) => Some((Ok(chunk), Some(reader))),
-            Ok(None) => None,
-            Err(error) => Some((Err(error), None)),
-        }
+        let Some(chunk) = reader.next().await.transpose() else {
+            reader.tap.iter().for_each(Tap::ended);
+            return None;
+        };
+        reader.tap.iter().for_each(|tap| tap.came(&chunk));
+        let failed = chunk.is_err();
+        Some((chunk, (!failed).then_some(reader)))
     })))
 }
 
 struct Reader {
-    incoming: Incoming,
+    incoming: Arriving,
+    /// What keeps it.
+    tap: Option<Tap>,
     /// Whether the end of its chunks is only an end where the body says so as well.
     says_its_end: bool,
     decoder: Option<Box<Gunzip>>,
@@ -162,9 +167,9 @@ impl Reader {
     async fn receive(&mut self) -> Result<Option<Bytes>, FetchError> {
         loop {
             let asked = Stopwatch::start();
-            let frame = tokio::time::timeout(self.limits.idle, self.incoming.frame()).await;
+            let next = tokio::time::timeout(self.limits.idle, self.incoming.next()).await;
             self.waited += asked.elapsed();
-            let frame = match frame {
+            let chunk = match next {
                 Err(_) => return Err(FetchError::Timeout(format!("no data within {:?}", self.limits.idle))),
                 // A reset without an error reads like an end (RFC 9113, 8.1).
                 Ok(None) if self.says_its_end && !self.incoming.is_end_stream() => {
@@ -172,11 +177,8 @@ impl Reader {
                     return Err(FetchError::Broken(reason.into()));
                 }
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(failure::of_body(&error)),
-                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(chunk)) => chunk?,
             };
-            // Trailers carry nothing that lands.
-            let Ok(chunk) = frame.into_data() else { continue };
             self.received += chunk.len() as u64;
             if self.received > self.limits.size {
                 return Err(FetchError::TooLarge(self.limits.size));

@@ -20,7 +20,7 @@ use super::tls::{self, Authorities};
 use super::wire::Counted;
 use rules::budget::Budgets;
 use rules::domain::FetchError;
-use rules::policy::{Policy, Refusal};
+use rules::policy::{Mapping, Policy, Refusal};
 
 /// Most names that are looked up at once.
 const MAX_LOOKUPS: usize = 8;
@@ -92,6 +92,8 @@ pub(super) struct Connector(Arc<Inner>);
 
 struct Inner {
     policy: Policy,
+    /// Who answers in the place of others: the operator named them, whatever their addresses are.
+    mapped: Vec<Mapping>,
     resolver: Box<dyn Resolve>,
     timeout: Duration,
     authorities: Authorities,
@@ -104,14 +106,14 @@ struct Inner {
 
 impl Connector {
     pub(super) fn new(
-        policy: Policy,
+        (policy, mapped): (Policy, Vec<Mapping>),
         resolver: impl Resolve,
         timeout: Duration,
         (authorities, proxy, budgets): (Authorities, Option<Proxy>, Option<Arc<Budgets>>),
     ) -> Self {
         let resolver = Box::new(resolver);
         let (tls, lanes) = (OnceLock::new(), Lanes::default());
-        Self(Arc::new(Inner { policy, resolver, timeout, authorities, proxy, budgets, tls, lanes }))
+        Self(Arc::new(Inner { policy, mapped, resolver, timeout, authorities, proxy, budgets, tls, lanes }))
     }
 }
 
@@ -185,8 +187,10 @@ impl Inner {
     /// What may be dialled: one forbidden address refuses the name as a whole, since a name that mixes them is an attack.
     async fn addresses(&self, host: &Host<String>, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let addresses = self.resolve(host, port).await?;
-        for address in &addresses {
-            self.policy.address(host, port, *address)?;
+        if !self.mapped.iter().any(|mapping| mapping.leads_to(host, port)) {
+            for address in &addresses {
+                self.policy.address(host, port, *address)?;
+            }
         }
         Ok(to_dial(&addresses, port))
     }
@@ -247,7 +251,8 @@ mod tests {
     fn connect_by(grants: Vec<OriginGrant>, uri: &str, resolves_to: &[&str]) -> Result<Stream, ConnectError> {
         let policy = Policy::new(grants, None);
         let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
-        let mut connector = Connector::new(policy, Fake(addresses), Duration::from_secs(5), Default::default());
+        let mut connector =
+            Connector::new((policy, Vec::new()), Fake(addresses), Duration::from_secs(5), Default::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(connector.call(uri.parse().expect("a URI")))
     }

@@ -5,11 +5,15 @@
 mod body;
 #[expect(clippy::disallowed_methods, reason = "this is the sockets' room")]
 mod connect;
+mod exchange;
 mod failure;
+mod har;
 mod lanes;
 mod pace;
 mod proxy;
 mod race;
+mod record;
+mod replay;
 mod stream;
 mod tls;
 mod told;
@@ -25,21 +29,27 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
+pub use exchange::Source;
+pub use har::MAX_HAR;
 pub use proxy::Proxy;
+pub use record::{RecordError, Recorder};
+pub use replay::{HarError, Replay};
 pub use tls::Authorities;
 
 use body::BodyLimits;
+use clock::Clock;
 use connect::Connector;
+use exchange::Arriving;
 use failure::{Again, Failure};
 use pace::{Pace, Turn};
-use rules::budget::{Budget, Budgets};
+use record::Tap;
+use rules::budget::Budgets;
 use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
-use rules::policy::{Origin, Policy, shown_origin, shown_url};
+use rules::policy::{Mapping, Origin, Policy, shown_origin, shown_url};
 use rules::redact::Redactor;
 use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
 use rules::retry::{self, Attempts};
@@ -93,6 +103,12 @@ pub struct Egress {
     pub authorities: Authorities,
     /// The proxy, where there is one.
     pub proxy: Option<Proxy>,
+    /// Origins that are answered by others in this run.
+    pub mapped: Vec<Mapping>,
+    /// Who answers.
+    pub source: Source,
+    /// The clock of the run.
+    pub clock: Clock,
 }
 
 /// How long a request counts as one of those that its origin gets at once.
@@ -111,6 +127,9 @@ pub struct Fetcher {
     asked_secrets: Option<BTreeSet<String>>,
     redactor: Arc<Redactor>,
     client: Client<Connector, Full<Bytes>>,
+    mapped: Vec<Mapping>,
+    source: Source,
+    clock: Clock,
     limits: FetchLimits,
     pace: Pace,
     budgets: Arc<Budgets>,
@@ -127,9 +146,10 @@ impl Fetcher {
         extractor: &str,
         seed: u64,
     ) -> Self {
-        let Egress { policy, secrets, asked_secrets, authorities, proxy } = egress;
+        let Egress { policy, secrets, asked_secrets, authorities, proxy, mapped, source, clock } = egress;
         let around = (authorities, proxy, Some(Arc::clone(&budgets)));
-        let connector = Connector::new(policy.clone(), connect::System::new(), limits.connect, around);
+        let connector =
+            Connector::new((policy.clone(), mapped.clone()), connect::System::new(), limits.connect, around);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -142,10 +162,24 @@ impl Fetcher {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
             .build(connector);
-        let pace = Pace::new(limits.concurrency, limits.interval);
+        let pace = Pace::new(limits.concurrency, limits.interval.filter(|_| clock.simulated().is_none()));
         let user_agent = HeaderValue::from_str(&format!("host/{} ({extractor})", env!("CARGO_PKG_VERSION")))
             .unwrap_or(HeaderValue::from_static("host"));
-        Self { policy, secrets, asked_secrets, redactor, client, limits, pace, budgets, user_agent, seed }
+        Self {
+            policy,
+            secrets,
+            asked_secrets,
+            redactor,
+            client,
+            mapped,
+            source,
+            clock,
+            limits,
+            pace,
+            budgets,
+            user_agent,
+            seed,
+        }
     }
 
     /// Check a request without sending anything. What it says of a request is told to whoever wrote it, so secrets are
@@ -265,7 +299,7 @@ impl Fetcher {
         (fields, url): (&Fields, &Url),
         conditions: &Conditions,
         attempts: &mut Attempts,
-    ) -> Result<(http::Response<Incoming>, Option<Turn>), FetchError> {
+    ) -> Result<(http::Response<Arriving>, Option<Turn>), FetchError> {
         let repeatable = retry::is_repeatable(&fields.method);
         loop {
             let (failure, asked, again) = match self.attempt(fields, url, conditions).await {
@@ -274,7 +308,7 @@ impl Fetcher {
                 }
                 Ok((response, _turn)) => {
                     let asked = response.headers().get(header::RETRY_AFTER);
-                    let asked = asked.and_then(|field| retry::retry_after(field.as_bytes(), clock::system()));
+                    let asked = asked.and_then(|field| retry::retry_after(field.as_bytes(), self.clock.system()));
                     (Ok((response, None)), asked, Again::Always)
                 }
                 Err(Failure { again: Again::Elsewhere, .. }) if attempts.elsewhere() => continue,
@@ -285,54 +319,28 @@ impl Fetcher {
             }
             let Some(wait) = attempts.next(self.limits.retries, asked, self.seed_for(url)) else { return failure };
             drop(failure);
-            tokio::time::sleep(wait).await;
+            self.wait(wait).await;
         }
     }
 
-    async fn attempt(
-        &self,
-        fields: &Fields,
-        url: &Url,
-        conditions: &Conditions,
-    ) -> Result<(http::Response<Incoming>, Turn), Failure> {
-        let mut request = http::Request::new(Full::new(fields.body.clone()));
-        *request.method_mut() = fields.method.clone();
-        let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, self.user_agent.clone());
-        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        for name in fields.headers.keys() {
-            headers.remove(name);
-        }
-        headers.extend(fields.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.extend(conditions.iter().cloned());
-        let mut whole = url.clone();
-        fields.secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
-        *request.uri_mut() = whole.as_str().parse().map_err(|error| {
-            Failure::lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
-        })?;
-
-        let turn = self.pace.turn(&shown_origin(url)).await;
-        self.budgets.spend(Budget::Requests, 1).map_err(|spent| Failure::lasting(spent.into()))?;
-        let idle = self.limits.idle;
-        match tokio::time::timeout(idle, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok((response, turn)),
-            Ok(Err(error)) => Err(Failure::of_request(&error, url)),
-            Err(_) => {
-                let reason = format!("no response from {} within {idle:?}", shown_url(url));
-                Err(Failure::lasting(FetchError::Timeout(reason)))
-            }
+    /// Wait before something is asked for again.
+    pub async fn wait(&self, duration: Duration) {
+        match self.clock.simulated() {
+            Some(simulated) => simulated.wait_at_work(duration).await,
+            None => tokio::time::sleep(duration).await,
         }
     }
 
     fn body_limits(&self) -> BodyLimits {
         let FetchLimits { body: size, idle, speed, unframed, .. } = self.limits;
+        // What was recorded is framed by its file.
+        let unframed = unframed || matches!(self.source, Source::Replay(_));
         BodyLimits { size, idle, speed, unframed }
     }
 
     fn receive(
         &self,
-        response: http::Response<Incoming>,
+        response: http::Response<Arriving>,
         (url, resource, way): (Url, Option<Resource>, &Way),
         fields: &Fields,
         turn: Option<Turn>,
@@ -344,7 +352,10 @@ impl Fetcher {
         body::check_head(&head.headers, head.version, has_body, limits)?;
         let body = match has_body {
             true => body::decoded(incoming, &head, limits, turn)?,
-            false => Body::from_bytes(Bytes::new()),
+            false => {
+                head.extensions.get::<Tap>().iter().for_each(|tap| tap.ended());
+                Body::from_bytes(Bytes::new())
+            }
         };
         if has_body && head.headers.remove(header::CONTENT_ENCODING).is_some() {
             // The body is given out decoded, and these spoke of the other one.
@@ -362,7 +373,7 @@ impl Fetcher {
 }
 
 /// Where a response sends its client on (RFC 9110, 15.4), which it must say in one way only.
-fn redirect(response: &http::Response<Incoming>) -> Result<Option<Vec<u8>>, FetchError> {
+fn redirect<B>(response: &http::Response<B>) -> Result<Option<Vec<u8>>, FetchError> {
     let mut locations = response.headers().get_all(header::LOCATION).iter();
     let leads_on = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     let Some(location) = locations.next().filter(|_| leads_on) else { return Ok(None) };

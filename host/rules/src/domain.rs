@@ -189,6 +189,9 @@ pub enum FetchError {
     /// A budget of the run is spent.
     #[error("{0}")]
     Budget(String),
+    /// The answers come from a recording, and this one is not in it.
+    #[error("{0}")]
+    NotRecorded(String),
 }
 
 impl FetchError {
@@ -205,6 +208,7 @@ impl FetchError {
             Self::Broken(_) => "body-broken",
             Self::GivenUp(_) => "given-up",
             Self::Budget(_) => "budget-spent",
+            Self::NotRecorded(_) => "not-recorded",
         }
     }
 
@@ -219,6 +223,7 @@ impl FetchError {
             Self::Broken(text) => Self::Broken(change(text)),
             Self::GivenUp(text) => Self::GivenUp(change(text)),
             Self::Budget(text) => Self::Budget(change(text)),
+            Self::NotRecorded(text) => Self::NotRecorded(change(text)),
             Self::TooLarge(limit) => Self::TooLarge(limit),
         }
     }

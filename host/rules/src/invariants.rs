@@ -72,7 +72,7 @@ fn check(policy: &Policy, granted: &[&str], url: &Url) {
     }
 }
 
-/// The rule of the README, in other words than the policy's.
+/// The rule of the book, in other words than the policy's.
 fn covered(grant: &str, url: &Url) -> bool {
     let below = grant.contains("://*.");
     let Ok(granted) = Url::parse(&grant.replacen("://*.", "://", 1)) else { return false };

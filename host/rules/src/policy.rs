@@ -3,6 +3,7 @@
 //! Pure: it must not resolve, connect or wait. Every hop of every request comes here first.
 
 mod grant;
+mod mapping;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 pub use grant::OriginGrant;
+pub use mapping::Mapping;
 
 use super::address;
 use crate::domain::{FetchError, Grant};

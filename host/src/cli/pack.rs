@@ -11,7 +11,7 @@ use rules::name::check_name;
 use rules::text;
 
 /// What to look up where a manifest is refused.
-pub(super) const MANIFEST_HINT: &str = "README.md shows what extractor.toml may say";
+pub(super) const MANIFEST_HINT: &str = "host/book/src/manifest.md shows what extractor.toml may say";
 
 /// Put a manifest into a component that another tool made
 ///

@@ -20,7 +20,7 @@ pub(super) struct RunArgs {
     /// The extractor: a WebAssembly component
     component: PathBuf,
     #[command(flatten)]
-    flags: Flags,
+    pub(super) flags: Flags,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -57,7 +57,7 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
         true => super::print_with(|output| report.write_json(output))?,
         false => super::print(&report.text())?,
     }
-    let went_on = report.counters.files_written > 0 || report.cursor.is_some();
+    let went_on = report.previews.is_none() && (report.counters.files_written > 0 || report.cursor.is_some());
     let Some(failure) = report.failure else { return Ok(ExitCode::SUCCESS) };
     let mut error = Error::new(failure.kind, failure.message);
     if failure.hints.is_empty() && failure.kind == Kind::Failed && went_on {

@@ -133,7 +133,8 @@ pub(super) fn read(named: Option<&Path>, or_new: bool) -> Result<ConfigFile, Err
         }
     };
     let mut config = parse(&text).map_err(|reason| {
-        Error::usage(format!("{}: {reason}", path.display())).hint("README.md shows what host.toml may say")
+        Error::usage(format!("{}: {reason}", path.display()))
+            .hint("host/book/src/host-toml.md shows what host.toml may say")
     })?;
     if let Some(error) = config.extractor.keys().find_map(|name| check_name(name).err()) {
         let message = format!("{}: a table under [extractor]: {error}", path.display());

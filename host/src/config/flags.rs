@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clock::Moment;
 use rules::budget::{Settings, Time};
 use rules::domain::Window;
+use rules::policy::Mapping;
 
 /// How to run an extractor.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -39,16 +41,43 @@ pub struct Flags {
     /// Wait for another run of this extractor to end, for that long or without end, instead of exiting with 75
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
     pub wait: Option<Option<Time>>,
+    /// For this run, have another origin answer in the place of one, such as
+    /// `https://prices.example=http://127.0.0.1:8080`; for tests, into a landing directory of their own
+    #[arg(long = "map", value_name = "FROM=TO")]
+    pub mapped: Vec<Mapping>,
+    /// Keep every request and answer of the run in this file, as HAR 1.2
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Take all answers from this HAR and none from the network, at the time at which it was recorded; for tests, into
+    /// a landing directory of their own
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// Do everything but write: show what would land, with its first lines
+    #[arg(long)]
+    pub dry_run: bool,
+    /// When the run starts, in the place of when the recording did.
+    #[arg(long, value_name = "TIME", requires = "replay", hide = true, value_parser = moment)]
+    pub started_at: Option<Moment>,
+    /// The cursor that an earlier run is taken to have left.
+    #[arg(long, value_name = "TEXT", requires = "replay", hide = true)]
+    pub cursor: Option<String>,
+    /// Whether the landing directory was named by the environment, and not for this very run.
+    #[arg(skip)]
+    pub standing_landing: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment would become the help of the first of its flags")]
     pub budget: Settings,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("a parameter is written KEY=VALUE".into()),
     }
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    Moment::parse(text).ok_or_else(|| "a moment is written 2025-01-31T08:00:00Z".into())
 }
 
 #[cfg(test)]

@@ -93,6 +93,11 @@ impl SecretGrant {
         self.secret(name, "value").map(drop)
     }
 
+    /// The secret with a value that nobody chose.
+    pub(super) fn stand_in(&self, name: &str) -> Result<Secret, String> {
+        self.secret(name, &format!("stand-in of {name}"))
+    }
+
     fn secret(&self, name: &str, value: &str) -> Result<Secret, String> {
         if self.origins.is_empty() {
             return Err("`origins` has to say where it may go".into());

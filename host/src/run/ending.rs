@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clock::Stopwatch;
+use clock::{Clock, Stopwatch};
 use rules::budget::{Budget, Budgets};
 use rules::domain::{Fault, Level};
 use rules::redact::Redactor;
@@ -24,6 +24,7 @@ pub(super) struct Ending {
     /// Whether nothing of the run is still going on.
     pub(super) quiet: bool,
     pub(super) stopwatch: Stopwatch,
+    pub(super) clock: Clock,
 }
 
 impl Ending {
@@ -45,7 +46,7 @@ impl Ending {
         let elapsed = self.stopwatch.elapsed();
         self.budgets.note(Budget::Time, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
         let usage = self.budgets.usage();
-        let recorded = ledger.finish(message.as_deref(), &usage.to_string(), !self.quiet);
+        let recorded = ledger.finish(&self.clock.now().iso8601(), message.as_deref(), &usage.to_string(), !self.quiet);
         if let Err(error) = &recorded {
             let message = format!("the run's end could not be recorded: {error}");
             failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));
@@ -59,6 +60,8 @@ impl Ending {
             receipts: std::mem::take(&mut ledger.receipts),
             budgets: usage,
             elapsed: self.stopwatch.elapsed(),
+            notes: Vec::new(),
+            previews: None,
         };
         (report, recorded.is_ok())
     }

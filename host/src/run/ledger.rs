@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clock::Moment;
 use rules::domain::{Asked, Digest, LandError, Outcome, Receipt, Resource};
 use rules::validators::Validators;
 use zone::{DiskError, Scratch};
@@ -254,9 +253,15 @@ impl Ledger {
     }
 
     /// End the run. Where a file may still get its name unrecorded, the sources are to be listed again.
-    pub(super) fn finish(&mut self, failure: Option<&str>, budgets: &str, list_again: bool) -> Result<(), StateError> {
+    pub(super) fn finish(
+        &mut self,
+        now: &str,
+        failure: Option<&str>,
+        budgets: &str,
+        list_again: bool,
+    ) -> Result<(), StateError> {
         let forget = (list_again || self.list_again).then_some(self.extractor.as_str());
-        let end = End { now: &Moment::now().iso8601(), failure, budgets, forget };
+        let end = End { now, failure, budgets, forget };
         self.state.finish(self.run_id, &self.pending, self.counters, &end)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write};
 
+use crate::report::Preview;
 use rules::domain::{LandError, Outcome, Receipt};
 use zone::{DiskError, Scratch};
 
@@ -51,6 +52,16 @@ impl Receipts {
             all.clear();
         }
         Ok(())
+    }
+
+    /// The first of all, to be shown.
+    pub(crate) fn first(&self, most: usize) -> Vec<Preview> {
+        let mut json = Vec::new();
+        // They are the host's own, and a dry run shows what it can.
+        let _ = self.write(&mut json);
+        let mut all: Vec<Preview> = serde_json::from_slice(&json).unwrap_or_default();
+        all.truncate(most);
+        all
     }
 
     /// Write all of them as a JSON array.

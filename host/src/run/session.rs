@@ -8,17 +8,17 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::civil::Date;
 
+use super::asking::Answered;
 use super::storing::{Landing, Store, lock, storage};
 use super::values::Values;
 use crate::console::Console;
 use crate::timings::{Beside, Timings};
-use clock::{Moment, Stopwatch};
+use clock::{Clock, Moment, Stopwatch};
 use engine::{Content, OpenSource, Services};
 use fetch::{Fetcher, Until};
 use rules::budget::Held;
 use rules::domain::{
-    Asked, Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Resource, Response,
-    Slot, Window,
+    Asked, Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
 };
 use rules::name::{EntityTag, Place, check_name};
 use rules::redact::Redactor;
@@ -38,6 +38,7 @@ pub(super) struct Session {
     /// Whether to ask and to read without regard to what is known.
     pub(super) fresh: bool,
     pub(super) started: Moment,
+    pub(super) clock: Clock,
     /// Of the component and its parameters: what else makes the same of the same response.
     pub(super) maker: Digest,
     /// Values that wait for the next checkpoint.
@@ -47,14 +48,6 @@ pub(super) struct Session {
     pub(super) console: Arc<Console>,
     pub(super) timings: Arc<Timings>,
     pub(super) store: Arc<Store>,
-}
-
-/// What came of asking for what is to be mirrored.
-enum Answered {
-    /// A response, and what was known before it.
-    New(Box<Response>, Option<Known>),
-    /// It is what is there already.
-    Unchanged(Receipt),
 }
 
 impl Session {
@@ -115,48 +108,8 @@ impl Session {
             };
             drop(turn);
             self.console.log(Level::Debug, &format!("{}: {error}; asking again", checked.shown()));
-            tokio::time::sleep(wait).await;
+            self.fetcher.wait(wait).await;
         }
-    }
-
-    /// Ask for what is to be mirrored, unless it did not change.
-    async fn ask(
-        &self,
-        place: &Place,
-        request: &Checked,
-        url: &str,
-        attempts: &mut Attempts,
-    ) -> Result<Answered, LandError> {
-        let known = self.known(place, request.resource()).await?;
-        let conditions = known.as_ref().map(|known| known.validators.conditions()).unwrap_or_default();
-        let mut response = self.send(request.clone(), &conditions, Until::Body, attempts).await?;
-        if let (304, Some(known)) = (response.status, &known) {
-            if known.validators.confirmed_by(&response.headers, &response.url) {
-                let url = self.redactor.text(url).into_owned();
-                let landing =
-                    Landing { place: place.clone(), tag: None, asked: None, url: Some(url), likely_new: false };
-                return self.unchanged(landing, known.file.clone()).await.map(Answered::Unchanged);
-            }
-            // A redirect leads elsewhere now, and tags of different URLs say nothing of each other; or the server speaks
-            // of another representation than the one that was asked about.
-            response = self.send(request.clone(), &Conditions::new(), Until::Body, attempts).await?;
-        }
-        Ok(Answered::New(Box::new(response), known))
-    }
-
-    /// The validators that this resource came with last, where the file that they stand for is still there.
-    async fn known(&self, place: &Place, resource: Option<&Resource>) -> Result<Option<Known>, LandError> {
-        let Some(resource) = resource.filter(|_| !self.fresh).cloned() else { return Ok(None) };
-        let place = place.clone();
-        let look = move |store: &Store| {
-            store.open(place.source())?;
-            let known = store.ledger().validators(place.source(), &resource)?;
-            match known {
-                Some(known) if store.stands_for(&place, &known.file)? => Ok(Some(known)),
-                _ => Ok(None),
-            }
-        };
-        self.store.job(look).await
     }
 
     /// Land a response, unless it says of itself that it is what is known.
@@ -195,7 +148,7 @@ impl Session {
         }
     }
 
-    async fn unchanged(&self, landing: Landing, file: FileRow) -> Result<Receipt, LandError> {
+    pub(super) async fn unchanged(&self, landing: Landing, file: FileRow) -> Result<Receipt, LandError> {
         let digest: Digest = file.sha256.ok_or_else(|| storage("a file without a digest counts as unchanged"))?;
         self.store.job(move |store| store.record(&landing, &file, digest, Outcome::Unchanged)).await
     }
@@ -210,6 +163,7 @@ impl Session {
         work: impl FnOnce(&Store) -> Result<T, LandError> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, Fault>> {
         async move {
+            let _work = self.clock.work();
             self.store.job(work).await.map_err(|error| match error {
                 LandError::Storage(fault) => fault,
                 error => Fault::new(error),
@@ -252,15 +206,22 @@ impl Services for Session {
     }
 
     fn now(&self) -> u64 {
-        Moment::now().unix_milliseconds()
+        self.clock.now().unix_milliseconds()
+    }
+
+    fn is_simulated(&self) -> bool {
+        self.clock.simulated().is_some()
     }
 
     fn randomise(&self, bytes: &mut [u8]) -> Result<(), Fault> {
-        clock::randomise(bytes).map_err(Fault::new)
+        self.clock.randomise(bytes).map_err(Fault::new)
     }
 
     fn wait(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        tokio::time::sleep(duration).boxed()
+        match self.clock.simulated() {
+            Some(simulated) => simulated.wait(duration).boxed(),
+            None => tokio::time::sleep(duration).boxed(),
+        }
     }
 
     fn cursor(&self) -> Option<String> {
@@ -283,6 +244,7 @@ impl Services for Session {
 
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
         async move {
+            let _work = self.clock.work();
             let request = self.check(&request)?;
             self.send(request, &Conditions::new(), Until::Head, &mut Attempts::default()).await
         }
@@ -290,7 +252,11 @@ impl Services for Session {
     }
 
     fn mirror(&self, source: OpenSource, request: Request, slot: Slot) -> BoxFuture<'_, Result<Receipt, LandError>> {
-        async move { self.landed(self.mirror_into(source, request, slot).await) }.boxed()
+        async move {
+            let _work = self.clock.work();
+            self.landed(self.mirror_into(source, request, slot).await)
+        }
+        .boxed()
     }
 
     fn land(&self, source: OpenSource, content: Content, slot: Slot) -> BoxFuture<'_, Result<Receipt, LandError>> {
@@ -298,6 +264,7 @@ impl Services for Session {
             let place = self.place(&source, &slot)?;
             let landed = match content {
                 Content::Response(response) => {
+                    let _work = self.clock.work();
                     let url = response.url.kept().to_owned();
                     let known = self.known(&place, response.resource.as_ref()).await?;
                     let _turn = self.store.landings.acquire().await.map_err(storage)?;
@@ -315,7 +282,11 @@ impl Services for Session {
         source: OpenSource,
         request: Request,
     ) -> BoxFuture<'_, Result<Option<(Response, Option<Asked>)>, LandError>> {
-        async move { self.derive_from(&source, &request).await }.boxed()
+        async move {
+            let _work = self.clock.work();
+            self.derive_from(&source, &request).await
+        }
+        .boxed()
     }
 
     fn derived(&self, source: OpenSource, asked: Asked, files: Vec<String>) -> BoxFuture<'_, Result<(), Fault>> {

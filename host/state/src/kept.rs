@@ -59,6 +59,80 @@ impl State {
     }
 }
 
+/// What an extractor keeps for one window.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct CursorRow {
+    /// Whose it is.
+    pub extractor: String,
+    /// The window of a backfill; none for the newest data.
+    pub window: Option<String>,
+    /// The cursor, where there is one.
+    pub cursor: Option<String>,
+    /// The run that kept it.
+    pub run_id: Option<i64>,
+    /// How many values there are beside it.
+    pub values: u64,
+}
+
+impl State {
+    /// Show what is kept, of one extractor or of all, in the order of their names and windows.
+    pub fn kept<E: From<StateError>>(
+        &self,
+        extractor: Option<&str>,
+        mut see: impl FnMut(CursorRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !super::schema::has_table(&self.connection, "cursors")? {
+            return Ok(());
+        }
+        // An older host has made no table of values.
+        let (keys, count) = match super::schema::has_table(&self.connection, "cursor_values")? {
+            true => (
+                "SELECT extractor, period FROM cursors UNION SELECT extractor, period FROM cursor_values",
+                "SELECT count(*) FROM cursor_values v WHERE v.extractor = k.extractor AND v.period = k.period",
+            ),
+            false => ("SELECT extractor, period FROM cursors", "0"),
+        };
+        let sql = format!(
+            "SELECT k.extractor, k.period, c.value, c.run_id, ({count}) FROM ({keys}) k
+               LEFT JOIN cursors c ON c.extractor = k.extractor AND c.period = k.period
+              WHERE ?1 IS NULL OR k.extractor = ?1 ORDER BY k.extractor, k.period"
+        );
+        let mut statement = self.connection.prepare(&sql).map_err(StateError::from)?;
+        let rows = statement.query_map([extractor], |row| {
+            let period: String = row.get(1)?;
+            let window = (!period.is_empty()).then_some(period);
+            Ok(CursorRow {
+                extractor: row.get(0)?,
+                window,
+                cursor: row.get(2)?,
+                run_id: row.get(3)?,
+                values: row.get(4)?,
+            })
+        });
+        let rows = rows.map_err(StateError::from)?;
+        rows.map(|row| row.map_err(StateError::from)).try_for_each(|row| see(row?))
+    }
+
+    /// Show the values that are kept for one window, in the order of their keys.
+    pub fn values<E: From<StateError>>(
+        &self,
+        row: &CursorRow,
+        mut see: impl FnMut(String, String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if row.values == 0 {
+            return Ok(());
+        }
+        let sql = "SELECT key, value FROM cursor_values WHERE extractor = ?1 AND period = ?2 ORDER BY key";
+        let mut statement = self.connection.prepare(sql).map_err(StateError::from)?;
+        let key = [row.extractor.as_str(), row.window.as_deref().unwrap_or_default()];
+        let rows = statement.query_map(key, |row| Ok((row.get(0)?, row.get(1)?))).map_err(StateError::from)?;
+        rows.map(|row| row.map_err(StateError::from)).try_for_each(|row| {
+            let (key, value) = row?;
+            see(key, value)
+        })
+    }
+}
+
 /// Keep values and a cursor, inside the transaction that makes durable what they stand for.
 pub(super) fn keep(connection: &Connection, run_id: i64, kept: &Kept<'_>) -> Result<(), StateError> {
     let Kept { key: CursorKey { extractor, period }, cursor, values } = kept;

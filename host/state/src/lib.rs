@@ -21,6 +21,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 
 pub use connection::hurry;
 pub use error::StateError;
+pub use kept::CursorRow;
 pub use rebuild::Mend;
 pub use rows::{Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, RunRow};
 pub use upkeep::{Files, Row};

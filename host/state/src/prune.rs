@@ -7,7 +7,7 @@ use super::{State, StateError};
 
 impl State {
     /// Forget the runs that started before `before`, in ISO 8601, and what they used; how many that were. Of each
-    /// extractor and window the last run, the last success and the last failure stay, and so does whatever is running.
+    /// extractor and window the last success and the last failure stay, and so does whatever is running.
     /// With `only_count` it is all taken back.
     pub fn prune(&mut self, before: &str, only_count: bool) -> Result<u64, StateError> {
         self.journal.set(&self.connection, Durability::Ordered)?;
@@ -16,10 +16,7 @@ impl State {
             "DELETE FROM extraction_runs
               WHERE started_at < ?1 AND status <> 'running' AND run_id NOT IN (
                   SELECT max(run_id) FROM extraction_runs LEFT JOIN run_windows USING (run_id)
-                   GROUP BY extractor, coalesce(period, ''), status
-                  UNION
-                  SELECT max(run_id) FROM extraction_runs LEFT JOIN run_windows USING (run_id)
-                   GROUP BY extractor, coalesce(period, ''))",
+                   GROUP BY extractor, coalesce(period, ''), status)",
             [before],
         )?;
         if only_count {

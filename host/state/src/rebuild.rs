@@ -24,7 +24,7 @@ pub enum Mend {
 }
 
 /// Validators that stand for nothing, and rows that no host wrote, as far as they were not found one by one.
-const UNFOUNDED: [&str; 5] = [
+const UNFOUNDED: [&str; 8] = [
     "DELETE FROM landed_files WHERE path >= x''",
     "DELETE FROM validators
       WHERE path IN (SELECT path FROM unfounded)
@@ -35,6 +35,17 @@ const UNFOUNDED: [&str; 5] = [
          OR typeof(run_id) <> 'integer'",
     "DELETE FROM indexed_sources WHERE typeof(source) <> 'text'",
     "DELETE FROM source_users WHERE typeof(source) <> 'text' OR typeof(extractor) <> 'text'",
+    "DELETE FROM cursor_values
+      WHERE typeof(extractor) <> 'text' OR typeof(period) <> 'text' OR typeof(key) <> 'text'
+         OR typeof(value) <> 'text' OR typeof(run_id) <> 'integer'",
+    "DELETE FROM derivations
+      WHERE typeof(source) <> 'text' OR typeof(extractor) <> 'text' OR typeof(resource) <> 'text'
+         OR typeof(url) <> 'text' OR typeof(etag) NOT IN ('blob', 'null')
+         OR typeof(last_modified) NOT IN ('blob', 'null') OR typeof(maker) <> 'blob' OR length(maker) <> 32
+         OR (source, extractor, resource) IN
+            (SELECT source, extractor, resource FROM derived_files WHERE path IN (SELECT path FROM unfounded))",
+    "DELETE FROM derived_files
+      WHERE (source, extractor, resource) NOT IN (SELECT source, extractor, resource FROM derivations)",
 ];
 
 impl State {

@@ -13,6 +13,9 @@ use rules::name::check_name;
 /// Cursors, and the columns of each.
 const CURSORS: &str = "SELECT extractor, period, value, run_id FROM cursors ORDER BY extractor, period";
 
+/// Values, and the columns of each.
+const VALUES: &str = "SELECT extractor, period, key, value, run_id FROM cursor_values ORDER BY extractor, period, key";
+
 impl State {
     /// Put what can be read of the damaged database at `path` into this new one; how many runs that was.
     pub fn take_over(&mut self, path: &Path) -> Result<usize, StateError> {
@@ -24,6 +27,7 @@ impl State {
             beside(&damaged, &transaction, table, column)?;
         }
         cursors(&damaged, &transaction)?;
+        values(&damaged, &transaction)?;
         transaction.commit()?;
         Ok(runs)
     }
@@ -116,5 +120,20 @@ fn cursors(damaged: &Connection, new: &Connection) -> Result<usize, StateError> 
             Err(_) => 0,
         };
         Ok(((extractor, period), taken))
+    })
+}
+
+fn values(damaged: &Connection, new: &Connection) -> Result<usize, StateError> {
+    let sql = "INSERT OR IGNORE INTO cursor_values (extractor, period, key, value, run_id) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut insert = new.prepare(sql)?;
+    copy(damaged, VALUES, |row| {
+        let (extractor, period): (String, String) = (row.get(0).map_err(reading)?, row.get(1).map_err(reading)?);
+        let (key, value): (String, String) = (row.get(2).map_err(reading)?, row.get(3).map_err(reading)?);
+        let run_id: i64 = row.get(4).map_err(reading)?;
+        let taken = match check_name(&extractor) {
+            Ok(()) => write(&mut insert, params![extractor, period, key, value, run_id])?,
+            Err(_) => 0,
+        };
+        Ok(((extractor, period, key), taken))
     })
 }

@@ -257,6 +257,8 @@ pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, Sta
 /// host's is what the host makes, so that no column computes something and no two rows have one key. The version of the
 /// database.
 pub(super) fn check(connection: &Connection) -> Result<usize, StateError> {
+    // One lock for all that is read.
+    let _snapshot = connection.unchecked_transaction()?;
     // First of all: what a later host made of its tables is not this one's to judge.
     if let Err(newer @ StateError::Newer(_)) = version(connection) {
         return Err(newer);

@@ -2,8 +2,10 @@
 //!
 //! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
 
+mod existing;
 mod listing;
 mod locks;
+mod purpose;
 mod unnamed;
 mod walk;
 

@@ -70,13 +70,28 @@ pub struct Landed {
 /// Give a content its place in the landing zone of one directory.
 pub struct Zone {
     root: Arc<Root>,
+    /// What lies under it, to be read only.
+    base: Option<Arc<Root>>,
     directories: Directories,
 }
 
 impl Zone {
     /// The zone in that directory.
     pub fn new(root: Arc<Root>) -> Self {
-        Self { root, directories: Directories::default() }
+        Self { root, base: None, directories: Directories::default() }
+    }
+
+    /// The zone in one directory, to be read, with what is written going to another one.
+    pub fn over(root: Arc<Root>, base: Option<Arc<Root>>) -> Self {
+        Self { base, ..Self::new(root) }
+    }
+
+    /// What a name stands for.
+    fn entry(&self, path: &str) -> Result<Entry, DiskError> {
+        match (self.root.entry(path)?, &self.base) {
+            (Entry::Missing, Some(base)) => base.entry(path),
+            (found, _) => Ok(found),
+        }
     }
 
     /// A nameless file for whatever a run has to put somewhere meanwhile.
@@ -86,17 +101,26 @@ impl Zone {
 
     /// All files of a source.
     pub fn list(&self, source: &str) -> Result<Vec<Found>, DiskError> {
-        self.root.list(source)
+        let mut files = self.root.list(source)?;
+        if let Some(base) = &self.base {
+            files.extend(base.list(source)?);
+            files.sort_unstable();
+            files.dedup_by(|one, other| one.path == other.path);
+        }
+        Ok(files)
     }
 
     /// Whether a file of that path and size is there.
     pub fn holds(&self, path: &str, stored_size: u64) -> Result<bool, DiskError> {
-        Ok(self.root.entry(path)? == Entry::File(stored_size))
+        Ok(self.entry(path)? == Entry::File(stored_size))
     }
 
     /// The identity of a stored file's content; `None` where there is no such file, or it is not whole.
     pub fn identify(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError> {
-        self.root.identify(path)
+        match (self.root.entry(path)?, &self.base) {
+            (Entry::Missing, Some(base)) => base.identify(path),
+            _ => self.root.identify(path),
+        }
     }
 
     /// Give a staged content its name, durable but for its directory entry, which [`Zone::sync`] settles.
@@ -138,7 +162,7 @@ impl Zone {
         path: &str,
         name: &str,
     ) -> Result<Option<u64>, LandingError> {
-        if self.root.entry(path)? != Entry::Missing {
+        if self.entry(path)? != Entry::Missing {
             return Ok(None);
         }
         let packed = content.pack(directory)?;
@@ -152,7 +176,7 @@ impl Zone {
         digest: &Digest,
         recorded: impl Fn(&str, u64) -> Option<Digest>,
     ) -> Result<Option<u64>, LandingError> {
-        let Entry::File(stored_size) = self.root.entry(path)? else { return Ok(None) };
+        let Entry::File(stored_size) = self.entry(path)? else { return Ok(None) };
         let found = recorded(path, stored_size);
         let found = found.or_else(|| Some(self.identify(path).unwrap_or(None)?.0));
         Ok((found.as_ref() == Some(digest)).then_some(stored_size))

@@ -26,7 +26,7 @@ pub(crate) fn measure() -> Result<()> {
     write_lines(&nginx.file("tick.csv"), 0, SMALL, 0)?;
     // The first is for the count, the others for the rounds.
     for number in 0..=ROUNDS as u64 {
-        write_lines(&nginx.file(&format!("new/{number}.csv")), number * SMALL, SMALL, number)?;
+        write_lines(&nginx.file(&format!("new/{number}.csv")), (number + 1) * SMALL, SMALL, number)?;
     }
     let environment = environment();
     let tick = || mirror(&environment, nginx.origin(), &nginx.url("tick.csv"));

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::Zone;
 use harness::soak::times;
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 11] = [
     "extraction_runs",
     "landed_files",
     "indexed_sources",
@@ -17,6 +17,9 @@ const TABLES: [&str; 8] = [
     "cursors",
     "run_budgets",
     "run_windows",
+    "cursor_values",
+    "derivations",
+    "derived_files",
 ];
 /// Rows without end.
 const ENDLESS: &str = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c";

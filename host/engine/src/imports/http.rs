@@ -24,7 +24,7 @@ impl From<FetchError> for http::Error {
             FetchError::Timeout(_) => (ErrorKind::Timeout, "it took too long: "),
             FetchError::TooLarge(_) => (ErrorKind::TooLarge, ""),
             FetchError::Protocol(_) | FetchError::Broken(_) => (ErrorKind::Protocol, "the answer is broken: "),
-            FetchError::GivenUp(_) => (ErrorKind::Other, ""),
+            FetchError::GivenUp(_) | FetchError::NotRecorded(_) => (ErrorKind::Other, ""),
             FetchError::Budget(_) => (ErrorKind::Budget, "the run's budget is spent: "),
         };
         Self { kind, code: error.code().to_owned(), message: format!("{what}{error}") }

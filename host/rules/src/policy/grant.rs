@@ -36,6 +36,11 @@ impl OriginGrant {
         self.private
     }
 
+    /// Whether it is for all names below one.
+    pub(super) fn is_for_many(&self) -> bool {
+        self.below
+    }
+
     /// Whether it is for exactly this host and port.
     pub(super) fn names(&self, host: &Host<String>, port: u16) -> bool {
         !self.below && self.origin.port == port && self.origin.host == *host

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{fill, state};
-use crate::{Counters, CursorKey, End, Fact, FileRow, Mend, State, StateError};
+use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, State, StateError};
 use rules::domain::{Digest, Resource};
 use rules::validators::Validators;
 
@@ -43,7 +43,9 @@ fn run(state: &mut State) {
         Fact::Seen { source: "x".to_owned(), resource: Resource("http://x/new".to_owned()), validators, path },
     ];
     state.write_down(run_id, &facts, Counters::default()).expect("a transaction");
-    state.checkpoint(run_id, &[], Counters::default(), (&key, "cursor")).expect("a transaction");
+    let values = [("key".to_owned(), Some("value".to_owned()))].into();
+    let kept = Kept { key: &key, cursor: Some("cursor"), values: &values };
+    state.checkpoint(run_id, &[], Counters::default(), kept).expect("a transaction");
     let end = End { now: "2025-03-09T00:00:01Z", failure: None, budgets: "{}", forget: None };
     state.finish(run_id, &[], Counters::default(), &end).expect("an end");
 }

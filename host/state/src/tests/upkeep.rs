@@ -160,3 +160,20 @@ fn rows_that_come_again_are_damage_and_have_an_end() {
     assert!((1..1500).contains(&taken) && taken == last, "{taken} {last}");
     drop(new_guard);
 }
+
+#[test]
+fn what_extractors_keep_is_taken_over() {
+    let (guard, state) = state();
+    let kept =
+        "INSERT INTO cursors VALUES ('x', '', 'one', 1); INSERT INTO cursor_values VALUES ('x', '', 'a', 'two', 1);
+                INSERT INTO cursor_values VALUES ('x', '', 'b', 'three', 1), ('../x', '', 'b', 'four', 1)";
+    state.connection.execute_batch(kept).expect("rows");
+    drop(state);
+    let (_new_guard, mut new) = super::state();
+    new.take_over(&path(&guard)).expect("a new database");
+    let key = crate::CursorKey::new("x", None);
+    assert_eq!(new.cursor(&key).expect("a cursor").as_deref(), Some("one"));
+    assert_eq!(new.keys(&key, "", "", 10).expect("keys"), ["a", "b"]);
+    let count = "SELECT count(*) FROM cursor_values";
+    assert_eq!(new.connection.query_row(count, [], |row| row.get::<_, u64>(0)).expect("a number"), 2);
+}

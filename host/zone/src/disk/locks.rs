@@ -34,6 +34,16 @@ impl Root {
         self.lock(ZONE, operation)
     }
 
+    /// Take the zone's own lock alone, as far as its file is there: `None` where it is not, and so nobody can hold it; none
+    /// in it where somebody does. Nothing is made for it.
+    pub fn lock_zone_if_there(&self) -> Result<Option<Option<Lock>>, DiskError> {
+        match self.beneath(ZONE, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(file) => locked(file, ZONE, FlockOperation::NonBlockingLockExclusive).map(Some),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(failed("open the lock file", ZONE)(errno)),
+        }
+    }
+
     /// Whether a run holds an extractor's lock. Nothing is made to find out, and a run that starts just then finds the
     /// lock held for an instant.
     pub fn is_locked(&self, extractor: &str) -> Result<bool, DiskError> {

@@ -1,0 +1,66 @@
+//! The locks of a run, and that data and tests never share a landing directory.
+
+use std::time::Duration;
+
+use clock::Stopwatch;
+use zone::{DiskError, Lock, Root};
+
+use crate::config::Plan;
+use crate::error::{Error, Kind};
+
+/// How often a lock that is held is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+fn failed(error: DiskError) -> Error {
+    Error::new(Kind::Failed, error).hint("the landing directory must be writable")
+}
+
+/// The zone's lock, shared with other runs, and the extractor's own.
+pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
+    let waited = Stopwatch::start();
+    loop {
+        let landing = plan.landing.display();
+        let shared = if prepared(root, plan)? { root.lock_zone(false).map_err(failed)? } else { None };
+        if shared.is_some() && !plan.trial.is_one() && root.is_for_tests().map_err(failed)? {
+            return Err(for_tests(plan));
+        }
+        let own = root.lock_extractor(&plan.name).map_err(failed)?;
+        let (message, hint) = match (shared, own) {
+            (Some(shared), Some(own)) => return Ok([shared, own]),
+            (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
+            (_, None) => {
+                let message = format!("another run of {} holds its lock in {landing}", plan.name);
+                (message, "wait for it with `--wait`; `host runs` shows when it started")
+            }
+        };
+        if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) {
+            return Err(Error::new(Kind::Locked, message).hint(hint));
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+}
+
+/// Why an ordinary run does not start.
+pub(super) fn for_tests(plan: &Plan) -> Error {
+    let message = format!("{} is for tests, and this run is not one", plan.landing.display());
+    Error::usage(message).hint("name another directory with `--landing DIR`")
+}
+
+/// Have the landing directory be one for tests, where this run is one; whether that came about. Only one that nobody used
+/// becomes one, and nobody else may be at work in it at that moment.
+fn prepared(root: &Root, plan: &Plan) -> Result<bool, Error> {
+    if !plan.trial.is_one() || root.is_for_tests().map_err(failed)? {
+        return Ok(true);
+    }
+    let unused = root.is_unused().map_err(failed)?;
+    let alone = root.lock_zone(true).map_err(failed)?;
+    match (unused && root.is_unused().map_err(failed)?, alone) {
+        (true, Some(_alone)) => root.mark_for_tests().map_err(failed).map(|()| true),
+        (true, None) => Ok(false),
+        (false, _) if root.is_for_tests().map_err(failed)? => Ok(true),
+        (false, _) => {
+            let message = format!("{} is in use for data, and this run is a test", plan.landing.display());
+            Err(Error::usage(message).hint("name a directory that is empty or for tests with `--landing DIR`"))
+        }
+    }
+}

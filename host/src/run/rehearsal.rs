@@ -1,0 +1,133 @@
+//! A dry run: it reads the landing directory and its state as they are, and writes into a temporary directory.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Stopwatch;
+use tempfile::TempDir;
+use zone::{DATABASE, Root};
+
+use crate::config::Plan;
+use crate::error::{Error, Kind};
+use crate::report::{Preview, Receipts};
+use rules::gunzip::Gunzip;
+use rules::redact::Redactor;
+
+/// How often the lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Most files that are shown.
+const MAX_SHOWN: usize = 100;
+/// Most lines of one that are shown, and most bytes of them.
+const MAX_LINES: usize = 5;
+const MAX_BYTES: usize = 2048;
+
+/// Where a dry run writes, and what it reads.
+pub(super) struct Rehearsal {
+    directory: TempDir,
+    /// The landing directory, where it is there.
+    pub(super) base: Option<Arc<Root>>,
+}
+
+impl Rehearsal {
+    /// A directory for it, with a copy of the state as it is now.
+    pub(super) fn prepare(plan: &Plan) -> Result<Self, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
+        let directory = tempfile::Builder::new().prefix("host-dry-run-").tempdir().map_err(|error| {
+            failed(&format!("cannot make a temporary directory: {error}")).hint("TMPDIR says where it goes")
+        })?;
+        let base = Root::open_to_read(&plan.landing).map_err(|error| failed(&error))?;
+        let for_tests = base.as_ref().map_or(Ok(false), Root::is_for_tests).map_err(|error| failed(&error))?;
+        if for_tests && !plan.trial.is_one() {
+            return Err(super::locking::for_tests(plan));
+        }
+        if plan.trial.is_one() {
+            let own = Root::open(directory.path()).and_then(|root| root.mark_for_tests());
+            own.map_err(|error| failed(&error))?;
+        }
+        // A test reads no data.
+        let base = base.filter(|_| for_tests == plan.trial.is_one());
+        if let Some(base) = &base {
+            let lock = alone(base, plan)?;
+            for side in ["", "-wal", "-journal"] {
+                let name = format!("{DATABASE}{side}");
+                copy(base, &name, &directory.path().join(&name))
+                    .map_err(|reason| failed(&format!("cannot copy the state for a dry run: {reason}")))?;
+            }
+            drop(lock);
+        }
+        Ok(Self { directory, base: base.map(Arc::new) })
+    }
+
+    /// Where it writes.
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The first lines of what would land.
+    pub(super) fn previews(&self, receipts: &Receipts, redactor: &Redactor) -> Vec<Preview> {
+        let Ok(root) = Root::open(self.directory.path()) else { return Vec::new() };
+        let mut previews: Vec<Preview> = receipts.first(MAX_SHOWN);
+        for preview in previews.iter_mut().filter(|preview| preview.outcome == "written") {
+            let start = match root.file(&preview.path) {
+                Ok(Some(file)) => start(file),
+                // Nothing of it can be shown, which is no failure of the run.
+                _ => Vec::new(),
+            };
+            let Ok(text) = std::str::from_utf8(&start[..whole(&start)]) else {
+                preview.lines.push("(no text)".to_owned());
+                continue;
+            };
+            preview.lines = text.lines().take(MAX_LINES).map(|line| redactor.line(line)).collect();
+        }
+        previews
+    }
+}
+
+/// The zone's lock alone, so that the state is at rest; `None` where no run was ever there. Nothing is made for it.
+fn alone(base: &Root, plan: &Plan) -> Result<Option<zone::Lock>, Error> {
+    let waited = Stopwatch::start();
+    loop {
+        match base.lock_zone_if_there().map_err(|error| Error::new(Kind::Failed, error))? {
+            Some(Some(lock)) => return Ok(Some(lock)),
+            None => return Ok(None),
+            Some(None) if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) => {
+                let message = format!(
+                    "a run or a repair goes on in {}, and a dry run needs its state at rest",
+                    plan.landing.display()
+                );
+                return Err(Error::new(Kind::Locked, message).hint("wait for it with `--wait`"));
+            }
+            Some(None) => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Copy one of the database's files, where it is there.
+fn copy(base: &Root, name: &str, to: &Path) -> Result<(), String> {
+    let Some(mut from) = base.file(name).map_err(|error| error.to_string())? else { return Ok(()) };
+    let mut to = fs::File::create_new(to).map_err(|error| error.to_string())?;
+    std::io::copy(&mut from, &mut to).map(drop).map_err(|error| error.to_string())
+}
+
+/// The first bytes of what a file of gzip holds.
+fn start(file: fs::File) -> Vec<u8> {
+    let (mut decoder, mut start, mut packed) = (Gunzip::default(), Vec::new(), Vec::new());
+    let _ = file.take(MAX_BYTES as u64 * 4).read_to_end(&mut packed);
+    // An error is that there is enough, or that this is not all of it.
+    let _ = decoder.push(&packed, |piece| {
+        start.extend_from_slice(&piece[..piece.len().min(MAX_BYTES - start.len())]);
+        if start.len() < MAX_BYTES { Ok(()) } else { Err(()) }
+    });
+    start
+}
+
+/// How many of these bytes are whole characters, where only the last one may be cut.
+fn whole(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
