@@ -4,13 +4,18 @@
 //! - [`Extractor`] and [`export!`] make a crate an extractor; the trait's page has a whole one.
 //! - [`http`], [`zone`] and [`run`] are the contract: requests, the landing zone, the run in progress.
 //! - [`Error`], [`Context`] and [`all`] are for failing well; [`params`] reads what the operator set.
+//! - [`Pages`] follows an API page by page, [`Lines`] cuts a body into lines or records of CSV as it arrives, and
+//!   [`until_ready`] asks again where the answer is "not yet".
 //! - [`Date`] and [`Month`] are the calendar; [`concurrent`] does several things at once; [`url`] builds queries.
 
 mod calendar;
 mod concurrent;
 mod error;
 mod export;
+mod later;
+mod lines;
 mod log;
+mod pages;
 
 pub mod date;
 pub mod http;
@@ -27,6 +32,9 @@ pub use date::{Date, DateError, Month};
 pub use error::{Context, Error, all};
 pub use export::Extractor;
 pub use http::{Request, Response, fetch};
+pub use later::until_ready;
+pub use lines::Lines;
+pub use pages::{Page, Pages};
 pub use run::Window;
 pub use wit_bindgen::{FutureReader, StreamReader};
 pub use zone::{Content, Derivation, Outcome, Receipt, Slot, Source};

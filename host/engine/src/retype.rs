@@ -201,3 +201,27 @@ impl<'a> Marks<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_functions_that_wait_are_those_of_the_contract() {
+        let waiting = waiting();
+        let has = |path: &str, name: &str| waiting.contains(&(format!("landing:extractor/{path}"), name.to_owned()));
+        assert!(has("http", "fetch") && has("http", "response.bytes") && has("zone", "source.mirror"));
+        assert!(has("entry", "extract") && has("run", "wait"));
+        assert!(!has("run", "log") && !has("http", "response.status") && !has("zone", "source.open"));
+    }
+
+    #[test]
+    fn what_is_no_component_or_has_nothing_of_the_contract_is_left_alone() {
+        let empty = b"\0asm\x0d\0\x01\0";
+        assert_eq!(retype(empty), Ok((empty.to_vec(), 0)));
+        assert!(retype(b"no component").is_err());
+        // A type of a function, which no import and no export has.
+        let typed = [&empty[..], b"\x07\x05\x01\x40\x00\x01\x00"].concat();
+        assert_eq!(retype(&typed), Ok((typed.clone(), 0)));
+    }
+}

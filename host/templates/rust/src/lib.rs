@@ -1,6 +1,6 @@
 //! Mirrors a file, and follows an API page by page.
 
-use landing::{Context, Error, Extractor, Request, Slot, Source, params, run, url};
+use landing::{Context, Error, Extractor, Pages, Request, Slot, Source, params, run};
 
 struct Example;
 
@@ -14,25 +14,20 @@ impl Extractor for Example {
         let receipt = source.mirror(Request::get(&file), Slot::new("csv")).await.context(&file)?;
         landing::info!("{} holds {} bytes", receipt.path, receipt.size);
 
-        follow(&source, &format!("{base}/items")).await
-    }
-}
-
-/// Land the pages of an API whose answers name the next one: `{"items": [...], "next": "a-cursor"}`.
-async fn follow(source: &Source, items: &str) -> Result<(), Error> {
-    // What the newest checkpoint kept: a run goes on where the last one ended.
-    let mut cursor = run::cursor();
-    loop {
-        let page = match &cursor {
-            Some(cursor) => url::with_query(items, "after", cursor),
-            None => items.to_owned(),
+        // An API whose answers name the next page: {"items": [...], "next": "a-cursor"}.
+        // A run goes on at the cursor that the newest checkpoint kept.
+        let find = |body: &[u8]| {
+            let answer: serde_json::Value = serde_json::from_slice(body)?;
+            Ok(answer["next"].as_str().map(str::to_owned))
         };
-        let body = Request::get(&page).send().await?.successful().context(&page)?.into_bytes().await?;
-        let answer: serde_json::Value = serde_json::from_slice(&body).context(&page)?;
-        source.land_bytes(body, Slot::new("json")).await.context(&page)?;
-        let Some(next) = answer["next"].as_str() else { return Ok(()) };
-        run::checkpoint(next).await;
-        cursor = Some(next.to_owned());
+        let mut pages = Pages::by_cursor(&format!("{base}/items"), "after", run::cursor().as_deref(), find);
+        while let Some(page) = pages.next().await? {
+            source.land_bytes(page.body, Slot::new("json")).await.context(&page.url)?;
+            if let Some(cursor) = &page.cursor {
+                run::checkpoint(cursor).await;
+            }
+        }
+        Ok(())
     }
 }
 
