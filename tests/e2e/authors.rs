@@ -68,6 +68,9 @@ fn land_what_is_made(environment: &Environment, programs: Option<&Path>, origin:
     let built = ran(&mut host(environment, programs, &["build", "prices"])).exits(0);
     assert!(built.stdout.contains("prices/prices.wasm: "), "{built:?}");
     assert!(built.stdout.contains("and it fits this host"), "{built:?}");
+    let mut tested = host(environment, programs, &["test"]);
+    let tested = ran(tested.current_dir(environment.path().join("prices"))).exits(0);
+    assert_eq!(tested.stdout, "passed   first\n1 case, all as expected\n");
     let base = format!("base_url={}", origin.grant());
     let grant = origin.grant();
     let run = || environment.host(["run", "prices/prices.wasm", "--json", "--allow-http", &grant, "--param", &base]);

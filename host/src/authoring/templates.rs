@@ -28,9 +28,24 @@ macro_rules! go {
 }
 
 /// What every folder has. In `{{…}}` stands what differs.
-const COMMON: [File; 2] = [
+const COMMON: [File; 8] = [
     ("extractor.toml", include_str!("../../templates/extractor.toml")),
     (".gitignore", include_str!("../../templates/gitignore")),
+    ("cases/first/case.toml", include_str!("../../templates/case/case.toml")),
+    ("cases/first/exchanges.har", include_str!("../../templates/case/exchanges.har")),
+    ("cases/first/expected/cursor", include_str!("../../templates/case/expected/cursor")),
+    (
+        "cases/first/expected/files/{{name}}/2025/06/66f0a1b2-1f.csv",
+        include_str!("../../templates/case/expected/prices.csv"),
+    ),
+    (
+        "cases/first/expected/files/{{name}}/2025/2025-06-15_3e3246bf.json",
+        include_str!("../../templates/case/expected/page-1.json"),
+    ),
+    (
+        "cases/first/expected/files/{{name}}/2025/2025-06-15_6decbd9f.json",
+        include_str!("../../templates/case/expected/page-2.json"),
+    ),
 ];
 const RUST: [File; 4] = [
     ("README.md", include_str!("../../templates/rust/README.md")),
@@ -137,7 +152,7 @@ impl Language {
     }
 
     /// The files of a folder for an extractor of that name.
-    pub fn files(self, name: &str) -> Vec<(&'static str, String)> {
+    pub fn files(self, name: &str) -> Vec<(String, String)> {
         let (own, wit): (&[File], &'static str) = match self {
             Self::Rust => (&RUST, "landing-sdk/wit/extractor.wit"),
             Self::Python => (&PYTHON, "wit/extractor.wit"),
@@ -151,12 +166,12 @@ impl Language {
                 .replace("{{file}}", file)
                 .replace("{{version}}", env!("CARGO_PKG_VERSION"))
         };
-        let mut files: Vec<_> = COMMON.iter().chain(own).map(|(path, text)| (*path, filled(text))).collect();
+        let mut files: Vec<_> = COMMON.iter().chain(own).map(|(path, text)| (filled(path), filled(text))).collect();
         if self == Self::Rust {
-            files.extend(SDK.iter().map(|(path, text)| (*path, (*text).to_owned())));
+            files.extend(SDK.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
         }
         // Sync toolchains get the rendering that they understand.
-        files.push((wit, if self == Self::TypeScript { engine::sync_contract() } else { engine::CONTRACT.to_owned() }));
+        files.push((wit.to_owned(), if self == Self::TypeScript { engine::sync_contract() } else { engine::CONTRACT.to_owned() }));
         files
     }
 }
