@@ -10,8 +10,8 @@ use rusqlite::params;
 
 use crate::environment;
 
-/// What any command of upkeep may hold at its peak, in KiB; half of that is the program itself.
-const MOST_MEMORY: u64 = 40 * 1024;
+/// What any command of upkeep may hold at its peak, in KiB; most of that is the program itself.
+const MOST_MEMORY: u64 = 48 * 1024;
 /// How often the peak is looked at; it only grows.
 const PAUSE: Duration = Duration::from_millis(2);
 

@@ -171,7 +171,10 @@ impl Language {
             files.extend(SDK.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
         }
         // Sync toolchains get the rendering that they understand.
-        files.push((wit.to_owned(), if self == Self::TypeScript { engine::sync_contract() } else { engine::CONTRACT.to_owned() }));
+        files.push((
+            wit.to_owned(),
+            if self == Self::TypeScript { engine::sync_contract() } else { engine::CONTRACT.to_owned() },
+        ));
         files
     }
 }
