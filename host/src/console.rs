@@ -5,8 +5,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
+use clock::Moment;
 use rules::domain::{Level, Outcome, Receipt};
 use rules::redact::Redactor;
 use rules::text;
@@ -35,9 +38,23 @@ impl From<u8> for Verbosity {
     }
 }
 
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line: time, level, extractor, message
+    Json,
+}
+
 /// Standard error, shared by everything that has something to say.
 pub struct Console {
     verbosity: Verbosity,
+    format: LogFormat,
+    /// Whose log it is, where that is told.
+    extractor: Option<String>,
+    coloured: bool,
     redactor: Arc<Redactor>,
     bar: Option<ProgressBar>,
     /// Started with the first line.
@@ -82,7 +99,27 @@ impl Console {
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
         });
-        Self { verbosity, redactor: Arc::default(), bar, writer: Mutex::default() }
+        let coloured = bar.is_some() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            verbosity,
+            format: LogFormat::Text,
+            extractor: None,
+            coloured,
+            redactor: Arc::default(),
+            bar,
+            writer: Mutex::default(),
+        }
+    }
+
+    /// The same, as the log of that extractor, in that format.
+    pub fn of(mut self, extractor: &str, format: LogFormat) -> Self {
+        self.extractor = Some(extractor.to_owned());
+        self.format = format;
+        if format == LogFormat::Json {
+            // Whoever reads that wants nothing else on standard error.
+            self.bar = None;
+        }
+        self
     }
 
     /// The same, with secrets taken out of every line.
@@ -101,14 +138,28 @@ impl Console {
         if level < least {
             return;
         }
-        let word = match level {
-            Level::Trace => "trace",
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warning",
-            Level::Error => "error",
-        };
-        self.line(&format!("{word}: {}", self.redactor.line(line)));
+        let message = self.redactor.line(line);
+        match self.format {
+            LogFormat::Json => self.line(&self.object(level, &message)),
+            LogFormat::Text => self.line(&self.text(level, &message)),
+        }
+    }
+
+    fn object(&self, level: Level, message: &str) -> String {
+        let time = Moment::now().iso8601();
+        json!({ "time": time, "level": word(level), "extractor": self.extractor, "message": message }).to_string()
+    }
+
+    /// On a terminal with the extractor's name and in colour. Elsewhere the lines are one extractor's anyway.
+    fn text(&self, level: Level, message: &str) -> String {
+        let word = word(level);
+        let name = self.extractor.as_deref().filter(|_| self.bar.is_some());
+        let name = name.map(|name| format!("{name} ")).unwrap_or_default();
+        if !self.coloured {
+            return format!("{name}{word}: {message}");
+        }
+        let (dimmed, colour) = (Style::new().dimmed(), colour(level));
+        format!("{dimmed}{name}{dimmed:#}{colour}{word}{colour:#}: {message}")
     }
 
     /// Show what became of a content.
@@ -164,6 +215,25 @@ impl Console {
 
     fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Trace => "trace",
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warning",
+        Level::Error => "error",
+    }
+}
+
+fn colour(level: Level) -> Style {
+    match level {
+        Level::Trace | Level::Debug => Style::new().dimmed(),
+        Level::Info => AnsiColor::Green.on_default(),
+        Level::Warn => AnsiColor::Yellow.on_default(),
+        Level::Error => AnsiColor::Red.on_default(),
     }
 }
 

@@ -234,3 +234,14 @@ fn an_extractor_says_what_is_repeated_and_followed() {
     ask(&[&url, "count=1"]).0.says(&format!("status 302 from {}", origin.url("/y")));
     ask(&[&url, "count=2"]).0.says(&format!("status 200 from {}", origin.url("/z")));
 }
+
+#[test]
+fn the_log_is_json_where_that_is_wanted() {
+    let environment = environment();
+    let ran = environment.run("probe", &["-v", "--log-format", "json", "--param", "do=values", "--param", "text=?a"]);
+    let lines: Vec<serde_json::Value> =
+        ran.exits(0).stderr.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let line = lines.iter().find(|line| line["message"] == "a is None").expect("a line");
+    assert_eq!((&line["level"], &line["extractor"]), (&"info".into(), &"probe".into()));
+    assert!(line["time"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::allow::{agreed, somebody_is_there};
 use crate::allow::{Offer, Review};
 use crate::config::{self, Component, Flags, Plan, Standing, compiled_store};
-use crate::console::{Console, Verbosity};
+use crate::console::{Console, LogFormat, Verbosity};
 use crate::error::{Error, Kind};
 use crate::run::{self, Observers};
 use crate::timings::Timings;
@@ -24,6 +24,9 @@ pub(super) struct RunArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
+    /// How the log on standard error is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
     /// Tell on standard error where the time went
     #[arg(long)]
     timings: bool,
@@ -44,7 +47,8 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     timings.step("resolve the configuration");
     let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
     timings.step("load or compile its code");
-    let console = Arc::new(Console::new(Verbosity::from(arguments.verbose)).without_secrets(&plan.redactor));
+    let console = Console::new(Verbosity::from(arguments.verbose)).of(&plan.name, arguments.log_format);
+    let console = Arc::new(console.without_secrets(&plan.redactor));
     let observers =
         Observers { console: Arc::clone(&console), timings: Arc::clone(&timings), all_receipts: arguments.json };
     let report = run::execute(plan, linked, &observers);
