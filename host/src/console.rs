@@ -38,13 +38,12 @@ impl From<u8> for Verbosity {
     }
 }
 
-/// How a line of the log is written.
+/// How a line of the log is written: for people, or as an object with time, level, extractor and message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs, reason = "the help of a value would take a paragraph for each flag of the command")]
 pub enum LogFormat {
-    /// For people
     #[default]
     Text,
-    /// One JSON object a line: time, level, extractor, message
     Json,
 }
 

@@ -287,7 +287,7 @@ fn memory_stays_flat_whatever_is_sent() {
     let arguments = each(&origin, &urls, "mirror", &["--param", "count=1"]);
     let running = environment.spawn("probe", &slices(&arguments));
     // A gate waits for a minute, and `cargo soak` takes some.
-    assert!((0..10).any(|_| reached.wait()), "the last one was never asked for");
+    assert!((0..times(10, 100)).any(|_| reached.wait()), "the last one was never asked for");
     let peak = peak_memory(&running);
     hold.open();
     let ran = Ran::new(running.wait_with_output().expect("the program")).exits(0);
@@ -316,7 +316,7 @@ fn memory_stays_flat_however_many_urls_there_are() {
     urls.push_str(&origin.url("/last"));
     environment.write("urls.txt", urls);
     let running = environment.spawn("mirror", &["--allow-http", &origin.grant(), "--param", "url=@urls.txt"]);
-    assert!((0..10).any(|_| reached.wait()), "the last one was never asked for");
+    assert!((0..times(10, 100)).any(|_| reached.wait()), "the last one was never asked for");
     let peak = peak_memory(&running);
     hold.open();
     let ran = harness::Ran::new(running.wait_with_output().expect("the program")).exits(0).json();

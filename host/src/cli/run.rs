@@ -24,7 +24,7 @@ pub(super) struct RunArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
-    /// How the log on standard error is written
+    /// How the log on standard error is written; as JSON, an object with time, level, extractor and message a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
     /// Tell on standard error where the time went
