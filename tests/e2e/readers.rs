@@ -22,17 +22,13 @@ print(duckdb.execute('USE state').execute(sys.argv[2]).fetchone()[0])";
 
 /// A command of a user who owns nothing; `None` where there is no way to become one.
 fn as_nobody(program: &Path) -> Option<Command> {
-    if !is_root() {
+    if !crate::others::is_root() {
         eprintln!("skipped: only root can become another user");
         return None;
     }
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
     Some(command)
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
 /// What each reader reads, one of them after the other, as somebody who may not write.

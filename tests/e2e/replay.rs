@@ -369,3 +369,36 @@ fn a_dry_run_shows_what_would_land_and_writes_nothing() {
     assert_eq!((origin.asked().len(), snapshot(&environment.landing())), (0, before));
     assert_eq!(fs::read_dir(&temporary).expect("a directory").count(), 0, "nothing is left there");
 }
+
+/// Another day, and a network of the process's own without even a loopback: the same trees, byte for byte.
+#[test]
+fn a_replay_is_the_same_on_another_day_without_any_network() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/tagged.csv", Reply::new("a,b\n1,2\n").etag("\"one\""));
+    origin.route("/plain.csv", Reply::new("a,b\n3,4\n"));
+    record(&environment, &origin, &["/tagged.csv", "/plain.csv"], &[]).exits(0);
+    let urls = format!("{} {}", origin.url("/tagged.csv"), origin.url("/plain.csv"));
+    replay(&environment, &origin.grant(), &urls, "today", &[]).exits(0);
+    let today = tree(&environment, "today");
+    assert_eq!(today.len(), 2, "{today:?}");
+
+    let mut faketime = Command::new("faketime");
+    faketime.args(["-f", "2031-02-03 04:05:06"]);
+    let command = |landing: &str| replay_command(&environment, &origin.grant(), &urls, landing, &[]);
+    match under(faketime, &command("later")).output() {
+        Ok(output) => {
+            Ran::new(output).exits(0);
+            assert_eq!(tree(&environment, "later"), today);
+        }
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "CI has no faketime");
+            eprintln!("skipped: the program faketime cannot be run: {error}");
+        }
+    }
+    if crate::others::is_root() {
+        let mut unshare = Command::new("unshare");
+        unshare.arg("--net");
+        Ran::new(under(unshare, &command("alone")).output().expect("unshare")).exits(0);
+        assert_eq!(tree(&environment, "alone"), today);
+    }
+}

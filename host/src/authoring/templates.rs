@@ -85,8 +85,8 @@ const TYPESCRIPT: [File; 6] = [
     ("src/wit.d.ts", include_str!("../../templates/typescript/wit.d.ts")),
 ];
 
-/// The packages below `wit/` are generated: those of the interface by wit-bindgen 0.63.0 (`go --sync all`), and `pkg` is
-/// what these build on. `templates/go.md` says how they are made anew.
+/// wit-bindgen 0.63.0 made `wit_exports.go` and the packages `landing_extractor_*` from the rendering without `async`;
+/// `runtime` and `types`, which they build on, are written by hand. `templates/go.md` says how they are made anew.
 const GO: &[File] = go![
     "README.md",
     "extractor.go",
@@ -100,18 +100,10 @@ const GO: &[File] = go![
     "wit/landing_extractor_run/wit_bindings.go",
     "wit/landing_extractor_zone/empty.s",
     "wit/landing_extractor_zone/wit_bindings.go",
-    "wit/pkg/LICENSE",
-    "wit/pkg/go.mod",
-    "wit/pkg/wit/async/async.go",
-    "wit/pkg/wit/async/empty.s",
-    "wit/pkg/wit/runtime/empty.s",
-    "wit/pkg/wit/runtime/runtime.go",
-    "wit/pkg/wit/types/future.go",
-    "wit/pkg/wit/types/option.go",
-    "wit/pkg/wit/types/result.go",
-    "wit/pkg/wit/types/stream.go",
-    "wit/pkg/wit/types/tuple.go",
-    "wit/pkg/wit/types/unit.go",
+    "wit/runtime/empty.s",
+    "wit/runtime/handle.go",
+    "wit/runtime/memory.go",
+    "wit/types/types.go",
     "wit_exports.go",
 ];
 
@@ -144,8 +136,7 @@ impl Language {
             ),
             Self::TypeScript => ("npm run --silent build", "build/component.wasm"),
             Self::Go => (
-                "GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags='-checklinkname=0 -s -w' \
-                 -o build/core.wasm .",
+                "GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags='-s -w' -o build/core.wasm .",
                 "build/core.wasm",
             ),
         }
@@ -171,10 +162,8 @@ impl Language {
             files.extend(SDK.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
         }
         // Sync toolchains get the rendering that they understand.
-        files.push((
-            wit.to_owned(),
-            if self == Self::TypeScript { engine::sync_contract() } else { engine::CONTRACT.to_owned() },
-        ));
+        let sync = matches!(self, Self::TypeScript | Self::Go);
+        files.push((wit.to_owned(), if sync { engine::sync_contract() } else { engine::CONTRACT.to_owned() }));
         files
     }
 }

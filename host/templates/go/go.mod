@@ -1,7 +1,3 @@
 module extractor
 
-go 1.27.1
-
-require go.bytecodealliance.org/pkg v0.4.0
-
-replace go.bytecodealliance.org/pkg => ./wit/pkg
+go 1.24

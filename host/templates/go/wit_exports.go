@@ -7,8 +7,8 @@ package main
 
 import (
 	"extractor/wit/export_landing_extractor_entry"
-	witRuntime "go.bytecodealliance.org/pkg/wit/runtime"
-	witTypes "go.bytecodealliance.org/pkg/wit/types"
+	witRuntime "extractor/wit/runtime"
+	witTypes "extractor/wit/types"
 	"runtime"
 	"unsafe"
 )

@@ -13,11 +13,11 @@ import (
 	"strconv"
 	"strings"
 
-	witTypes "go.bytecodealliance.org/pkg/wit/types"
-
 	http "extractor/wit/landing_extractor_http"
 	run "extractor/wit/landing_extractor_run"
 	zone "extractor/wit/landing_extractor_zone"
+	"extractor/wit/runtime"
+	"extractor/wit/types"
 )
 
 // Error is what failed, in one sentence.
@@ -34,13 +34,14 @@ func (failure *Error) Error() string { return failure.What + ": " + failure.Mess
 // Quiet makes a call of the host during which no garbage is collected. A collection asks for the time, and nothing may be
 // asked of the host while it hands over a result: the run would trap. Call what is in the packages below `wit` through it.
 func Quiet[T any](call func() T) T {
+	runtime.CollectIfDue()
 	before := debug.SetGCPercent(-1)
 	defer debug.SetGCPercent(before)
 	return call()
 }
 
-func param(name string) witTypes.Option[string] {
-	return Quiet(func() witTypes.Option[string] { return run.Param(name) })
+func param(name string) types.Option[string] {
+	return Quiet(func() types.Option[string] { return run.Param(name) })
 }
 
 var extract = func() error { return errors.New("nothing was given to landing.Export") }
@@ -79,11 +80,11 @@ func Info(format string, values ...any) { run.Log(run.Level_Info, fmt.Sprintf(fo
 func Cursor() string { return Quiet(run.Cursor).SomeOr("") }
 
 // Checkpoint says that all before this cursor has landed.
-func Checkpoint(cursor string) { run.Checkpoint(witTypes.Some(cursor)) }
+func Checkpoint(cursor string) { run.Checkpoint(types.Some(cursor)) }
 
 // Fetch is the body of a GET; a status that is no success is an error.
 func Fetch(address string) ([]byte, error) {
-	fetched := Quiet(func() witTypes.Result[*http.Response, http.Error] { return http.Fetch(http.MakeRequest(address)) })
+	fetched := Quiet(func() types.Result[*http.Response, http.Error] { return http.Fetch(http.MakeRequest(address)) })
 	if fetched.IsErr() {
 		return nil, &Error{What: address, Message: fetched.Err().Message, Code: fetched.Err().Code}
 	}
@@ -92,7 +93,7 @@ func Fetch(address string) ([]byte, error) {
 		response.Drop()
 		return nil, &Error{address, fmt.Sprintf("the server answered with status %d", status), "status", status}
 	}
-	body := Quiet(func() witTypes.Result[[]byte, http.Error] { return http.ResponseBytes(response) })
+	body := Quiet(func() types.Result[[]byte, http.Error] { return http.ResponseBytes(response) })
 	if body.IsErr() {
 		return nil, &Error{What: address, Message: body.Err().Message, Code: body.Err().Code}
 	}
@@ -141,7 +142,7 @@ func OpenSource(name string) (*Source, error) {
 	if name == "" {
 		name = Quiet(run.Name)
 	}
-	opened := Quiet(func() witTypes.Result[*zone.Source, zone.Error] { return zone.SourceOpen(name) })
+	opened := Quiet(func() types.Result[*zone.Source, zone.Error] { return zone.SourceOpen(name) })
 	if opened.IsErr() {
 		return nil, &Error{What: name, Message: opened.Err().Message, Code: opened.Err().Code}
 	}
@@ -159,10 +160,10 @@ func (source *Source) Land(content []byte, extension string) (zone.Receipt, erro
 }
 
 func slot(extension string) zone.Slot {
-	return zone.Slot{Extension: extension, Date: witTypes.None[zone.Date]()}
+	return zone.Slot{Extension: extension, Date: types.None[zone.Date]()}
 }
 
-type landed = witTypes.Result[zone.Receipt, zone.Error]
+type landed = types.Result[zone.Receipt, zone.Error]
 
 func receipt(what string, call func() landed) (zone.Receipt, error) {
 	result := Quiet(call)

@@ -2,15 +2,14 @@
 package export_landing_extractor_entry
 
 import (
-	witTypes "go.bytecodealliance.org/pkg/wit/types"
-
 	"extractor/landing"
+	"extractor/wit/types"
 )
 
 // Extract does one run.
-func Extract() witTypes.Result[witTypes.Unit, string] {
+func Extract() types.Result[types.Unit, string] {
 	if err := landing.Run(); err != nil {
-		return witTypes.Err[witTypes.Unit](err.Error())
+		return types.Err[types.Unit](err.Error())
 	}
-	return witTypes.Ok[witTypes.Unit, string](witTypes.Unit{})
+	return types.Ok[types.Unit, string](types.Unit{})
 }

@@ -6,136 +6,11 @@
 package landing_extractor_http
 
 import (
-	witRuntime "go.bytecodealliance.org/pkg/wit/runtime"
-	witTypes "go.bytecodealliance.org/pkg/wit/types"
+	witRuntime "extractor/wit/runtime"
+	witTypes "extractor/wit/types"
 	"runtime"
 	"unsafe"
 )
-
-//go:wasmimport landing:extractor/http@0.2.0 [stream-new-0][static]response.body
-func wasm_stream_new_u8() uint64
-
-//go:wasmimport landing:extractor/http@0.2.0 [async-lower][stream-read-0][static]response.body
-func wasm_stream_read_u8(handle int32, item unsafe.Pointer, count uint32) uint32
-
-//go:wasmimport landing:extractor/http@0.2.0 [async-lower][stream-write-0][static]response.body
-func wasm_stream_write_u8(handle int32, item unsafe.Pointer, count uint32) uint32
-
-//go:wasmimport landing:extractor/http@0.2.0 [stream-drop-readable-0][static]response.body
-func wasm_stream_drop_readable_u8(handle int32)
-
-//go:wasmimport landing:extractor/http@0.2.0 [stream-drop-writable-0][static]response.body
-func wasm_stream_drop_writable_u8(handle int32)
-
-var wasm_stream_vtable_u8 = witTypes.StreamVtable[uint8]{
-	Size:         1,
-	Align:        1,
-	Read:         wasm_stream_read_u8,
-	Write:        wasm_stream_write_u8,
-	CancelRead:   nil,
-	CancelWrite:  nil,
-	DropReadable: wasm_stream_drop_readable_u8,
-	DropWritable: wasm_stream_drop_writable_u8,
-	Lift:         nil,
-	Lower:        nil,
-}
-
-func MakeStreamU8() (*witTypes.StreamWriter[uint8], *witTypes.StreamReader[uint8]) {
-	pair := wasm_stream_new_u8()
-	return witTypes.MakeStreamWriter[uint8](&wasm_stream_vtable_u8, int32(pair>>32)),
-		witTypes.MakeStreamReader[uint8](&wasm_stream_vtable_u8, int32(pair&0xFFFFFFFF))
-}
-
-func LiftStreamU8(handle int32) *witTypes.StreamReader[uint8] {
-	return witTypes.MakeStreamReader[uint8](&wasm_stream_vtable_u8, handle)
-}
-
-//go:wasmimport landing:extractor/http@0.2.0 [future-new-1][static]response.body
-func wasm_future_new_result_unit_error() uint64
-
-//go:wasmimport landing:extractor/http@0.2.0 [async-lower][future-read-1][static]response.body
-func wasm_future_read_result_unit_error(handle int32, item unsafe.Pointer) uint32
-
-//go:wasmimport landing:extractor/http@0.2.0 [async-lower][future-write-1][static]response.body
-func wasm_future_write_result_unit_error(handle int32, item unsafe.Pointer) uint32
-
-//go:wasmimport landing:extractor/http@0.2.0 [future-drop-readable-1][static]response.body
-func wasm_future_drop_readable_result_unit_error(handle int32)
-
-//go:wasmimport landing:extractor/http@0.2.0 [future-drop-writable-1][static]response.body
-func wasm_future_drop_writable_result_unit_error(handle int32)
-
-func wasm_future_lift_result_unit_error(src unsafe.Pointer) witTypes.Result[witTypes.Unit, Error] {
-	var result witTypes.Result[witTypes.Unit, Error]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(src), 0))) {
-	case 0:
-
-		result = witTypes.Ok[witTypes.Unit, Error](witTypes.Unit{})
-	case 1:
-		value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(src), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(src), (3 * 4))))
-		value0 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(src), (4 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(src), (5 * 4))))
-
-		result = witTypes.Err[witTypes.Unit, Error](Error{Kind: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(src), 4)))), Code: value, Message: value0})
-	default:
-		panic("unreachable")
-	}
-
-	return result
-}
-
-func wasm_future_lower_result_unit_error(
-	pinner *runtime.Pinner,
-	value witTypes.Result[witTypes.Unit, Error],
-	dst unsafe.Pointer,
-) func() {
-
-	switch value.Tag() {
-	case witTypes.ResultOk:
-
-		*(*int8)(unsafe.Add(unsafe.Pointer(dst), 0)) = int8(int32(0))
-
-	case witTypes.ResultErr:
-		payload := value.Err()
-		*(*int8)(unsafe.Add(unsafe.Pointer(dst), 0)) = int8(int32(1))
-		*(*int8)(unsafe.Add(unsafe.Pointer(dst), 4)) = int8(int32((payload).Kind))
-		utf8 := unsafe.Pointer(unsafe.StringData((payload).Code))
-		pinner.Pin(utf8)
-		*(*uint32)(unsafe.Add(unsafe.Pointer(dst), (3 * 4))) = uint32(uint32(len((payload).Code)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(dst), (2 * 4))) = uint32(uintptr(uintptr(utf8)))
-		utf81 := unsafe.Pointer(unsafe.StringData((payload).Message))
-		pinner.Pin(utf81)
-		*(*uint32)(unsafe.Add(unsafe.Pointer(dst), (5 * 4))) = uint32(uint32(len((payload).Message)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(dst), (4 * 4))) = uint32(uintptr(uintptr(utf81)))
-
-	default:
-		panic("unreachable")
-	}
-
-	return func() {}
-}
-
-var wasm_future_vtable_result_unit_error = witTypes.FutureVtable[witTypes.Result[witTypes.Unit, Error]]{
-	Size:         (6 * 4),
-	Align:        4,
-	Read:         wasm_future_read_result_unit_error,
-	Write:        wasm_future_write_result_unit_error,
-	CancelRead:   nil,
-	CancelWrite:  nil,
-	DropReadable: wasm_future_drop_readable_result_unit_error,
-	DropWritable: wasm_future_drop_writable_result_unit_error,
-	Lift:         wasm_future_lift_result_unit_error,
-	Lower:        wasm_future_lower_result_unit_error,
-}
-
-func MakeFutureResultUnitError() (*witTypes.FutureWriter[witTypes.Result[witTypes.Unit, Error]], *witTypes.FutureReader[witTypes.Result[witTypes.Unit, Error]]) {
-	pair := wasm_future_new_result_unit_error()
-	return witTypes.MakeFutureWriter[witTypes.Result[witTypes.Unit, Error]](&wasm_future_vtable_result_unit_error, int32(pair>>32)),
-		witTypes.MakeFutureReader[witTypes.Result[witTypes.Unit, Error]](&wasm_future_vtable_result_unit_error, int32(pair&0xFFFFFFFF))
-}
-
-func LiftFutureResultUnitError(handle int32) *witTypes.FutureReader[witTypes.Result[witTypes.Unit, Error]] {
-	return witTypes.MakeFutureReader[witTypes.Result[witTypes.Unit, Error]](&wasm_future_vtable_result_unit_error, handle)
-}
 
 // A field name, lower case, and its value.
 type Header = witTypes.Tuple2[string, string]
@@ -173,9 +48,6 @@ type Error struct {
 	// What happened, for the person who reads it.
 	Message string
 }
-
-// Says at the end of a body whether that was all of it.
-type Verdict = *witTypes.FutureReader[witTypes.Result[witTypes.Unit, Error]]
 
 //go:wasmimport landing:extractor/http@0.2.0 [resource-drop]request
 func resourceDropRequest(handle int32)
@@ -456,21 +328,6 @@ func ResponseBytes(this *Response) witTypes.Result[[]uint8, Error] {
 	}
 	result2 := result
 	return result2
-
-}
-
-//go:wasmimport landing:extractor/http@0.2.0 [static]response.body
-func wasm_import_static_response_body(arg0 int32, arg1 uintptr)
-
-func ResponseBody(this *Response) (*witTypes.StreamReader[uint8], *witTypes.FutureReader[witTypes.Result[witTypes.Unit, Error]]) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
-
-	returnArea := uintptr(witRuntime.Allocate(pinner, 8, 4))
-	wasm_import_static_response_body((this).TakeHandle(), returnArea)
-	result := witTypes.Tuple2[*witTypes.StreamReader[uint8], *witTypes.FutureReader[witTypes.Result[witTypes.Unit, Error]]]{F0: LiftStreamU8(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), 0))), F1: LiftFutureResultUnitError(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))}
-	tuple := result
-	return tuple.F0, tuple.F1
 
 }
 

@@ -7,8 +7,8 @@ package landing_extractor_run
 
 import (
 	"extractor/wit/landing_extractor_zone"
-	witRuntime "go.bytecodealliance.org/pkg/wit/runtime"
-	witTypes "go.bytecodealliance.org/pkg/wit/types"
+	witRuntime "extractor/wit/runtime"
+	witTypes "extractor/wit/types"
 	"runtime"
 	"unsafe"
 )

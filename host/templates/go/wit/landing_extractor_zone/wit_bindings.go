@@ -7,15 +7,14 @@ package landing_extractor_zone
 
 import (
 	"extractor/wit/landing_extractor_http"
-	witRuntime "go.bytecodealliance.org/pkg/wit/runtime"
-	witTypes "go.bytecodealliance.org/pkg/wit/types"
+	witRuntime "extractor/wit/runtime"
+	witTypes "extractor/wit/types"
 	"runtime"
 	"unsafe"
 )
 
 type Request = landing_extractor_http.Request
 type Response = landing_extractor_http.Response
-type Verdict = *witTypes.FutureReader[witTypes.Result[witTypes.Unit, landing_extractor_http.Error]]
 type HttpError = landing_extractor_http.Error
 
 // A day of the proleptic Gregorian calendar, in UTC.
@@ -96,7 +95,8 @@ func resourceDropDerivation(handle int32)
 // What an extractor makes of one response: any number of files.
 //
 // What asks for that response again is told that it is unchanged, as long as all of the files are there. That holds
-// once `complete` was called and what landed is durable: with the next checkpoint, or the end of a run that succeeds.
+// once `complete` was called and what landed is durable: with the next checkpoint, or the end of the run. It holds
+// for this component with these parameters; another one may make something else of it.
 type Derivation struct {
 	handle *witRuntime.Handle
 }
@@ -215,82 +215,6 @@ func (self *Derivation) LandBytes(content []uint8, slot Slot) witTypes.Result[Re
 		panic("unreachable")
 	}
 	wasm_import_method_derivation_land_bytes((self).Handle(), uintptr(data), uint32(len(content)), uintptr(utf8), uint32(len((slot).Extension)), option, option0, option1, option2, returnArea)
-	var result witTypes.Result[Receipt, Error]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
-	case 0:
-		value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 1*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 2*4))))
-		value3 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 3*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 4*4))))
-
-		result = witTypes.Ok[Receipt, Error](Receipt{Outcome: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 8)))), Path: value, Sha256: value3, Size: uint64(*(*int64)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 4*4))))})
-	case 1:
-		value4 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 1*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 2*4))))
-		value5 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 3*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 4*4))))
-		var option6 witTypes.Option[uint16]
-		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 5*4)))) {
-		case 0:
-
-			option6 = witTypes.None[uint16]()
-		case 1:
-
-			option6 = witTypes.Some[uint16](uint16(uint16(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (10 + 5*4))))))
-		default:
-			panic("unreachable")
-		}
-		var option9 witTypes.Option[landing_extractor_http.Error]
-		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 6*4)))) {
-		case 0:
-
-			option9 = witTypes.None[landing_extractor_http.Error]()
-		case 1:
-			value7 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 8*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 9*4))))
-			value8 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 10*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 11*4))))
-
-			option9 = witTypes.Some[landing_extractor_http.Error](landing_extractor_http.Error{Kind: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 7*4))))), Code: value7, Message: value8})
-		default:
-			panic("unreachable")
-		}
-
-		result = witTypes.Err[Receipt, Error](Error{Kind: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 8)))), Code: value4, Message: value5, Status: option6, Fetch: option9})
-	default:
-		panic("unreachable")
-	}
-	result10 := result
-	return result10
-
-}
-
-//go:wasmimport landing:extractor/zone@0.2.0 [method]derivation.land-stream
-func wasm_import_method_derivation_land_stream(arg0 int32, arg1 int32, arg2 int32, arg3 uintptr, arg4 uint32, arg5 int32, arg6 int32, arg7 int32, arg8 int32, arg9 uintptr)
-
-func (self *Derivation) LandStream(content *witTypes.StreamReader[uint8], whole *witTypes.FutureReader[witTypes.Result[witTypes.Unit, landing_extractor_http.Error]], slot Slot) witTypes.Result[Receipt, Error] {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
-
-	returnArea := uintptr(witRuntime.Allocate(pinner, (8 + 12*4), 8))
-	utf8 := unsafe.Pointer(unsafe.StringData((slot).Extension))
-	pinner.Pin(utf8)
-	var option int32
-	var option0 int32
-	var option1 int32
-	var option2 int32
-	switch (slot).Date.Tag() {
-	case witTypes.OptionNone:
-
-		option = int32(0)
-		option0 = 0
-		option1 = 0
-		option2 = 0
-	case witTypes.OptionSome:
-		payload := (slot).Date.Some()
-
-		option = int32(1)
-		option0 = int32((payload).Year)
-		option1 = int32((payload).Month)
-		option2 = int32((payload).Day)
-	default:
-		panic("unreachable")
-	}
-	wasm_import_method_derivation_land_stream((self).Handle(), (content).TakeHandle(), (whole).TakeHandle(), uintptr(utf8), uint32(len((slot).Extension)), option, option0, option1, option2, returnArea)
 	var result witTypes.Result[Receipt, Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
@@ -733,82 +657,6 @@ func (self *Source) LandBytes(content []uint8, slot Slot) witTypes.Result[Receip
 		panic("unreachable")
 	}
 	wasm_import_method_source_land_bytes((self).Handle(), uintptr(data), uint32(len(content)), uintptr(utf8), uint32(len((slot).Extension)), option, option0, option1, option2, returnArea)
-	var result witTypes.Result[Receipt, Error]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
-	case 0:
-		value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 1*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 2*4))))
-		value3 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 3*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 4*4))))
-
-		result = witTypes.Ok[Receipt, Error](Receipt{Outcome: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 8)))), Path: value, Sha256: value3, Size: uint64(*(*int64)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 4*4))))})
-	case 1:
-		value4 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 1*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 2*4))))
-		value5 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 3*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 4*4))))
-		var option6 witTypes.Option[uint16]
-		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 5*4)))) {
-		case 0:
-
-			option6 = witTypes.None[uint16]()
-		case 1:
-
-			option6 = witTypes.Some[uint16](uint16(uint16(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (10 + 5*4))))))
-		default:
-			panic("unreachable")
-		}
-		var option9 witTypes.Option[landing_extractor_http.Error]
-		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 6*4)))) {
-		case 0:
-
-			option9 = witTypes.None[landing_extractor_http.Error]()
-		case 1:
-			value7 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 8*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 9*4))))
-			value8 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 10*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 11*4))))
-
-			option9 = witTypes.Some[landing_extractor_http.Error](landing_extractor_http.Error{Kind: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 7*4))))), Code: value7, Message: value8})
-		default:
-			panic("unreachable")
-		}
-
-		result = witTypes.Err[Receipt, Error](Error{Kind: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 8)))), Code: value4, Message: value5, Status: option6, Fetch: option9})
-	default:
-		panic("unreachable")
-	}
-	result10 := result
-	return result10
-
-}
-
-//go:wasmimport landing:extractor/zone@0.2.0 [method]source.land-stream
-func wasm_import_method_source_land_stream(arg0 int32, arg1 int32, arg2 int32, arg3 uintptr, arg4 uint32, arg5 int32, arg6 int32, arg7 int32, arg8 int32, arg9 uintptr)
-
-func (self *Source) LandStream(content *witTypes.StreamReader[uint8], whole *witTypes.FutureReader[witTypes.Result[witTypes.Unit, landing_extractor_http.Error]], slot Slot) witTypes.Result[Receipt, Error] {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
-
-	returnArea := uintptr(witRuntime.Allocate(pinner, (8 + 12*4), 8))
-	utf8 := unsafe.Pointer(unsafe.StringData((slot).Extension))
-	pinner.Pin(utf8)
-	var option int32
-	var option0 int32
-	var option1 int32
-	var option2 int32
-	switch (slot).Date.Tag() {
-	case witTypes.OptionNone:
-
-		option = int32(0)
-		option0 = 0
-		option1 = 0
-		option2 = 0
-	case witTypes.OptionSome:
-		payload := (slot).Date.Some()
-
-		option = int32(1)
-		option0 = int32((payload).Year)
-		option1 = int32((payload).Month)
-		option2 = int32((payload).Day)
-	default:
-		panic("unreachable")
-	}
-	wasm_import_method_source_land_stream((self).Handle(), (content).TakeHandle(), (whole).TakeHandle(), uintptr(utf8), uint32(len((slot).Extension)), option, option0, option1, option2, returnArea)
 	var result witTypes.Result[Receipt, Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
