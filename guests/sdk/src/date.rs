@@ -25,6 +25,12 @@ impl Date {
         exists.then_some(Self { year, month, day })
     }
 
+    /// The day after it; none after the last of the year 9999.
+    pub fn next(self) -> Option<Self> {
+        let later = Self::new(self.year, self.month, self.day.saturating_add(1));
+        later.or_else(|| Month::of(self).next().map(Month::first_day))
+    }
+
     /// The UTC day of that many seconds after 1970-01-01T00:00:00Z.
     pub fn from_unix_seconds(seconds: u64) -> Self {
         let (year, month, day) = calendar::from_unix_days(seconds / 86_400);

@@ -24,6 +24,12 @@ pub async fn keep() {
 }
 
 impl Window {
+    /// The days of the window.
+    pub fn days(&self) -> impl Iterator<Item = Date> + use<> {
+        let Self { start, end } = *self;
+        std::iter::successors(Some(start), |date| date.next()).take_while(move |date| *date < end)
+    }
+
     /// The months that the window touches, each by its first day that is in the window.
     ///
     /// The window is half-open, so a month whose first day is the window's end is not in it.
@@ -55,6 +61,18 @@ mod tests {
             let months: Vec<_> = window.months().map(|date| date.to_string()).collect();
             assert_eq!(months, expected, "{start}..{end}");
         }
+    }
+
+    #[test]
+    fn days_of_windows() {
+        let date = |text: &str| text.parse::<Date>().expect("a valid date");
+        let days = |start: &str, end: &str| {
+            let window = Window { start: date(start), end: date(end) };
+            window.days().map(|date| date.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(days("2024-02-28", "2024-03-02"), ["2024-02-28", "2024-02-29", "2024-03-01"]);
+        assert_eq!(days("2024-12-31", "2025-01-02"), ["2024-12-31", "2025-01-01"]);
+        assert_eq!(days("2025-01-01", "2025-01-01"), [""; 0]);
     }
 
     #[test]
