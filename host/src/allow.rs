@@ -2,7 +2,7 @@
 //!
 //! It decides nothing and writes nothing.
 
-use crate::config::{Addition, Component, SecretAsked, SecretFrom, SecretGrant, Standing};
+use crate::config::{Addition, Component, Configured, SecretAsked, SecretFrom, SecretGrant};
 use crate::error::Error;
 use engine::Manifest;
 use rules::budget::Budget;
@@ -46,20 +46,20 @@ pub struct Review {
 
 impl Review {
     /// Compare what a component asks for, and what is offered to it, with what it is granted.
-    pub fn new(component: Component<'_>, standing: &Standing, offer: &Offer) -> Result<Self, Error> {
+    pub fn new(component: Component<'_>, configured: &Configured, offer: &Offer) -> Result<Self, Error> {
         let mut review = Self {
             addition: Addition::default(),
             open_secrets: Vec::new(),
-            head: head(component, &standing.name),
+            head: head(component, &configured.name),
             new: Vec::new(),
             notes: Vec::new(),
         };
-        review.origins(standing, offer)?;
-        review.sources(standing, offer)?;
-        review.secrets(standing, offer)?;
-        review.budgets(standing, component.manifest);
-        review.pin(component.digest, standing, offer.pin);
-        review.withdrawn(standing);
+        review.origins(configured, offer)?;
+        review.sources(configured, offer)?;
+        review.secrets(configured, offer)?;
+        review.budgets(configured, component.manifest);
+        review.pin(component.digest, configured, offer.pin);
+        review.withdrawn(configured);
         if !component.manifest.declared {
             review.notes.push("it has no manifest, so it does not say what it needs".into());
         }
@@ -84,13 +84,14 @@ impl Review {
         lines.map(|line| text::wrapped(&line) + "\n").collect()
     }
 
-    fn origins(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
-        let (asks, granted) = (&standing.asks, &standing.granted);
+    fn origins(&mut self, configured: &Configured, offer: &Offer) -> Result<(), Error> {
+        let (asks, granted) = (&configured.asks, &configured.granted);
         let mut wanted = asks.http.clone();
         for text in &offer.http {
             let origin: OriginGrant = text.parse().map_err(Error::usage)?;
             if !asks.takes_origin(&origin) {
-                let message = format!("{} does not ask for {origin}, so granting it would open nothing", standing.name);
+                let message =
+                    format!("{} does not ask for {origin}, so granting it would open nothing", configured.name);
                 return Err(Error::usage(message).hint("`host inspect` shows what it asks for"));
             }
             wanted.push(origin);
@@ -120,8 +121,8 @@ impl Review {
         Ok(())
     }
 
-    fn sources(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
-        let (asks, granted, name) = (&standing.asks, &standing.granted, &standing.name);
+    fn sources(&mut self, configured: &Configured, offer: &Offer) -> Result<(), Error> {
+        let (asks, granted, name) = (&configured.asks, &configured.granted, &configured.name);
         for source in &offer.sources {
             check_name(source).map_err(Error::usage)?;
             if !asks.takes_source(source) && source != name {
@@ -149,21 +150,21 @@ impl Review {
         Ok(())
     }
 
-    fn secrets(&mut self, standing: &Standing, offer: &Offer) -> Result<(), Error> {
-        let mut asked = standing.asks.secrets.clone();
+    fn secrets(&mut self, configured: &Configured, offer: &Offer) -> Result<(), Error> {
+        let mut asked = configured.asks.secrets.clone();
         for (secret, _) in &offer.secrets {
-            if !standing.asks.takes_secret(secret) {
-                let message = format!("the manifest of {} does not ask for a secret `{secret}`", standing.name);
+            if !configured.asks.takes_secret(secret) {
+                let message = format!("the manifest of {} does not ask for a secret `{secret}`", configured.name);
                 return Err(Error::usage(message).hint("`host inspect` shows what it asks for"));
             }
             // A component without a manifest does not say how it is sent.
             asked.entry(secret.clone()).or_default();
         }
         for (secret, asked) in &asked {
-            self.secret(standing, offer, (secret, asked))?;
+            self.secret(configured, offer, (secret, asked))?;
         }
-        for secret in standing.granted.secrets.keys().filter(|secret| !asked.contains_key(*secret)) {
-            if standing.asks.any_secret {
+        for secret in configured.granted.secrets.keys().filter(|secret| !asked.contains_key(*secret)) {
+            if configured.asks.any_secret {
                 self.notes.push(format!("already granted: the secret `{secret}`"));
             }
         }
@@ -172,14 +173,14 @@ impl Review {
 
     fn secret(
         &mut self,
-        standing: &Standing,
+        configured: &Configured,
         offer: &Offer,
         (secret, asked): (&String, &SecretAsked),
     ) -> Result<(), Error> {
-        let before = standing.granted.secrets.get(secret);
+        let before = configured.granted.secrets.get(secret);
         let offered = offer.secrets.iter().find(|(name, _)| name == secret).map(|(_, from)| from);
         let Some(from) = offered.or(before.map(|grant| &grant.from)) else {
-            let told = told(secret, asked, &origins(asked, &standing.asks.http));
+            let told = told(secret, asked, &origins(asked, &configured.asks.http));
             if asked.optional {
                 self.notes.push(format!("it may use {told}, where `--secret {secret}=WHERE` grants it"));
             } else {
@@ -195,8 +196,8 @@ impl Review {
             before => {
                 let mut all = before.map(|before| before.origins.clone()).unwrap_or_default();
                 let offered = offer.http.iter().filter_map(|text| text.parse::<OriginGrant>().ok());
-                let own = standing.granted.http.iter().filter(|_| before.is_none() && offer.http.is_empty()).cloned();
-                for origin in standing.asks.http.iter().cloned().chain(offered).chain(own) {
+                let own = configured.granted.http.iter().filter(|_| before.is_none() && offer.http.is_empty()).cloned();
+                for origin in configured.asks.http.iter().cloned().chain(offered).chain(own) {
                     if !all.contains(&origin.to_string()) {
                         all.push(origin.to_string());
                     }
@@ -206,12 +207,13 @@ impl Review {
         };
         let grant = SecretGrant { from: from.clone(), place: asked.place.clone(), origins };
         if grant.origins.is_empty() {
-            let message = format!("nobody says where the secret `{secret}` of {} may go", standing.name);
+            let message = format!("nobody says where the secret `{secret}` of {} may go", configured.name);
             return Err(Error::usage(message).hint("`--http ORIGIN` says where"));
         }
         grant.check(secret).map_err(|reason| {
             let reason = text::cut(&reason, MAX_SENTENCE);
-            let message = format!("the secret `{secret}` that {} asks for cannot be granted: {reason}", standing.name);
+            let message =
+                format!("the secret `{secret}` that {} asks for cannot be granted: {reason}", configured.name);
             Error::usage(message).wrapped().hint("its author has to mend the manifest")
         })?;
         if before.is_some_and(|before| is_within(&grant, before)) {
@@ -226,8 +228,8 @@ impl Review {
         Ok(())
     }
 
-    fn budgets(&mut self, standing: &Standing, manifest: &Manifest) {
-        let allowed = standing.granted.settings.amounts();
+    fn budgets(&mut self, configured: &Configured, manifest: &Manifest) {
+        let allowed = configured.granted.settings.amounts();
         for budget in Budget::ALL {
             let allowed = allowed[budget as usize];
             if let Some(expected) = manifest.budget.said(budget).filter(|expected| *expected > allowed) {
@@ -241,9 +243,11 @@ impl Review {
         }
     }
 
-    fn pin(&mut self, digest: Digest, standing: &Standing, pin: bool) {
-        match &standing.granted.sha256 {
-            Some(_) if standing.fits(digest) => self.notes.push("the grants are pinned to this very component".into()),
+    fn pin(&mut self, digest: Digest, configured: &Configured, pin: bool) {
+        match &configured.granted.sha256 {
+            Some(_) if configured.fits(digest) => {
+                self.notes.push("the grants are pinned to this very component".into())
+            }
             Some(_) => {
                 self.new.push("have the grants that are pinned to another component".into());
                 self.addition.sha256 = Some(digest.to_string());
@@ -257,11 +261,11 @@ impl Review {
     }
 
     /// What is granted and not asked for any more.
-    fn withdrawn(&mut self, standing: &Standing) {
-        let (asks, granted) = (&standing.asks, &standing.granted);
+    fn withdrawn(&mut self, configured: &Configured) {
+        let (asks, granted) = (&configured.asks, &configured.granted);
         let http = granted.http.iter().filter(|origin| !asks.overlaps_origin(origin));
         let http = http.map(told_origin);
-        let sources = granted.sources.iter().filter(|source| !asks.takes_source(source) && **source != standing.name);
+        let sources = granted.sources.iter().filter(|source| !asks.takes_source(source) && **source != configured.name);
         let sources = sources.map(|source| format!("appending files to {source}"));
         let secrets = granted.secrets.keys().filter(|secret| !asks.takes_secret(secret));
         let secrets = secrets.map(|secret| format!("the secret `{secret}`"));

@@ -133,7 +133,7 @@ fn parsed() -> Command {
     let matches = Cli::command().get_matches();
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let (Command::Run(arguments), Some(("run", said))) = (&mut cli.command, matches.subcommand()) {
-        arguments.flags.standing_landing = said.value_source("landing") == Some(ValueSource::EnvVariable);
+        arguments.flags.landing_from_environment = said.value_source("landing") == Some(ValueSource::EnvVariable);
     }
     cli.command
 }

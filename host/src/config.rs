@@ -3,12 +3,12 @@
 //! It must not start anything: whatever is wrong with what the operator said is found here.
 
 mod asks;
+mod configured;
 mod file;
 mod flags;
 mod params;
 mod record;
 mod secrets;
-mod standing;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use asks::{Asks, SecretAsked};
+pub use configured::Configured;
 pub use flags::Flags;
 pub(crate) use flags::key_value;
 pub(crate) use params::value_of;
 pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
-pub use standing::Standing;
 pub use trial::Trial;
 
 use crate::error::Error;
@@ -106,10 +106,10 @@ impl Plan {
     /// Resolve what the operator said about a component.
     pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
         let trial = Trial::resolve(flags)?;
-        let standing = Standing::resolve(flags, component)?;
-        standing.check(component)?;
-        let secrets = standing.secrets(trial.replay.is_some())?;
-        let Standing { name, asks, granted, allow, config, tls, network, .. } = standing;
+        let configured = Configured::resolve(flags, component)?;
+        configured.check(component)?;
+        let secrets = configured.secrets(trial.replay.is_some())?;
+        let Configured { name, asks, granted, allow, config, tls, network, .. } = configured;
         let redactor = Arc::new(Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts()))));
         let source = match (&trial.replay, &trial.record) {
             (Some(replay), _) => Source::Replay(Arc::clone(replay)),

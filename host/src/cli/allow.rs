@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::allow::{Offer, Review};
-use crate::config::{self, Component, Flags, SecretFrom, Standing};
+use crate::config::{self, Component, Configured, Flags, SecretFrom};
 use crate::error::{Error, Kind};
 use engine::Package;
 use rules::text;
@@ -53,34 +53,34 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let flags =
         Flags { name: arguments.name.clone(), config: arguments.config.clone(), new_config: true, ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
-    let standing = Standing::resolve(&flags, component)?;
-    let secrets = arguments.secret.iter().map(|(secret, from)| (secret.clone(), from.beside(&standing.file)));
+    let configured = Configured::resolve(&flags, component)?;
+    let secrets = arguments.secret.iter().map(|(secret, from)| (secret.clone(), from.beside(&configured.file)));
     let offer = Offer {
         http: arguments.http.clone(),
         sources: arguments.source.clone(),
         secrets: secrets.collect(),
         pin: arguments.pin,
     };
-    let review = Review::new(component, &standing, &offer)?;
+    let review = Review::new(component, &configured, &offer)?;
     if review.addition.is_empty() || arguments.yes {
         super::print(&review.text())?;
     } else if !somebody_is_there() {
         super::print(&review.text())?;
-        let hint = format!("`{} --yes` grants it without asking", whole(&standing.allow, arguments));
+        let hint = format!("`{} --yes` grants it without asking", whole(&configured.allow, arguments));
         return Err(Error::usage("there is no terminal to ask at, and nothing was granted").hint(hint));
-    } else if !agreed(&review, &standing)? {
+    } else if !agreed(&review, &configured)? {
         return Err(Error::new(Kind::NotGranted, "nothing was granted"));
     }
     if !review.addition.is_empty() {
-        config::record(&standing.file, &standing.name, &review.addition)?;
-        super::print(&format!("granted to {} in {}\n", standing.name, standing.file.display()))?;
+        config::record(&configured.file, &configured.name, &review.addition)?;
+        super::print(&format!("granted to {} in {}\n", configured.name, configured.file.display()))?;
     }
     match review.open_secrets.first() {
         Some(secret) => {
-            let message = format!("the secret `{secret}` of {} is not granted yet", standing.name);
+            let message = format!("the secret `{secret}` of {} is not granted yet", configured.name);
             let hint = format!(
                 "`{} --secret {secret}=WHERE` grants it, WHERE being env:VARIABLE, file:PATH or credential:NAME",
-                standing.allow
+                configured.allow
             );
             Err(Error::new(Kind::NotGranted, message).hint(hint))
         }
@@ -95,8 +95,9 @@ pub(super) fn somebody_is_there() -> bool {
 
 /// Show what would be granted, and ask on the terminal, where somebody is; anything but a yes is a no. All of it goes to
 /// where the answer comes from.
-pub(super) fn agreed(review: &Review, standing: &Standing) -> Result<bool, Error> {
-    let question = format!("{}Grant this to {} in {}? [y/N] ", review.text(), standing.name, standing.file.display());
+pub(super) fn agreed(review: &Review, configured: &Configured) -> Result<bool, Error> {
+    let question =
+        format!("{}Grant this to {} in {}? [y/N] ", review.text(), configured.name, configured.file.display());
     let (mut output, mut line) = (std::io::stderr(), String::new());
     let asked = output.write_all(question.as_bytes()).and_then(|()| output.flush());
     asked

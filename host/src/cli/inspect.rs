@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::allow::{Offer, Review};
-use crate::config::{Component, Flags, Standing, compiled_store};
+use crate::config::{Component, Configured, Flags, compiled_store};
 use crate::error::Error;
 use engine::{ImportedInterface, Manifest, Package, Param, SecretAsk};
 use rules::budget::Budget;
@@ -37,7 +37,7 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
     let flags = Flags { name: arguments.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component_manifest = package.manifest.clone();
     let component = Component { path, digest: package.digest, manifest: &component_manifest };
-    let standing = Standing::resolve(&flags, component)?;
+    let configured = Configured::resolve(&flags, component)?;
     let store = compiled_store(|name| std::env::var_os(name));
     let size = package.size();
     let (imports, misfit) = match package.imports(store.as_deref()) {
@@ -53,12 +53,12 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
             "manifest": manifest(&component_manifest),
             "imports": imports.as_ref().map(|imports| imports.iter().map(imported).collect::<Vec<_>>()),
             "misfit": misfit,
-            "grant": grant(component, &standing),
+            "grant": grant(component, &configured),
         });
         super::print(&format!("{object}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let review = Review::new(component, &standing, &Offer::default())?;
+    let review = Review::new(component, &configured, &Offer::default())?;
     let mut text = review.text();
     for (name, param) in &component_manifest.params {
         let default = param.default.as_ref().map(|default| format!(", by default {}", text::saying(default, MAX_SAID)));
@@ -117,18 +117,18 @@ fn manifest(manifest: &Manifest) -> Value {
 }
 
 /// What is granted to it, and what it asks for beyond that.
-fn grant(component: Component<'_>, standing: &Standing) -> Value {
-    let granted = &standing.granted;
+fn grant(component: Component<'_>, configured: &Configured) -> Value {
+    let granted = &configured.granted;
     let private = granted.http.iter().filter(|origin| origin.is_private());
     json!({
-        "name": standing.name,
-        "file": standing.file.display().to_string(),
+        "name": configured.name,
+        "file": configured.file.display().to_string(),
         "sha256": granted.sha256,
-        "fits": standing.fits(component.digest),
+        "fits": configured.fits(component.digest),
         "http": granted.http.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "private": private.map(ToString::to_string).collect::<Vec<_>>(),
         "sources": granted.sources,
         "secrets": granted.secrets.keys().collect::<Vec<_>>(),
-        "missing": standing.missing(),
+        "missing": configured.missing(),
     })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::allow::{agreed, somebody_is_there};
 use crate::allow::{Offer, Review};
-use crate::config::{self, Component, Flags, Plan, Standing, compiled_store};
+use crate::config::{self, Component, Configured, Flags, Plan, compiled_store};
 use crate::console::{Console, LogFormat, Verbosity};
 use crate::error::{Error, Kind};
 use crate::run::{self, Observers};
@@ -75,19 +75,19 @@ fn ask_first(arguments: &RunArgs, component: Component<'_>) -> Result<(), Error>
     if arguments.json || !somebody_is_there() {
         return Ok(());
     }
-    let standing = Standing::resolve(&arguments.flags, component)?;
-    if !standing.is_unknown() {
+    let configured = Configured::resolve(&arguments.flags, component)?;
+    if !configured.is_unknown() {
         return Ok(());
     }
-    let review = Review::new(component, &standing, &Offer::default())?;
+    let review = Review::new(component, &configured, &Offer::default())?;
     if review.addition.is_empty() {
         return Ok(());
     }
-    if !agreed(&review, &standing)? {
+    if !agreed(&review, &configured)? {
         return Err(Error::new(Kind::NotGranted, "nothing was granted"));
     }
-    config::record(&standing.file, &standing.name, &review.addition)?;
+    config::record(&configured.file, &configured.name, &review.addition)?;
     // Not the run's result, so not for standard output.
-    let _ = writeln!(std::io::stderr(), "granted to {} in {}", standing.name, standing.file.display());
+    let _ = writeln!(std::io::stderr(), "granted to {} in {}", configured.name, configured.file.display());
     Ok(())
 }

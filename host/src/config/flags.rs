@@ -63,7 +63,7 @@ pub struct Flags {
     pub cursor: Option<String>,
     /// Whether the landing directory was named by the environment, and not for this very run.
     #[arg(skip)]
-    pub standing_landing: bool,
+    pub landing_from_environment: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment would become the help of the first of its flags")]
     pub budget: Settings,

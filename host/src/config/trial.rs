@@ -44,7 +44,7 @@ impl Trial {
         if let Some(path) = &flags.replay {
             notes.push(format!("for this run, all answers come from {}", path.display()));
         }
-        let own_landing = flags.landing.is_some() && !flags.standing_landing;
+        let own_landing = flags.landing.is_some() && !flags.landing_from_environment;
         if !notes.is_empty() && !own_landing && !flags.dry_run {
             let flag = if flags.replay.is_some() { "--replay" } else { "--map" };
             let message = format!("a run with `{flag}` needs a landing directory of its own");

@@ -79,7 +79,7 @@ impl Granted {
 }
 
 /// Who an extractor is, what it asks for, and what it is granted.
-pub struct Standing {
+pub struct Configured {
     /// Its identity in the state, the lock, the landing zone and `host.toml`.
     pub name: String,
     /// What it asks for.
@@ -95,7 +95,7 @@ pub struct Standing {
     pub(super) network: Network,
 }
 
-impl Standing {
+impl Configured {
     /// Resolve what the operator said about a component, as far as grants go.
     pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
         let Component { path, manifest, .. } = component;
