@@ -4,7 +4,7 @@ https://data.ecb.europa.eu/help/api/data
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date as Day, timedelta
 
 import landing
 from wit_world.imports import run, zone
@@ -21,9 +21,7 @@ class Entry(landing.Extractor):
 
         window = run.backfill()
         if window is None:
-            rates = await fetched(f"{url}&lastNObservations=1")
-            if rates is not None:
-                await source.land(rates, "csv")
+            await source.land(await rates(f"{url}&lastNObservations=1"), "csv")
             return
 
         # Each window has a cursor of its own: the newest month of it that has landed.
@@ -32,28 +30,27 @@ class Entry(landing.Extractor):
             month = first.isoformat()[:7]
             if month <= done:
                 continue
-            rates = await fetched(f"{url}&startPeriod={first}&endPeriod={last}")
-            if rates is not None:
-                await source.land(rates, "csv", zone.Date(first.year, first.month, first.day))
+            date = zone.Date(first.year, first.month, first.day)
+            try:
+                await source.land(await rates(f"{url}&startPeriod={first}&endPeriod={last}"), "csv", date)
+            except landing.LandingError as error:
+                # These days may have none: a weekend, or the future.
+                if error.status != 404:
+                    raise
+                landing.info(f"there are no rates from {first} to {last}")
             await run.checkpoint(month)
 
 
-async def fetched(url: str) -> bytes | None:
-    """The rates at a URL; none where there are none, as on a weekend."""
-    try:
-        body = await landing.fetch(url)
-    except landing.LandingError as error:
-        if error.status == 404:
-            landing.info(f"there are no rates at {url}")
-            return None
-        raise
+async def rates(url: str) -> bytes:
+    """The rates at a URL, as CSV."""
+    body = await landing.fetch(url)
     header = body.split(b"\n", 1)[0].strip().split(b",")
     if b"TIME_PERIOD" not in header or b"OBS_VALUE" not in header:
         raise landing.LandingError(f"{url}: this is no CSV of rates")
     return body
 
 
-def months(start: date, end: date) -> Iterator[tuple[date, date]]:
+def months(start: Day, end: Day) -> Iterator[tuple[Day, Day]]:
     """The months of a window, each by its first and its last day in it; `end` is not in it."""
     while start < end:
         following = (start.replace(day=1) + timedelta(days=31)).replace(day=1)
@@ -61,5 +58,5 @@ def months(start: date, end: date) -> Iterator[tuple[date, date]]:
         start = following
 
 
-def day(of: zone.Date) -> date:
-    return date(of.year, of.month, of.day)
+def day(of: zone.Date) -> Day:
+    return Day(of.year, of.month, of.day)
