@@ -67,10 +67,11 @@ fn a_schedule_is_unpacked_once() {
     let origin = Origin::start();
     origin.route("/MBTA_GTFS.zip", Reply::new(zip).etag("\"one\""));
     let map = format!("https://cdn.mbta.com={}", origin.grant());
+    let landing = environment.landing().display().to_string();
     let run = || {
-        let arguments =
-            ["run", "guests/gtfs/gtfs.wasm", "--json", "--allow-http", "https://cdn.mbta.com", "--map", &map];
-        let report = environment.host(arguments).exits(0).json();
+        let run = ["run", "guests/gtfs/gtfs.wasm", "--json", "--landing", &landing];
+        let answered = ["--allow-http", "https://cdn.mbta.com", "--map", &map];
+        let report = environment.host(run.into_iter().chain(answered)).exits(0).json();
         ["files_written", "files_skipped"].map(|count| report[count].as_u64().expect("a number"))
     };
     assert_eq!(run(), [7, 0]);
