@@ -24,7 +24,7 @@ fn origin() -> Origin {
 }
 
 /// `host` with arguments and this in `PATH`, in front of what is there.
-fn host(environment: &Environment, programs: Option<&Path>, arguments: &[&str]) -> Command {
+pub(crate) fn host(environment: &Environment, programs: Option<&Path>, arguments: &[&str]) -> Command {
     let mut command = environment.command(arguments);
     if let Some(programs) = programs {
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -40,12 +40,12 @@ fn host(environment: &Environment, programs: Option<&Path>, arguments: &[&str]) 
     command
 }
 
-fn ran(command: &mut Command) -> Ran {
+pub(crate) fn ran(command: &mut Command) -> Ran {
     Ran::new(command.output().expect("the program"))
 }
 
 /// Whether npm has put the tools of a folder into it; where it cannot, that is told. In CI it has to.
-fn npm_installed(folder: &Path) -> bool {
+pub(crate) fn npm_installed(folder: &Path) -> bool {
     let installed =
         Command::new("npm").args(["install", "--silent", "--no-audit", "--no-fund"]).current_dir(folder).output();
     let installed = installed.is_ok_and(|output| output.status.success());

@@ -12,6 +12,7 @@ mod components;
 mod configuration;
 mod contract;
 mod earlier;
+mod extractors;
 mod faults;
 mod foreign_state;
 mod grants;

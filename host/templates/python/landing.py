@@ -82,17 +82,17 @@ class Source:
         except Err as error:
             raise _words(self.name, error) from None
 
-    async def mirror(self, url: str, extension: str) -> zone.Receipt:
-        """Have the host fetch a URL and land what it holds, if it is new."""
+    async def mirror(self, url: str, extension: str, date: zone.Date | None = None) -> zone.Receipt:
+        """Have the host fetch a URL and land what it holds, if it is new; without a date on the run's own day."""
         try:
-            return await self._source.mirror(http.Request(url), zone.Slot(extension, None))
+            return await self._source.mirror(http.Request(url), zone.Slot(extension, date))
         except Err as error:
             raise _words(url, error) from None
 
-    async def land(self, content: bytes, extension: str) -> zone.Receipt:
-        """Land content that the extractor made."""
+    async def land(self, content: bytes, extension: str, date: zone.Date | None = None) -> zone.Receipt:
+        """Land content that the extractor made; without a date on the run's own day."""
         try:
-            return await self._source.land_bytes(content, zone.Slot(extension, None))
+            return await self._source.land_bytes(content, zone.Slot(extension, date))
         except Err as error:
             raise _words(self.name, error) from None
 

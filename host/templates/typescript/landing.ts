@@ -13,7 +13,7 @@ export class LandingError extends Error {
 }
 
 /** Do something of the interface, and give its errors words. */
-function worded<T>(what: string, act: () => T): T {
+export function worded<T>(what: string, act: () => T): T {
   try {
     return act();
   } catch (error) {

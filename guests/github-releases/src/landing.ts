@@ -1,0 +1,1 @@
+../../../host/templates/typescript/landing.ts
