@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::landing_directory;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::report;
-use state::State;
 
 /// Show what extractors keep for their next runs: cursors, and values by key
 ///
@@ -24,15 +22,7 @@ pub(super) struct CursorArgs {
 }
 
 pub(super) fn execute(arguments: &CursorArgs) -> Result<ExitCode, Error> {
-    let landing = landing_directory(arguments.landing.as_deref());
-    let database = landing.canonicalize().unwrap_or(landing.clone()).join(".state.sqlite");
-    let failed = |error: state::StateError| {
-        Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display()))
-    };
-    let Some(state) = State::open_to_read(&database).map_err(failed)? else {
-        let message = format!("there are no runs in {} yet", landing.display());
-        return Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where to look"));
-    };
+    let state = super::open_state(arguments.landing.as_deref())?;
     let name = arguments.name.as_deref();
     match arguments.json {
         true => super::print_with(|output| report::write_cursors_json(&state, name, output)),
