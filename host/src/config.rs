@@ -66,8 +66,8 @@ pub struct Plan {
     pub fetch: FetchLimits,
     /// What may be sent, and where to.
     pub egress: Egress,
-    /// Of the component and its parameters: what else makes the same of the same response.
-    pub maker: Digest,
+    /// The component's digest.
+    pub component: Digest,
     /// What takes secrets out of text.
     pub redactor: Arc<Redactor>,
     /// The command that shows what the component asks for, and grants it.
@@ -119,13 +119,10 @@ impl Plan {
         let taken = granted.sources.iter().filter(|source| asks.takes_source(source)).cloned();
         let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
         let settings = &granted.settings;
-        let params = params::resolve(flags, &config, component.manifest, &name)?;
-        let texts = params.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
-        let maker = Digest::of([&component.digest.0[..]].into_iter().chain(texts));
         Ok(Self {
             landing: landing_directory(flags.landing.as_deref()),
-            params,
-            maker,
+            params: params::resolve(flags, &config, component.manifest, &name)?,
+            component: component.digest,
             asked: granted.missing(&asks),
             sources: taken.chain([name.clone()]).collect(),
             asked_sources: (!asks.any_source).then(|| asks.sources.clone()),

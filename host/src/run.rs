@@ -19,7 +19,7 @@ mod values;
 mod verdict;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::config::Plan;
@@ -261,7 +261,8 @@ fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store
         fresh: plan.fresh,
         started,
         clock,
-        maker: plan.maker,
+        component: plan.component,
+        maker: OnceLock::new(),
         values: Arc::default(),
         fetcher,
         redactor: plan.redactor,

@@ -188,7 +188,7 @@ impl Package {
     /// that, as by [`Package::link`].
     pub fn imports(self, store: Option<&Path>) -> Result<(Vec<ImportedInterface>, Option<LoadError>), LoadError> {
         match self.link(store) {
-            Ok(linked) => Ok((linked.imports, None)),
+            Ok(linked) => Ok((linked.imports(), None)),
             Err(LoadError::Misfit { reason, imports }) => {
                 Ok((imports.clone(), Some(LoadError::Misfit { reason, imports })))
             }
@@ -204,7 +204,6 @@ impl Package {
 fn link(engine: Engine, component: &Component) -> Result<Linked, LoadError> {
     let failed = |error: wasmtime::Error| LoadError::Engine(flat(&error));
     let types = component.component_type();
-    let imports = imported(&engine, &types);
     let mut linker = Linker::new(&engine);
     if types.imports(&engine).any(|(name, _)| name.starts_with("wasi:")) {
         wasi::add_to_linker(&mut linker).map_err(failed)?;
@@ -212,13 +211,16 @@ fn link(engine: Engine, component: &Component) -> Result<Linked, LoadError> {
     Extractor::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest).map_err(failed)?;
     let extractor = match linker.instantiate_pre(component).and_then(ExtractorPre::new) {
         Ok(extractor) => extractor,
-        Err(error) => return Err(LoadError::Misfit { reason: text::line(&flat(&error)), imports }),
+        Err(error) => {
+            let imports = imported(&engine, &types);
+            return Err(LoadError::Misfit { reason: text::line(&flat(&error)), imports });
+        }
     };
     let tables = component.resources_required().map_or(0, |required| required.num_tables);
     let http = types.imports(&engine).map(|(name, _)| name).filter(|name| name.starts_with("wasi:http/"));
     let (wants_http, newest) = http.fold((false, false), |(_, newest), name| (true, newest || name.contains("@0.3")));
     let most_passed = if newest { wasi::MAX_PASSED_HTTP } else { limits::MAX_PASSED };
-    Ok(Linked { engine, extractor, imports, tables, wants_http, most_passed })
+    Ok(Linked { engine, extractor, tables, wants_http, most_passed })
 }
 
 /// What a compiled component imports.
@@ -255,7 +257,6 @@ fn flat(error: &wasmtime::Error) -> String {
 pub struct Linked {
     engine: Engine,
     extractor: ExtractorPre<Guest>,
-    imports: Vec<ImportedInterface>,
     /// How many tables its modules have.
     tables: u32,
     /// Whether it imports `wasi:http`.
@@ -277,6 +278,11 @@ pub(crate) struct Guest {
 }
 
 impl Linked {
+    /// What it imports.
+    fn imports(&self) -> Vec<ImportedInterface> {
+        imported(&self.engine, &self.extractor.instance_pre().component().component_type())
+    }
+
     /// Run the extractor once, to its end or to that of a budget.
     pub async fn run(self, services: Arc<dyn Services>, budgets: &Arc<Budgets>) -> Result<(), Stop> {
         let cleaner = Arc::clone(&services);

@@ -53,7 +53,7 @@ impl Session {
         resource: Option<&Resource>,
     ) -> Result<Option<Derived>, LandError> {
         let Some(resource) = resource.filter(|_| !self.fresh).cloned() else { return Ok(None) };
-        let (source, maker) = (source.name().to_owned(), self.maker);
+        let (source, maker) = (source.name().to_owned(), self.maker());
         let look = move |store: &Store| {
             store.open(&source)?;
             let Some(derived) = store.ledger().derived(&source, &resource, &maker)? else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! One run, as its extractor sees it: what `component` asks for, answered by `fetch`, `landing` and `state` together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -39,8 +39,10 @@ pub(super) struct Session {
     pub(super) fresh: bool,
     pub(super) started: Moment,
     pub(super) clock: Clock,
-    /// Of the component and its parameters: what else makes the same of the same response.
-    pub(super) maker: Digest,
+    /// The component's digest.
+    pub(super) component: Digest,
+    /// See [`Session::maker`].
+    pub(super) maker: OnceLock<Digest>,
     /// Values that wait for the next checkpoint.
     pub(super) values: Arc<Mutex<Values>>,
     pub(super) fetcher: Fetcher,
@@ -79,6 +81,13 @@ impl Session {
             Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
         }
         sent.inspect_err(|error| self.note_failure(error))
+    }
+
+    /// Of the component and its parameters: what else makes the same of the same response. Parameters may be megabytes,
+    /// so they are read only where something is derived.
+    pub(super) fn maker(&self) -> Digest {
+        let texts = self.params.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        *self.maker.get_or_init(|| Digest::of([&self.component.0[..]].into_iter().chain(texts)))
     }
 
     fn place(&self, source: &OpenSource, slot: &Slot) -> Result<Place, LandError> {
@@ -290,7 +299,7 @@ impl Services for Session {
     }
 
     fn derived(&self, source: OpenSource, asked: Asked, files: Vec<String>) -> BoxFuture<'_, Result<(), Fault>> {
-        let maker = self.maker;
+        let maker = self.maker();
         let record = move |store: &Store| {
             store.ledger().derive(source.name(), asked, maker, files);
             Ok(())
