@@ -40,7 +40,7 @@
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
 //! `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
-//! people; `error` says what the exit code is; the crate `clock` is the only one that knows the time.
+//! people; `error` says what the exit code is; `patience` waits for what others hold; the crate `clock` is the only one that knows the time.
 
 #![deny(unsafe_code)]
 
@@ -51,6 +51,7 @@ mod config;
 mod console;
 mod error;
 mod files;
+mod patience;
 mod repair;
 mod report;
 mod run;

@@ -10,14 +10,12 @@ use std::time::Duration;
 
 use crate::console::Console;
 use crate::error::{Error, Kind};
+use crate::patience::patiently;
 use crate::upkeep::{self, Findings, Found, UpkeepError};
-use clock::{Moment, Stopwatch};
+use clock::Moment;
 use plan::Plan;
 use state::{State, StateError};
 use zone::{Lock, Root};
-
-/// How often a lock that is held is tried again.
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a repair did.
 pub struct Repair {
@@ -76,19 +74,13 @@ pub fn repair(landing: &Path, wait: Option<Duration>, console: &Console) -> Resu
 
 /// The zone's lock, which no run holds meanwhile.
 fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock, Error> {
-    let waited = Stopwatch::start();
-    loop {
-        if let Some(lock) = root.lock_zone(true).map_err(|error| Error::new(Kind::Failed, error))? {
-            return Ok(lock);
-        }
-        if wait.is_some_and(|wait| waited.elapsed() >= wait) {
+    patiently(wait, || {
+        let lock = root.lock_zone(true).map_err(|error| Error::new(Kind::Failed, error))?;
+        Ok(lock.ok_or_else(|| {
             let message = format!("a run or another repair is going on in {}", landing.display());
-            return Err(
-                Error::new(Kind::Locked, message).hint("wait for its end with `--wait`; `host runs` shows the runs")
-            );
-        }
-        std::thread::sleep(LOCK_PAUSE);
-    }
+            Error::new(Kind::Locked, message).hint("wait for its end with `--wait`; `host runs` shows the runs")
+        }))
+    })
 }
 
 /// Make the state fit the files, if it is sound.

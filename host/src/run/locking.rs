@@ -1,15 +1,10 @@
 //! The locks of a run, and that data and tests never share a landing directory.
 
-use std::time::Duration;
-
-use clock::Stopwatch;
 use zone::{DiskError, Lock, Root};
 
 use crate::config::Plan;
 use crate::error::{Error, Kind};
-
-/// How often a lock that is held is tried again.
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
+use crate::patience::patiently;
 
 fn failed(error: DiskError) -> Error {
     Error::new(Kind::Failed, error).hint("the landing directory must be writable")
@@ -17,8 +12,7 @@ fn failed(error: DiskError) -> Error {
 
 /// The zone's lock, shared with other runs, and the extractor's own.
 pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
-    let waited = Stopwatch::start();
-    loop {
+    patiently(plan.wait, || {
         let landing = plan.landing.display();
         let shared = if prepared(root, plan)? { root.lock_zone(false).map_err(failed)? } else { None };
         if shared.is_some() && !plan.trial.is_one() && root.is_for_tests().map_err(failed)? {
@@ -26,18 +20,15 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
         }
         let own = root.lock_extractor(&plan.name).map_err(failed)?;
         let (message, hint) = match (shared, own) {
-            (Some(shared), Some(own)) => return Ok([shared, own]),
+            (Some(shared), Some(own)) => return Ok(Ok([shared, own])),
             (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
             (_, None) => {
                 let message = format!("another run of {} holds its lock in {landing}", plan.name);
                 (message, "wait for it with `--wait`; `host runs` shows when it started")
             }
         };
-        if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) {
-            return Err(Error::new(Kind::Locked, message).hint(hint));
-        }
-        std::thread::sleep(LOCK_PAUSE);
-    }
+        Ok(Err(Error::new(Kind::Locked, message).hint(hint)))
+    })
 }
 
 /// Why an ordinary run does not start.

@@ -4,20 +4,17 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use clock::Stopwatch;
 use tempfile::TempDir;
 use zone::{DATABASE, Root};
 
 use crate::config::Plan;
 use crate::error::{Error, Kind};
+use crate::patience::patiently;
 use crate::report::{Preview, Receipts};
 use rules::gunzip::Gunzip;
 use rules::redact::Redactor;
 
-/// How often the lock is tried again.
-const PAUSE: Duration = Duration::from_millis(20);
 /// Most files that are shown.
 const MAX_SHOWN: usize = 100;
 /// Most lines of one that are shown, and most bytes of them.
@@ -88,21 +85,17 @@ impl Rehearsal {
 
 /// The zone's lock alone, so that the state is at rest; `None` where no run was ever there. Nothing is made for it.
 fn alone(base: &Root, plan: &Plan) -> Result<Option<zone::Lock>, Error> {
-    let waited = Stopwatch::start();
-    loop {
-        match base.lock_zone_if_there().map_err(|error| Error::new(Kind::Failed, error))? {
-            Some(Some(lock)) => return Ok(Some(lock)),
-            None => return Ok(None),
-            Some(None) if plan.wait.is_some_and(|wait| waited.elapsed() >= wait) => {
-                let message = format!(
-                    "a run or a repair goes on in {}, and a dry run needs its state at rest",
-                    plan.landing.display()
-                );
-                return Err(Error::new(Kind::Locked, message).hint("wait for it with `--wait`"));
+    patiently(plan.wait, || {
+        let lock = base.lock_zone_if_there().map_err(|error| Error::new(Kind::Failed, error))?;
+        Ok(match lock {
+            Some(None) => {
+                let landing = plan.landing.display();
+                let message = format!("a run or a repair goes on in {landing}, and a dry run needs its state at rest");
+                Err(Error::new(Kind::Locked, message).hint("wait for it with `--wait`"))
             }
-            Some(None) => std::thread::sleep(PAUSE),
-        }
-    }
+            there => Ok(there.flatten()),
+        })
+    })
 }
 
 /// Copy one of the database's files, where it is there.

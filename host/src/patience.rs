@@ -1,0 +1,26 @@
+//! Waiting for what another process holds, for as long as the operator says.
+
+use std::time::Duration;
+
+use clock::Stopwatch;
+
+use crate::error::Error;
+
+/// How often it is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Try until there is something, for as long as `wait` says, `None` being without end. The inner error says that it is held,
+/// and is told once the time is over; the outer one ends it at once.
+pub fn patiently<T>(
+    wait: Option<Duration>,
+    mut attempt: impl FnMut() -> Result<Result<T, Error>, Error>,
+) -> Result<T, Error> {
+    let waited = Stopwatch::start();
+    loop {
+        match attempt()? {
+            Ok(gained) => return Ok(gained),
+            Err(held) if wait.is_some_and(|wait| waited.elapsed() >= wait) => return Err(held),
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
+}
