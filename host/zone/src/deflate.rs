@@ -4,12 +4,11 @@
 //! twice the time; level 7 with a shorter search is faster than the one and smaller than the other.
 
 use std::ffi::c_int;
-use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::io;
 
 use libz_rs_sys::{
     Z_DEFAULT_STRATEGY, Z_DEFLATED, Z_FINISH, Z_OK, Z_STREAM_END, Z_SYNC_FLUSH, deflate, deflateEnd, deflateInit2_,
-    deflateReset, deflateSetDictionary, deflateTune, z_stream, zlibVersion,
+    deflateSetDictionary, deflateTune, z_stream, zlibVersion,
 };
 
 /// The level, which chooses lazy matching.
@@ -31,52 +30,18 @@ const ROOM: usize = 64 * 1024;
 /// Room for what does not get smaller, and for the end of a block.
 const SPARE_ROOM: usize = 64;
 
-/// Most compressors that are kept for later: each takes 300 KiB, and making one for every small file takes longer than
-/// the file.
-const SPARE: usize = 8;
-
-static POOL: Mutex<Vec<Deflater>> = Mutex::new(Vec::new());
-
-/// A compressor, used for one block after the other.
-pub(crate) struct Deflater(Box<z_stream>);
-
-/// A compressor that goes back to the others when it is dropped.
-pub(crate) struct Lent(Option<Deflater>);
-
-impl Lent {
-    /// One that is free, or a new one; `None` where there is no memory for it.
-    pub(crate) fn take() -> Option<Self> {
-        let spare = POOL.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Some(Self(Some(spare.or_else(Deflater::new)?)))
-    }
+/// A block, deflated, behind what is in `output`. `before` is what comes before it, at most 32 KiB of which are looked at.
+/// The last block ends the stream; any other ends on a byte, so that the next can be put behind it.
+pub(crate) fn deflated(before: &[u8], block: &[u8], last: bool, output: &mut Vec<u8>) -> io::Result<()> {
+    let deflater = Deflater::new().ok_or(io::ErrorKind::OutOfMemory)?;
+    deflater.block(before, block, last, output);
+    Ok(())
 }
 
-impl Deref for Lent {
-    type Target = Deflater;
-
-    fn deref(&self) -> &Deflater {
-        self.0.as_ref().expect("only dropping takes it out")
-    }
-}
-
-impl DerefMut for Lent {
-    fn deref_mut(&mut self) -> &mut Deflater {
-        self.0.as_mut().expect("only dropping takes it out")
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.len() < SPARE {
-            pool.extend(self.0.take());
-        }
-    }
-}
-
-// SAFETY: what the stream points to is its own, and nothing else does.
-#[expect(unsafe_code, reason = "the stream is a C structure")]
-unsafe impl Send for Deflater {}
+/// A compressor for one block. It is not used for another: it compares bytes behind the end of what it was given, and of
+/// matches that are equally long up to there it takes the one that goes on in what an earlier block left, so that the same
+/// content would not always give the same bytes.
+struct Deflater(Box<z_stream>);
 
 impl Deflater {
     /// A compressor; `None` where there is no memory for one.
@@ -91,16 +56,14 @@ impl Deflater {
         (made == Z_OK).then_some(Self(stream))
     }
 
-    /// Append a block, deflated, to `output`. `before` is what comes before it, at most 32 KiB of which are looked at. The
-    /// last block ends the stream; any other ends on a byte, so that the next can be put behind it.
+    /// See [`deflated`].
     #[expect(unsafe_code, reason = "the functions have C's interface")]
-    pub(crate) fn block(&mut self, before: &[u8], block: &[u8], last: bool, output: &mut Vec<u8>) {
+    fn block(mut self, before: &[u8], block: &[u8], last: bool, output: &mut Vec<u8>) {
         let stream = &mut *self.0;
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         // SAFETY: the stream was made by `deflateInit2_` and not ended; the dictionary is read within its length.
         let ready = unsafe {
-            deflateReset(stream) == Z_OK
-                && deflateTune(stream, GOOD_LENGTH, MAX_LAZY, NICE_LENGTH, MAX_CHAIN) == Z_OK
+            deflateTune(stream, GOOD_LENGTH, MAX_LAZY, NICE_LENGTH, MAX_CHAIN) == Z_OK
                 && (before.is_empty() || deflateSetDictionary(stream, before.as_ptr(), length(before)) == Z_OK)
         };
         debug_assert!(ready, "a stream that is sound takes all of these");
@@ -132,5 +95,33 @@ impl Drop for Deflater {
     fn drop(&mut self) {
         // SAFETY: the stream was made by `deflateInit2_` and is ended once.
         unsafe { deflateEnd(&mut *self.0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines that are alike, so that matches are equally long at their end.
+    fn lines(number: usize, bytes: usize) -> Vec<u8> {
+        let line = |at: usize| format!("{},{}\n", at % 7, (at * (number + 1)) % 13).into_bytes();
+        (0..).flat_map(line).take(bytes).collect()
+    }
+
+    fn alone(before: &[u8], block: &[u8]) -> Vec<u8> {
+        let mut output = Vec::new();
+        deflated(before, block, true, &mut output).expect("memory");
+        output
+    }
+
+    #[test]
+    fn what_was_deflated_before_makes_no_difference() {
+        let blocks: Vec<_> = (0..400).map(|it| (lines(it, it * 80), lines(it, 7 + it * 60))).collect();
+        let first: Vec<_> = blocks.iter().map(|(before, block)| alone(before, block)).collect();
+        for (at, (before, block)) in blocks.iter().enumerate().rev() {
+            // Something of another size first, which would lie where this block ends.
+            alone(&[], &lines(at + 3, 70_000));
+            assert_eq!(alone(before, block), first[at], "content {at}");
+        }
     }
 }
