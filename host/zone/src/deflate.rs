@@ -4,11 +4,12 @@
 //! twice the time; level 7 with a shorter search is faster than the one and smaller than the other.
 
 use std::ffi::c_int;
-use std::io;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
 
 use libz_rs_sys::{
-    Z_DEFAULT_STRATEGY, Z_DEFLATED, Z_FINISH, Z_OK, Z_STREAM_END, Z_SYNC_FLUSH, deflate, deflateEnd, deflateInit2_,
-    deflateSetDictionary, deflateTune, z_stream, zlibVersion,
+    Z_DEFAULT_STRATEGY, Z_DEFLATED, Z_FINISH, Z_NO_FLUSH, Z_OK, Z_STREAM_END, Z_SYNC_FLUSH, deflate, deflateEnd,
+    deflateInit2_, deflateReset, deflateSetDictionary, deflateTune, z_stream, zlibVersion,
 };
 
 /// The level, which chooses lazy matching.
@@ -23,6 +24,11 @@ const NICE_LENGTH: c_int = 32;
 const MAX_CHAIN: c_int = 32;
 /// No header and no trailer, and a window of 32 KiB.
 const RAW_WINDOW: c_int = -15;
+/// Bytes that the compressor has in view at once: twice the window.
+const VIEW: usize = 64 * 1024;
+/// Bytes behind the end of what it was given that it compares all the same: a longest match, and a word of eight.
+const BEHIND: usize = 258 + 8;
+static ZEROS: [u8; VIEW] = [0; VIEW];
 /// How much memory zlib takes for its tables; its default.
 const MEMORY: c_int = 8;
 /// Most bytes of output that are made room for at a time.
@@ -30,18 +36,52 @@ const ROOM: usize = 64 * 1024;
 /// Room for what does not get smaller, and for the end of a block.
 const SPARE_ROOM: usize = 64;
 
-/// A block, deflated, behind what is in `output`. `before` is what comes before it, at most 32 KiB of which are looked at.
-/// The last block ends the stream; any other ends on a byte, so that the next can be put behind it.
-pub(crate) fn deflated(before: &[u8], block: &[u8], last: bool, output: &mut Vec<u8>) -> io::Result<()> {
-    let deflater = Deflater::new().ok_or(io::ErrorKind::OutOfMemory)?;
-    deflater.block(before, block, last, output);
-    Ok(())
+/// Most compressors that are kept for later: each takes 300 KiB, and making one for every small file takes longer than
+/// the file.
+const SPARE: usize = 8;
+
+static POOL: Mutex<Vec<Deflater>> = Mutex::new(Vec::new());
+
+/// A compressor, used for one block after the other.
+pub(crate) struct Deflater(Box<z_stream>);
+
+/// A compressor that goes back to the others when it is dropped.
+pub(crate) struct Lent(Option<Deflater>);
+
+impl Lent {
+    /// One that is free, or a new one; `None` where there is no memory for it.
+    pub(crate) fn take() -> Option<Self> {
+        let spare = POOL.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Some(Self(Some(spare.or_else(Deflater::new)?)))
+    }
 }
 
-/// A compressor for one block. It is not used for another: it compares bytes behind the end of what it was given, and of
-/// matches that are equally long up to there it takes the one that goes on in what an earlier block left, so that the same
-/// content would not always give the same bytes.
-struct Deflater(Box<z_stream>);
+impl Deref for Lent {
+    type Target = Deflater;
+
+    fn deref(&self) -> &Deflater {
+        self.0.as_ref().expect("only dropping takes it out")
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Deflater {
+        self.0.as_mut().expect("only dropping takes it out")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.len() < SPARE {
+            pool.extend(self.0.take());
+        }
+    }
+}
+
+// SAFETY: what the stream points to is its own, and nothing else does.
+#[expect(unsafe_code, reason = "the stream is a C structure")]
+unsafe impl Send for Deflater {}
 
 impl Deflater {
     /// A compressor; `None` where there is no memory for one.
@@ -56,14 +96,38 @@ impl Deflater {
         (made == Z_OK).then_some(Self(stream))
     }
 
-    /// See [`deflated`].
+    /// Have zeros where the next `size` bytes go and behind them, in place of what an earlier block left. The compressor
+    /// looks at such bytes behind the end of its input, and of matches that are equally long up to there it takes the one that
+    /// goes on in them: the same content would not always give the same bytes.
     #[expect(unsafe_code, reason = "the functions have C's interface")]
-    fn block(mut self, before: &[u8], block: &[u8], last: bool, output: &mut Vec<u8>) {
+    fn wash(&mut self, size: usize) {
         let stream = &mut *self.0;
-        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let zeros = &ZEROS[..(size + BEHIND).min(VIEW)];
+        let mut room = [0; 1024];
+        // SAFETY: the stream was made by `deflateInit2_` and not ended.
+        let mut told = unsafe { deflateReset(stream) };
+        stream.next_in = zeros.as_ptr().cast_mut();
+        stream.avail_in = length(zeros);
+        while told == Z_OK && stream.avail_in > 0 {
+            stream.next_out = room.as_mut_ptr();
+            stream.avail_out = length(&room);
+            // SAFETY: the input is read and the output written within the lengths that stand beside them; both outlive
+            // the call.
+            told = unsafe { deflate(stream, Z_NO_FLUSH) };
+        }
+        debug_assert!(told == Z_OK, "a stream that is sound takes zeros");
+    }
+
+    /// Append a block, deflated, to `output`. `before` is what comes before it, at most 32 KiB of which are looked at. The
+    /// last block ends the stream; any other ends on a byte, so that the next can be put behind it.
+    #[expect(unsafe_code, reason = "the functions have C's interface")]
+    pub(crate) fn block(&mut self, before: &[u8], block: &[u8], last: bool, output: &mut Vec<u8>) {
+        self.wash(before.len() + block.len());
+        let stream = &mut *self.0;
         // SAFETY: the stream was made by `deflateInit2_` and not ended; the dictionary is read within its length.
         let ready = unsafe {
-            deflateTune(stream, GOOD_LENGTH, MAX_LAZY, NICE_LENGTH, MAX_CHAIN) == Z_OK
+            deflateReset(stream) == Z_OK
+                && deflateTune(stream, GOOD_LENGTH, MAX_LAZY, NICE_LENGTH, MAX_CHAIN) == Z_OK
                 && (before.is_empty() || deflateSetDictionary(stream, before.as_ptr(), length(before)) == Z_OK)
         };
         debug_assert!(ready, "a stream that is sound takes all of these");
@@ -90,6 +154,10 @@ impl Deflater {
     }
 }
 
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
 impl Drop for Deflater {
     #[expect(unsafe_code, reason = "the functions have C's interface")]
     fn drop(&mut self) {
@@ -108,20 +176,45 @@ mod tests {
         (0..).flat_map(line).take(bytes).collect()
     }
 
-    fn alone(before: &[u8], block: &[u8]) -> Vec<u8> {
+    /// Lines that are less alike, so that there is much to choose from.
+    fn numbers(from: u64, bytes: usize) -> Vec<u8> {
+        let line = |number: u64| format!("{number},{}\n", number.wrapping_mul(0x9e37_79b9) % 9973).into_bytes();
+        (from..).flat_map(line).take(bytes).collect()
+    }
+
+    fn deflated(deflater: &mut Deflater, before: &[u8], block: &[u8], last: bool) -> Vec<u8> {
         let mut output = Vec::new();
-        deflated(before, block, true, &mut output).expect("memory");
+        deflater.block(before, block, last, &mut output);
         output
     }
 
     #[test]
-    fn what_was_deflated_before_makes_no_difference() {
-        let blocks: Vec<_> = (0..400).map(|it| (lines(it, it * 80), lines(it, 7 + it * 60))).collect();
-        let first: Vec<_> = blocks.iter().map(|(before, block)| alone(before, block)).collect();
-        for (at, (before, block)) in blocks.iter().enumerate().rev() {
-            // Something of another size first, which would lie where this block ends.
-            alone(&[], &lines(at + 3, 70_000));
-            assert_eq!(alone(before, block), first[at], "content {at}");
+    fn what_was_deflated_before_makes_no_difference_to_little() {
+        let (new, mut used) = (|| Deflater::new().expect("memory"), Deflater::new().expect("memory"));
+        for number in 0..400 {
+            // Something of another size first, which lies where the next block ends.
+            deflated(&mut used, &[], &lines(number + 3, 70_000), true);
+            let (before, block) = (lines(number, number * 80), lines(number, 7 + number * 60));
+            let fresh = deflated(&mut new(), &before, &block, true);
+            assert!(deflated(&mut used, &before, &block, true) == fresh, "content {number}");
+        }
+    }
+
+    #[test]
+    fn what_was_deflated_before_makes_no_difference_to_much() {
+        const BLOCK: usize = 256 * 1024;
+        const WINDOW: usize = 32 * 1024;
+        let new = || Deflater::new().expect("memory");
+        let content = numbers(0, 3 * BLOCK);
+        let (before, block) = (&content[BLOCK - WINDOW..BLOCK], &content[BLOCK..2 * BLOCK]);
+        let fresh = deflated(&mut new(), before, block, false);
+        for round in 0..40 {
+            let mut used = new();
+            deflated(&mut used, &[], &numbers(round as u64 * 1000, 1 + round * 7919), false);
+            if round % 2 == 0 {
+                deflated(&mut used, &content[..WINDOW], &content[WINDOW..WINDOW + round * 5003], false);
+            }
+            assert!(deflated(&mut used, before, block, false) == fresh, "round {round}");
         }
     }
 }

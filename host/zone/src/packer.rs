@@ -13,7 +13,7 @@ use std::thread;
 use flate2::Crc;
 use rules::gunzip::{Gunzip, Stop};
 
-use crate::deflate::deflated;
+use crate::deflate::Lent;
 
 /// Bytes of a block: small enough for several at once in constant memory, large enough that its dictionary costs little.
 const BLOCK: usize = 256 * 1024;
@@ -29,7 +29,7 @@ struct Work {
     before: Arc<Vec<u8>>,
     block: Arc<Vec<u8>>,
     last: bool,
-    done: SyncSender<io::Result<Vec<u8>>>,
+    done: SyncSender<Vec<u8>>,
 }
 
 /// Packs content as it comes into `output`.
@@ -38,20 +38,22 @@ pub(crate) struct Packer<W> {
     crc: Crc,
     before: Arc<Vec<u8>>,
     block: Vec<u8>,
+    /// Used where the content is one block, or where there is one processor.
+    own: Option<Lent>,
     threads: Option<Threads>,
 }
 
 /// Threads that deflate, and what they are at, in the order of the content.
 struct Threads {
     work: SyncSender<Work>,
-    pending: VecDeque<Receiver<io::Result<Vec<u8>>>>,
+    pending: VecDeque<Receiver<Vec<u8>>>,
     most: usize,
 }
 
 impl<W: Write> Packer<W> {
     pub(crate) fn new(mut output: W) -> io::Result<Self> {
         output.write_all(&HEADER)?;
-        Ok(Self { output, crc: Crc::new(), before: Arc::default(), block: Vec::new(), threads: None })
+        Ok(Self { output, crc: Crc::new(), before: Arc::default(), block: Vec::new(), own: None, threads: None })
     }
 
     /// Take more content.
@@ -98,9 +100,13 @@ impl<W: Write> Packer<W> {
                 threads.give(before, block, last)
             }
             None => {
-                let mut piece = Vec::new();
-                deflated(tail(&before), &block, last, &mut piece)?;
-                self.output.write_all(&piece)
+                let own = match &mut self.own {
+                    Some(own) => own,
+                    None => self.own.insert(Lent::take().ok_or(io::ErrorKind::OutOfMemory)?),
+                };
+                let mut deflated = Vec::new();
+                own.block(tail(&before), &block, last, &mut deflated);
+                self.output.write_all(&deflated)
             }
         }
     }
@@ -122,14 +128,15 @@ impl Threads {
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..count {
             let waiting = Arc::clone(&waiting);
+            let mut deflater = Lent::take()?;
             let deflate = move || {
                 loop {
                     let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(Work { before, block, last, done }) = next else { return };
-                    let mut piece = Vec::new();
-                    let piece = deflated(tail(&before), &block, last, &mut piece).map(|()| piece);
+                    let mut deflated = Vec::new();
+                    deflater.block(tail(&before), &block, last, &mut deflated);
                     // Nobody waits for it where the content was given up.
-                    let _ = done.send(piece);
+                    let _ = done.send(deflated);
                 }
             };
             thread::Builder::new().name("packer".into()).spawn(deflate).ok()?;
@@ -146,7 +153,7 @@ impl Threads {
     /// The next piece in the order of the content.
     fn next(&mut self) -> io::Result<Vec<u8>> {
         let pending = self.pending.pop_front().ok_or_else(stopped)?;
-        pending.recv().map_err(|_| stopped())?
+        pending.recv().map_err(|_| stopped())
     }
 }
 
@@ -222,12 +229,12 @@ mod tests {
         let content = content(5 * BLOCK + 7);
         let expected = packed(&content, content.len());
         assert_eq!(packed(&content, 1000), expected);
-        // All on one thread.
+        // All by the one deflater of its own.
         let mut alone = HEADER.to_vec();
-        let mut before = &[][..];
+        let (mut deflater, mut before) = (Lent::take().expect("memory"), &[][..]);
         let blocks: Vec<&[u8]> = content.chunks(BLOCK).collect();
         for (at, block) in blocks.iter().enumerate() {
-            deflated(tail(before), block, at + 1 == blocks.len(), &mut alone).expect("memory");
+            deflater.block(tail(before), block, at + 1 == blocks.len(), &mut alone);
             before = block;
         }
         assert_eq!(alone, expected[..expected.len() - 8]);
