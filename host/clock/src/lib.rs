@@ -1,6 +1,7 @@
 //! The clock: the one place that asks what time it is.
 
 mod simulated;
+mod zone;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub use simulated::{Simulated, Wait, Work};
+pub use zone::{local_zone, zone};
 
 /// The moment that a run counts as its own, however long it lasts and whatever the clock does meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +56,11 @@ impl Moment {
     /// Milliseconds since 1970-01-01T00:00:00Z; 0 before.
     pub fn unix_milliseconds(self) -> u64 {
         self.0.as_millisecond().try_into().unwrap_or_default()
+    }
+
+    /// The moment as the clocks of a time zone show it.
+    pub fn in_zone(self, zone: TimeZone) -> jiff::Zoned {
+        self.0.to_zoned(zone)
     }
 
     /// The UTC day.

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod redact;
 pub mod request;
 pub mod retry;
+pub mod schedule;
 pub mod secret;
 pub mod text;
 pub mod validators;
