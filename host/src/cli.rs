@@ -14,6 +14,7 @@ mod runs;
 mod test;
 mod verify;
 mod wit;
+mod zone;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -22,11 +23,9 @@ use std::process::ExitCode;
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::config::landing_directory;
 use crate::error::{Error, Kind, WriteError};
 use engine::{LoadError, ManifestError};
 use rules::text;
-use state::State;
 
 /// Runs sandboxed data extractors into an append-only landing zone.
 #[derive(Debug, clap::Parser)]
@@ -149,19 +148,6 @@ fn complain(error: &Error) {
         // Nobody is left to tell that standard error is closed.
         let _ = writeln!(std::io::stderr(), "{line}");
     }
-}
-
-/// The state of a landing directory, to be read.
-fn open_state(landing: Option<&Path>) -> Result<State, Error> {
-    let landing = landing_directory(landing);
-    // The directory itself may be reached by a link; the database may not be one.
-    let database = landing.canonicalize().unwrap_or(landing.clone()).join(".state.sqlite");
-    let opened = State::open_to_read(&database)
-        .map_err(|error| Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display())))?;
-    opened.ok_or_else(|| {
-        Error::usage(format!("there are no runs in {} yet", landing.display()))
-            .hint("`--landing DIR` or LANDING_DIR says where to look")
-    })
 }
 
 /// Write a command's result to standard output.

@@ -6,7 +6,9 @@ mod asks;
 mod configured;
 mod file;
 mod flags;
+mod named;
 mod params;
+mod place;
 mod record;
 mod secrets;
 mod trial;
@@ -18,8 +20,10 @@ use std::time::Duration;
 
 pub use asks::{Asks, SecretAsked};
 pub use configured::Configured;
+pub use file::Configuration;
 pub use flags::Flags;
 pub(crate) use flags::key_value;
+pub use named::Named;
 pub(crate) use params::value_of;
 pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
@@ -74,14 +78,6 @@ pub struct Plan {
     pub allow: String,
 }
 
-/// The landing directory: the flag or `LANDING_DIR`, else `data/landing`.
-pub fn landing_directory(given: Option<&Path>) -> PathBuf {
-    match given {
-        Some(path) if !path.as_os_str().is_empty() => path.to_owned(),
-        _ => PathBuf::from("data/landing"),
-    }
-}
-
 /// Where compiled components are kept: systemd's cache directory, else the user's; `None` where there is neither.
 pub fn compiled_store(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -104,9 +100,9 @@ pub struct Component<'a> {
 
 impl Plan {
     /// Resolve what the operator said about a component.
-    pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
+    pub fn resolve(flags: &Flags, configuration: &Configuration, component: Component<'_>) -> Result<Self, Error> {
         let trial = Trial::resolve(flags)?;
-        let configured = Configured::resolve(flags, component)?;
+        let configured = Configured::resolve(flags, configuration, component)?;
         configured.check(component)?;
         let secrets = configured.secrets(trial.replay.is_some())?;
         let Configured { name, asks, granted, allow, config, tls, network, .. } = configured;
@@ -120,7 +116,7 @@ impl Plan {
         let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
         let settings = &granted.settings;
         Ok(Self {
-            landing: landing_directory(flags.landing.as_deref()),
+            landing: configuration.landing(flags.landing.as_deref()),
             params: params::resolve(flags, &config, component.manifest, &name)?,
             component: component.digest,
             asked: granted.missing(&asks),
@@ -175,7 +171,7 @@ mod tests {
     fn resolve(arguments: &[&str], manifest: &Manifest) -> Result<Plan, String> {
         let flags = Flags::parse_for_tests(arguments).expect("flags");
         let component = Component { path: Path::new("guests/padel.wasm"), digest: Digest([0; 32]), manifest };
-        Plan::resolve(&flags, component).map_err(|error| error.to_string())
+        Plan::resolve(&flags, &Configuration::default(), component).map_err(|error| error.to_string())
     }
 
     fn manifest(toml: &str) -> Manifest {

@@ -2,16 +2,16 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::events::{Event, Reader};
 use clock::Moment;
 use rules::domain::{Level, Outcome, Receipt};
-use rules::redact::Redactor;
 use rules::text;
 
 /// How long the end of a command waits for whoever reads standard error.
@@ -20,12 +20,26 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How much of the log is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
+    /// Errors, and no progress.
+    Quiet,
     /// Warnings and errors.
     Normal,
     /// What the extractor tells, and each file.
     Verbose,
     /// Each request as well.
     Debug,
+}
+
+impl Verbosity {
+    /// What a line has to matter to be shown.
+    pub(crate) fn least(self) -> Level {
+        match self {
+            Self::Quiet => Level::Error,
+            Self::Normal => Level::Warn,
+            Self::Verbose => Level::Info,
+            Self::Debug => Level::Trace,
+        }
+    }
 }
 
 impl From<u8> for Verbosity {
@@ -54,7 +68,6 @@ pub struct Console {
     /// Whose log it is, where that is told.
     extractor: Option<String>,
     coloured: bool,
-    redactor: Arc<Redactor>,
     bar: Option<ProgressBar>,
     /// Started with the first line.
     writer: Mutex<Option<Writer>>,
@@ -92,22 +105,9 @@ impl Writer {
 impl Console {
     /// A console that shows that much, with a progress bar where standard error is a terminal.
     pub fn new(verbosity: Verbosity) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.set_style(spinner());
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
-            bar
-        });
-        let coloured = bar.is_some() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self {
-            verbosity,
-            format: LogFormat::Text,
-            extractor: None,
-            coloured,
-            redactor: Arc::default(),
-            bar,
-            writer: Mutex::default(),
-        }
+        let bar = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(bar);
+        let coloured = bar.is_some() && wants_colour();
+        Self { verbosity, format: LogFormat::Text, extractor: None, coloured, bar, writer: Mutex::default() }
     }
 
     /// The same, as the log of that extractor, in that format.
@@ -121,26 +121,14 @@ impl Console {
         self
     }
 
-    /// The same, with secrets taken out of every line.
-    pub fn without_secrets(mut self, redactor: &Arc<Redactor>) -> Self {
-        self.redactor = Arc::clone(redactor);
-        self
-    }
-
     /// Show a line, where it matters enough.
-    pub fn log(&self, level: Level, line: &str) {
-        let least = match self.verbosity {
-            Verbosity::Normal => Level::Warn,
-            Verbosity::Verbose => Level::Info,
-            Verbosity::Debug => Level::Trace,
-        };
-        if level < least {
+    fn log(&self, level: Level, message: &str) {
+        if level < self.verbosity.least() {
             return;
         }
-        let message = self.redactor.line(line);
         match self.format {
-            LogFormat::Json => self.line(&self.object(level, &message)),
-            LogFormat::Text => self.line(&self.text(level, &message)),
+            LogFormat::Json => self.line(&self.object(level, message)),
+            LogFormat::Text => self.line(&self.text(level, message)),
         }
     }
 
@@ -151,18 +139,12 @@ impl Console {
 
     /// On a terminal with the extractor's name and in colour. Elsewhere the lines are one extractor's anyway.
     fn text(&self, level: Level, message: &str) -> String {
-        let word = word(level);
         let name = self.extractor.as_deref().filter(|_| self.bar.is_some());
-        let name = name.map(|name| format!("{name} ")).unwrap_or_default();
-        if !self.coloured {
-            return format!("{name}{word}: {message}");
-        }
-        let (dimmed, colour) = (Style::new().dimmed(), colour(level));
-        format!("{dimmed}{name}{dimmed:#}{colour}{word}{colour:#}: {message}")
+        named_line(name, level, message, self.coloured)
     }
 
     /// Show what became of a content.
-    pub fn landed(&self, receipt: &Receipt) {
+    fn landed(&self, receipt: &Receipt) {
         if let Some(bar) = &self.bar {
             bar.set_message(receipt.path.clone());
         }
@@ -175,15 +157,9 @@ impl Console {
 
     /// Show how far the run has come.
     pub fn progress(&self, done: u64, total: Option<u64>) {
-        let Some(bar) = &self.bar else { return };
-        match total {
-            Some(total) if bar.length() != Some(total) => {
-                bar.set_length(total);
-                bar.set_style(counted());
-            }
-            _ => {}
+        if let Some(bar) = &self.bar {
+            show_progress(bar, done, total);
         }
-        bar.set_position(done);
     }
 
     /// Take the progress bar away, and write what was not written yet.
@@ -217,7 +193,54 @@ impl Console {
     }
 }
 
-fn word(level: Level) -> &'static str {
+impl Reader for Console {
+    fn read(&self, event: Event<'_>) {
+        match event {
+            Event::Log { level, message } => self.log(level, message),
+            Event::Landed(receipt) => self.landed(receipt),
+            Event::Progress { done, total } => self.progress(done, total),
+        }
+    }
+}
+
+/// Whether whoever sits at the terminal has nothing against colour (no-color.org).
+pub(crate) fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A line of the log, for people.
+pub(crate) fn named_line(name: Option<&str>, level: Level, message: &str, coloured: bool) -> String {
+    let word = word(level);
+    let name = name.map(|name| format!("{name} ")).unwrap_or_default();
+    if !coloured {
+        return format!("{name}{word}: {message}");
+    }
+    let (dimmed, colour) = (Style::new().dimmed(), colour(level));
+    format!("{dimmed}{name}{dimmed:#}{colour}{word}{colour:#}: {message}")
+}
+
+/// The bar of something that goes on.
+pub(crate) fn bar() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(spinner());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// Show in a bar how much is done.
+pub(crate) fn show_progress(bar: &ProgressBar, done: u64, total: Option<u64>) {
+    match total {
+        Some(total) if bar.length() != Some(total) => {
+            bar.set_length(total);
+            bar.set_style(counted());
+        }
+        _ => {}
+    }
+    bar.set_position(done);
+}
+
+/// What a level is called in a line.
+pub(crate) fn word(level: Level) -> &'static str {
     match level {
         Level::Trace => "trace",
         Level::Debug => "debug",

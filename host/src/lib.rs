@@ -4,7 +4,7 @@
 //! use std::path::Path;
 //! use std::sync::Arc;
 //!
-//! use host::{Component, Console, Flags, Observers, Package, Plan, Verbosity, execute};
+//! use host::{Component, Configuration, Console, Events, Flags, Observers, Package, Plan, Verbosity, execute};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     // An unknown component is compiled by another process of this program.
@@ -20,10 +20,10 @@
 //!         ..Flags::default()
 //!     };
 //!     let component = Component { path, digest: package.digest, manifest: &package.manifest };
-//!     let plan = Plan::resolve(&flags, component)?;
+//!     let plan = Plan::resolve(&flags, &Configuration::read(None)?, component)?;
 //!     let linked = package.link(Some(Path::new("/var/cache/mine")))?;
-//!     let console = Console::new(Verbosity::Normal).without_secrets(&plan.redactor);
-//!     let observers = Observers { console: Arc::new(console), timings: Arc::default(), all_receipts: false };
+//!     let events = Events::new(&plan.redactor, vec![Arc::new(Console::new(Verbosity::Normal))]);
+//!     let observers = Observers { events, timings: Arc::default(), all_receipts: false };
 //!     let report = execute(plan, linked, &observers)?;
 //!     print!("{}", report.text());
 //!     Ok(())
@@ -39,17 +39,19 @@
 //!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
-//! `config` resolves everything that can be wrong with an order before anything runs; `console` and `report` speak to
-//! people; `error` says what the exit code is; `patience` waits for what others hold; the crate `clock` is the only one that knows the time.
+//! `config` resolves everything that can be wrong with an order before anything runs; what happens in a run is told once, in
+//! `events`; `console` and `report` speak to people; `error` says what the exit code is; `patience` waits for what others hold; the crate `clock` is the only one that knows the time.
 
 #![deny(unsafe_code)]
 
 mod allow;
 mod authoring;
+mod batch;
 mod cli;
 mod config;
 mod console;
 mod error;
+mod events;
 mod files;
 mod patience;
 mod repair;
@@ -62,10 +64,11 @@ mod upkeep;
 mod verify;
 
 pub use cli::{compile_if_asked, main};
-pub use config::{Component, Flags, Plan, Trial};
+pub use config::{Component, Configuration, Flags, Named, Plan, Trial};
 pub use console::{Console, Verbosity};
 pub use engine::{LoadError, Manifest, Package};
 pub use error::{Error, Kind};
+pub use events::{Event, Events, Reader};
 pub use report::{Failure, Preview, Report};
 pub use run::{Observers, execute};
 pub use timings::Timings;

@@ -23,8 +23,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::config::Plan;
-use crate::console::Console;
 use crate::error::{Error, Kind};
+use crate::events::{Events, KeptLog};
 use crate::report::Report;
 use crate::timings::Timings;
 use clock::{Moment, Stopwatch};
@@ -39,7 +39,7 @@ use rehearsal::Rehearsal;
 use rules::budget::{Budget, Budgets};
 use rules::domain::Level;
 use session::Session;
-use signals::{Caught, Signals};
+pub(crate) use signals::{Caught, Signals};
 use state::{CursorKey, State, StateError};
 use storing::{EndState, Store};
 
@@ -59,8 +59,8 @@ enum Ended {
 /// Who is told what a run does.
 #[derive(Clone)]
 pub struct Observers {
-    /// Standard error, while it goes on.
-    pub console: Arc<Console>,
+    /// Where it is told, while it goes on.
+    pub events: Events,
     /// Where its time goes.
     pub timings: Arc<Timings>,
     /// Whether its report holds what became of each content.
@@ -116,7 +116,9 @@ async fn run(
     (root, base): (Root, Option<Arc<Root>>),
     mut signals: Signals,
 ) -> Result<Report, Error> {
-    let Observers { console, timings, all_receipts } = observers;
+    let Observers { events, timings, all_receipts } = observers;
+    let kept = Arc::new(KeptLog::default());
+    let events = events.clone().also(Arc::clone(&kept) as Arc<_>);
     timings.step("lock the landing directory");
     let receipts = Receipts::new(*all_receipts || plan.trial.dry_run);
     let clock = plan.egress.clock.clone();
@@ -140,10 +142,10 @@ async fn run(
     if dead > 0 {
         let message =
             "the run before this one was killed, or the machine stopped, before it ended; it is marked as failed";
-        console.log(Level::Warn, message);
+        events.log(Level::Warn, message);
     }
 
-    plan.trial.notes.iter().for_each(|note| console.log(Level::Warn, note));
+    plan.trial.notes.iter().for_each(|note| events.log(Level::Warn, note));
     let notes = plan.trial.notes.clone();
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
@@ -152,7 +154,7 @@ async fn run(
     let store = Arc::new(store);
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
-    let session = session(plan, started, observers, &store);
+    let session = session(plan, started, (&events, timings), &store);
     let extractor = session.name.clone();
     let mut ended = match caught {
         Some(caught) => Ended::Signal(caught),
@@ -171,7 +173,7 @@ async fn run(
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
     }
-    let ending = Ending { extractor, advice, budgets, redactor, console: Arc::clone(console), quiet, stopwatch, clock };
+    let ending = Ending { extractor, advice, budgets, redactor, events, kept, quiet, stopwatch, clock };
     let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
     timings.step("make all of it durable");
@@ -247,7 +249,12 @@ fn database_hint(error: &StateError, database: &Path) -> String {
     }
 }
 
-fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store>) -> Arc<Session> {
+fn session(
+    plan: Plan,
+    started: Moment,
+    (events, timings): (&Events, &Arc<Timings>),
+    store: &Arc<Store>,
+) -> Arc<Session> {
     let limits = (plan.fetch, plan.budgets);
     let clock = plan.egress.clock.clone();
     let seed = clock.seed(started);
@@ -266,8 +273,8 @@ fn session(plan: Plan, started: Moment, observers: &Observers, store: &Arc<Store
         values: Arc::default(),
         fetcher,
         redactor: plan.redactor,
-        console: Arc::clone(&observers.console),
-        timings: Arc::clone(&observers.timings),
+        events: events.clone(),
+        timings: Arc::clone(timings),
         store: Arc::clone(store),
     })
 }

@@ -372,7 +372,8 @@ impl LandError {
 }
 
 /// How much a message of the log matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the five levels that every logger has")]
 pub enum Level {
     Trace,

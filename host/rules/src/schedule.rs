@@ -51,6 +51,12 @@ pub struct InvalidSchedule {
     reason: String,
 }
 
+impl<'de> serde::Deserialize<'de> for Schedule {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl FromStr for Schedule {
     type Err = InvalidSchedule;
 

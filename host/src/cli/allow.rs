@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::allow::{Offer, Review};
-use crate::config::{self, Component, Configured, Flags, SecretFrom};
+use crate::config::{self, Component, Configuration, Configured, Flags, SecretFrom};
 use crate::error::{Error, Kind};
 use engine::Package;
 use rules::text;
@@ -15,8 +15,9 @@ use rules::text;
 /// The grant is added to host.toml. Of what is granted already, nothing is asked again.
 #[derive(Debug, clap::Args)]
 pub(super) struct AllowArgs {
-    /// The extractor: a WebAssembly component
-    component: PathBuf,
+    /// The extractor: a WebAssembly component, or a name of the configuration
+    #[arg(value_name = "EXTRACTOR")]
+    extractor: String,
     /// The extractor's identity [default: the component's own name, else its file's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -48,12 +49,13 @@ fn secret(text: &str) -> Result<(String, SecretFrom), String> {
 }
 
 pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
-    let path = &arguments.component;
+    let configuration = Configuration::read_or_new(arguments.config.as_deref(), true)?;
+    let named = configuration.extractor(&arguments.extractor, arguments.name.as_deref())?;
+    let path = &named.component;
     let package = Package::read(path).map_err(|error| super::unusable("grant anything to", path, &error))?;
-    let flags =
-        Flags { name: arguments.name.clone(), config: arguments.config.clone(), new_config: true, ..Flags::default() };
+    let flags = Flags { name: named.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
-    let configured = Configured::resolve(&flags, component)?;
+    let configured = Configured::resolve(&flags, &configuration, component)?;
     let secrets = arguments.secret.iter().map(|(secret, from)| (secret.clone(), from.beside(&configured.file)));
     let offer = Offer {
         http: arguments.http.clone(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::allow::{Offer, Review};
 use crate::authoring::run_build;
-use crate::config::{Asks, Component, Configured, Flags, compiled_store};
+use crate::config::{Asks, Component, Configuration, Configured, Flags, compiled_store};
 use crate::error::{Error, Kind};
 use crate::files;
 use engine::{Manifest, Package};
@@ -53,7 +53,8 @@ pub(super) fn execute(arguments: &BuildArgs) -> Result<ExitCode, Error> {
     })?;
     let component = Component { path: &output, digest, manifest: &packed.manifest };
     let flags = Flags { config: arguments.config.clone(), ..Flags::default() };
-    let configured = Configured::resolve(&flags, component)?;
+    let configuration = Configuration::read(arguments.config.as_deref())?;
+    let configured = Configured::resolve(&flags, &configuration, component)?;
     let mut said = Review::new(component, &configured, &Offer::default())?.text();
     files::replace(&output, &packed.bytes)
         .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;

@@ -1,8 +1,8 @@
 //! `host cursor`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::report;
 
@@ -13,16 +13,15 @@ use crate::report;
 pub(super) struct CursorArgs {
     /// The extractor's name [default: all of them]
     name: Option<String>,
-    /// The landing directory [default: data/landing]
-    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
-    landing: Option<PathBuf>,
+    #[command(flatten)]
+    zone: ZoneArgs,
     /// Print a JSON array instead of text
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn execute(arguments: &CursorArgs) -> Result<ExitCode, Error> {
-    let state = super::open_state(arguments.landing.as_deref())?;
+    let state = arguments.zone.state()?;
     let name = arguments.name.as_deref();
     match arguments.json {
         true => super::print_with(|output| report::write_cursors_json(&state, name, output)),

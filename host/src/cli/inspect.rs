@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::allow::{Offer, Review};
-use crate::config::{Component, Configured, Flags, compiled_store};
+use crate::config::{Component, Configuration, Configured, Flags, compiled_store};
 use crate::error::Error;
 use engine::{ImportedInterface, Manifest, Package, Param, SecretAsk};
 use rules::budget::Budget;
@@ -18,8 +18,9 @@ const MAX_SAID: usize = 200;
 /// Show what a component is and asks for, and what its grant covers, without running it
 #[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// The extractor: a WebAssembly component
-    component: PathBuf,
+    /// The extractor: a WebAssembly component, or a name of the configuration
+    #[arg(value_name = "EXTRACTOR")]
+    extractor: String,
     /// The extractor's identity [default: the component's own name, else its file's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -32,12 +33,14 @@ pub(super) struct InspectArgs {
 }
 
 pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
-    let path = &arguments.component;
+    let configuration = Configuration::read(arguments.config.as_deref())?;
+    let named = configuration.extractor(&arguments.extractor, arguments.name.as_deref())?;
+    let path = &named.component;
     let package = Package::read(path).map_err(|error| super::unusable("inspect", path, &error))?;
-    let flags = Flags { name: arguments.name.clone(), config: arguments.config.clone(), ..Flags::default() };
+    let flags = Flags { name: named.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component_manifest = package.manifest.clone();
     let component = Component { path, digest: package.digest, manifest: &component_manifest };
-    let configured = Configured::resolve(&flags, component)?;
+    let configured = Configured::resolve(&flags, &configuration, component)?;
     let store = compiled_store(|name| std::env::var_os(name));
     let size = package.size();
     let (imports, misfit) = match package.imports(store.as_deref()) {

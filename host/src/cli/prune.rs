@@ -1,9 +1,8 @@
 //! `host prune`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::landing_directory;
+use super::zone::ZoneArgs;
 use crate::error::{Error, Kind};
 use crate::{report, upkeep};
 use clock::Moment;
@@ -24,16 +23,15 @@ pub(super) struct PruneArgs {
     /// Only say how many that would be
     #[arg(long)]
     dry_run: bool,
-    /// The landing directory [default: data/landing]
-    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
-    landing: Option<PathBuf>,
+    #[command(flatten)]
+    zone: ZoneArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn execute(arguments: &PruneArgs) -> Result<ExitCode, Error> {
-    let landing = landing_directory(arguments.landing.as_deref());
+    let landing = arguments.zone.directory()?;
     let root = upkeep::open(&landing)?;
     let failed = |error: StateError| {
         Error::new(Kind::Failed, error).hint(format!("the database is {}", root.database().display()))

@@ -1,10 +1,9 @@
 //! `host repair`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::landing_directory;
+use super::zone::ZoneArgs;
 use crate::console::{Console, Verbosity};
 use crate::error::Error;
 use crate::{repair, report};
@@ -15,9 +14,8 @@ use rules::budget::Time;
 /// A damaged database is set aside and rebuilt from the files. No file that could be data is removed or changed.
 #[derive(Debug, clap::Args)]
 pub(super) struct RepairArgs {
-    /// The landing directory [default: data/landing]
-    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
-    landing: Option<PathBuf>,
+    #[command(flatten)]
+    zone: ZoneArgs,
     /// Wait for runs and other repairs to end, for that long or without end, instead of exiting with 75
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
     wait: Option<Option<Time>>,
@@ -32,7 +30,7 @@ pub(super) fn execute(arguments: &RepairArgs) -> Result<ExitCode, Error> {
         Some(limit) => limit.map(|time| time.0),
         None => Some(Duration::ZERO),
     };
-    let repaired = repair::repair(&landing_directory(arguments.landing.as_deref()), wait, &console);
+    let repaired = repair::repair(&arguments.zone.directory()?, wait, &console);
     console.finish();
     let mut repaired = repaired?;
     match arguments.json {

@@ -1,24 +1,34 @@
 //! `host run`.
 
+mod several;
+
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::allow::{agreed, somebody_is_there};
 use crate::allow::{Offer, Review};
-use crate::config::{self, Component, Configured, Flags, Plan, compiled_store};
+use crate::config::{self, Component, Configuration, Configured, Flags, Named, Plan, compiled_store};
 use crate::console::{Console, LogFormat, Verbosity};
 use crate::error::{Error, Kind};
+use crate::events::{Events, Reader, Told, Wire};
 use crate::run::{self, Observers};
 use crate::timings::Timings;
 use engine::{LoadError, Package};
 
-/// Run an extractor once
+/// Run extractors, once each
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// The extractor: a WebAssembly component
-    component: PathBuf,
+    /// The extractors: WebAssembly components, or names of the configuration
+    #[arg(value_name = "EXTRACTOR", required_unless_present = "all")]
+    extractors: Vec<String>,
+    /// Run all extractors that the configuration names
+    #[arg(long, conflicts_with = "extractors")]
+    all: bool,
+    /// Of several extractors, run so many at once [default: as many as there are processors, and 4 at least]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) flags: Flags,
     /// Print one JSON object instead of text
@@ -33,33 +43,65 @@ pub(super) struct RunArgs {
     /// Show what the extractor tells and each file; twice, each request as well
     #[arg(long, short, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// Say nothing where all is well
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The process that runs several extractors, of which this is one.
+    #[arg(long, value_name = "PID", hide = true)]
+    part_of: Option<i32>,
+}
+
+impl RunArgs {
+    fn verbosity(&self) -> Verbosity {
+        if self.quiet { Verbosity::Quiet } else { Verbosity::from(self.verbose) }
+    }
 }
 
 pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
+    match &arguments.extractors[..] {
+        [one] if !arguments.all => run_one(arguments, one),
+        _ => several::execute(arguments),
+    }
+}
+
+fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
+    if let Some(parent) = arguments.part_of {
+        several::end_with(parent)?;
+    }
     let timings = Arc::new(Timings::default());
-    let path = &arguments.component;
-    let unusable = |error: LoadError| super::unusable("run", path, &error);
-    let package = Package::read(path).map_err(unusable)?;
-    let component = Component { path, digest: package.digest, manifest: &package.manifest };
+    let mut configuration = Configuration::read(arguments.flags.config.as_deref())?;
+    let Named { name, component: path } = configuration.extractor(word, arguments.flags.name.as_deref())?;
+    let flags = Flags { name, ..arguments.flags.clone() };
+    let unusable = |error: LoadError| super::unusable("run", &path, &error);
+    let package = Package::read(&path).map_err(unusable)?;
+    let component = Component { path: &path, digest: package.digest, manifest: &package.manifest };
     timings.step("read the component");
-    ask_first(arguments, component)?;
-    let plan = Plan::resolve(&arguments.flags, component)?;
+    if !arguments.json && somebody_is_there() && ask_first(&flags, &configuration, component)? {
+        configuration = Configuration::read(flags.config.as_deref())?;
+    }
+    let plan = Plan::resolve(&flags, &configuration, component)?;
     timings.step("resolve the configuration");
     let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
     timings.step("load or compile its code");
-    let console = Console::new(Verbosity::from(arguments.verbose)).of(&plan.name, arguments.log_format);
-    let console = Arc::new(console.without_secrets(&plan.redactor));
-    let observers =
-        Observers { console: Arc::clone(&console), timings: Arc::clone(&timings), all_receipts: arguments.json };
+    let verbosity = arguments.verbosity();
+    let console = Arc::new(Console::new(verbosity).of(&plan.name, arguments.log_format));
+    let reader: Arc<dyn Reader> = match arguments.part_of {
+        Some(_) => Arc::new(Wire(verbosity.least())),
+        None => Arc::clone(&console) as _,
+    };
+    let events = Events::new(&plan.redactor, vec![reader]);
+    let observers = Observers { events, timings: Arc::clone(&timings), all_receipts: arguments.json };
     let report = run::execute(plan, linked, &observers);
     console.finish();
     let report = report?;
     if arguments.timings {
         let _ = std::io::stderr().write_all(timings.text().as_bytes());
     }
-    match arguments.json {
-        true => super::print_with(|output| report.write_json(output))?,
-        false => super::print(&report.text())?,
+    match (arguments.part_of, arguments.json) {
+        (Some(_), _) => Told::Ended(several::told(&report)?).write(),
+        (None, true) => super::print_with(|output| report.write_json(output))?,
+        (None, false) if arguments.quiet => {}
+        (None, false) => super::print(&report.text())?,
     }
     let went_on = report.previews.is_none() && (report.counters.files_written > 0 || report.cursor.is_some());
     let Some(failure) = report.failure else { return Ok(ExitCode::SUCCESS) };
@@ -70,18 +112,15 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     Err(failure.hints.into_iter().fold(error, Error::hint))
 }
 
-/// Where a person is there, offer to grant what a component that nobody ever looked at asks for.
-fn ask_first(arguments: &RunArgs, component: Component<'_>) -> Result<(), Error> {
-    if arguments.json || !somebody_is_there() {
-        return Ok(());
-    }
-    let configured = Configured::resolve(&arguments.flags, component)?;
+/// Offer to grant what a component that nobody ever looked at asks for; whether something was granted.
+fn ask_first(flags: &Flags, configuration: &Configuration, component: Component<'_>) -> Result<bool, Error> {
+    let configured = Configured::resolve(flags, configuration, component)?;
     if !configured.is_unknown() {
-        return Ok(());
+        return Ok(false);
     }
     let review = Review::new(component, &configured, &Offer::default())?;
     if review.addition.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     if !agreed(&review, &configured)? {
         return Err(Error::new(Kind::NotGranted, "nothing was granted"));
@@ -89,5 +128,5 @@ fn ask_first(arguments: &RunArgs, component: Component<'_>) -> Result<(), Error>
     config::record(&configured.file, &configured.name, &review.addition)?;
     // Not the run's result, so not for standard output.
     let _ = writeln!(std::io::stderr(), "granted to {} in {}", configured.name, configured.file.display());
-    Ok(())
+    Ok(true)
 }

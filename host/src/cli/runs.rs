@@ -1,17 +1,16 @@
 //! `host runs`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::report;
 
 /// Show what the state database says of past runs, newest first
 #[derive(Debug, clap::Args)]
 pub(super) struct RunsArgs {
-    /// The landing directory [default: data/landing]
-    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
-    landing: Option<PathBuf>,
+    #[command(flatten)]
+    zone: ZoneArgs,
     /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: u32,
@@ -21,7 +20,7 @@ pub(super) struct RunsArgs {
 }
 
 pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
-    let state = super::open_state(arguments.landing.as_deref())?;
+    let state = arguments.zone.state()?;
     match arguments.json {
         true => super::print_with(|output| report::write_runs_json(&state, arguments.limit, output)),
         false => super::print_with(|output| report::write_runs(&state, arguments.limit, output)),

@@ -1,9 +1,8 @@
 //! `host verify`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::landing_directory;
+use super::zone::ZoneArgs;
 use crate::console::{Console, Verbosity};
 use crate::error::{Error, Kind};
 use crate::{report, verify};
@@ -13,9 +12,8 @@ use crate::{report, verify};
 /// A run that is going on may show as files that are not recorded yet. Nothing is changed.
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
-    /// The landing directory [default: data/landing]
-    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
-    landing: Option<PathBuf>,
+    #[command(flatten)]
+    zone: ZoneArgs,
     /// Read every byte of every file, too
     #[arg(long)]
     read_data: bool,
@@ -26,7 +24,7 @@ pub(super) struct VerifyArgs {
 
 pub(super) fn execute(arguments: &VerifyArgs) -> Result<ExitCode, Error> {
     let console = Console::new(Verbosity::from(0));
-    let landing = landing_directory(arguments.landing.as_deref());
+    let landing = arguments.zone.directory()?;
     let verified = verify::verify(&landing, arguments.read_data, &console);
     console.finish();
     let mut verified = verified?;

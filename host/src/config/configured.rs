@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Component;
 use super::asks::Asks;
-use super::file::{self, ConfigFile, ExtractorConfig, HttpGrant, Network, Tls};
+use super::file::{Configuration, Defaults, ExtractorConfig, HttpGrant, Network, Tls};
 use super::flags::Flags;
 use super::secrets::{self, SecretGrant};
 use crate::error::{Error, Kind};
@@ -40,7 +40,7 @@ pub struct Granted {
 
 impl Granted {
     /// What the flags and the extractor's table grant together.
-    fn new(flags: &Flags, config: &ExtractorConfig, place: &str) -> Result<Self, Error> {
+    fn new(flags: &Flags, config: &ExtractorConfig, defaults: &Defaults, place: &str) -> Result<Self, Error> {
         let hint = "an origin is a scheme, a host and perhaps a port, without a path";
         let by_flag = |text: &String| text.parse().map_err(|reason: String| Error::usage(reason).hint(hint));
         let in_file = |grant: &HttpGrant| {
@@ -62,7 +62,7 @@ impl Granted {
             http,
             sources,
             secrets: config.secret.clone(),
-            settings: flags.budget.clone().or(config.budget.clone()),
+            settings: flags.budget.clone().or(config.budget.clone()).or(defaults.budget.clone()),
         })
     }
 
@@ -97,11 +97,11 @@ pub struct Configured {
 
 impl Configured {
     /// Resolve what the operator said about a component, as far as grants go.
-    pub fn resolve(flags: &Flags, component: Component<'_>) -> Result<Self, Error> {
+    pub fn resolve(flags: &Flags, configuration: &Configuration, component: Component<'_>) -> Result<Self, Error> {
         let Component { path, manifest, .. } = component;
         let name = name(flags, path, manifest)?;
-        let ConfigFile { tls, network, mut extractor } = file::read(flags.config.as_deref(), flags.new_config)?;
-        let config = extractor.remove(&name).unwrap_or_default();
+        let Configuration { path: file, file: said } = configuration;
+        let config = said.extractor.get(&name).cloned().unwrap_or_default();
         let asks = Asks::of(manifest, &name).map_err(|reason| {
             let reason = text::cut(&reason, MAX_REASON);
             let message =
@@ -115,9 +115,10 @@ impl Configured {
         if let Some(config) = flags.config.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             allow.push_str(&format!(" --config {}", text::shell(&config.display().to_string())));
         }
-        let file = file::path(flags.config.as_deref()).to_owned();
-        let granted = Granted::new(flags, &config, &format!("{}: [extractor.{name}]", file.display()))?;
-        Ok(Self { name, asks, granted, file, allow, config, tls, network })
+        let place = format!("{}: [extractor.{name}]", file.display());
+        let granted = Granted::new(flags, &config, &said.defaults, &place)?;
+        let (tls, network) = (said.tls.clone(), said.network.clone());
+        Ok(Self { name, asks, granted, file: file.clone(), allow, config, tls, network })
     }
 
     /// Whether the grants are for this very component, as far as they say.

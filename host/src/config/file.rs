@@ -2,27 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 
+use super::place;
 use super::secrets::SecretGrant;
 use crate::error::Error;
 use fetch::{Authorities, Proxy};
-use rules::budget::Settings;
+use rules::budget::{Age, Settings};
 use rules::name::check_name;
 use rules::policy::OriginGrant;
+use rules::schedule::Schedule;
 use rules::text;
 
-/// The file where none is named.
-const DEFAULT: &str = "host.toml";
-/// Largest file, in bytes.
-const MAX_FILE: u64 = 1024 * 1024;
 /// The byte order mark, which some editors put before a text.
 pub(super) const MARK: char = '\u{feff}';
 
@@ -32,12 +27,13 @@ pub(super) const MARK: char = '\u{feff}';
 pub(super) struct ConfigFile {
     pub(super) tls: Tls,
     pub(super) network: Network,
+    pub(super) defaults: Defaults,
     /// By the extractor's name.
     pub(super) extractor: BTreeMap<String, ExtractorConfig>,
 }
 
 /// The way to the network.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Network {
     /// The proxy, as `http://HOST:PORT`. Variables of the environment name none.
@@ -45,7 +41,7 @@ pub(super) struct Network {
 }
 
 /// Whom to trust.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Tls {
     /// PEM files of CAs beside the system's, relative to the file that names them.
@@ -55,10 +51,43 @@ pub(super) struct Tls {
     pub(super) authorities: Authorities,
 }
 
-/// What one extractor may do.
+/// What holds for all extractors, unless the table of one says otherwise.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Defaults {
+    /// The landing directory, relative to the file that names it.
+    pub(super) landing: Option<PathBuf>,
+    /// The time zone of schedules, by its IANA name.
+    pub(super) time_zone: Option<TimeZone>,
+    /// How long ago the last success may be.
+    pub(super) max_age: Option<Age>,
+    pub(super) budget: Settings,
+}
+
+/// A time zone, by its IANA name.
+#[derive(Debug, Clone)]
+pub(super) struct TimeZone(pub(super) jiff::tz::TimeZone);
+
+impl<'de> serde::Deserialize<'de> for TimeZone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let unknown = || format!("`{}` is no time zone of this machine, such as `Europe/Madrid`", text::quoted(&name));
+        clock::zone(&name).map(Self).ok_or_else(|| serde::de::Error::custom(unknown()))
+    }
+}
+
+/// What one extractor is, and what it may do.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ExtractorConfig {
+    /// Its file, relative to the one that names it: what `host run NAME` runs.
+    pub(super) component: Option<PathBuf>,
+    /// When it is due: five fields of cron.
+    pub(super) schedule: Option<Schedule>,
+    /// The time zone of the schedule, by its IANA name.
+    pub(super) time_zone: Option<TimeZone>,
+    /// How long ago the last success may be.
+    pub(super) max_age: Option<Age>,
     /// The only component that may use these grants, in hexadecimal.
     pub(super) sha256: Option<String>,
     pub(super) http: Vec<HttpGrant>,
@@ -71,7 +100,7 @@ pub(super) struct ExtractorConfig {
 }
 
 /// An origin, and perhaps more about it than an origin says.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HttpTable {
     origin: String,
@@ -81,7 +110,7 @@ pub(super) struct HttpTable {
 }
 
 /// The same, where the origin alone may be a text. By hand, since serde's own way loses the place of a mistake.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct HttpGrant(HttpTable);
 
 impl HttpGrant {
@@ -113,64 +142,48 @@ impl<'de> serde::Deserialize<'de> for HttpGrant {
     }
 }
 
-/// The file that was named, or the default one.
-pub(super) fn path(named: Option<&Path>) -> &Path {
-    named.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(DEFAULT))
+/// A configuration: its file, and what that says.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    /// Where it is, or would be made.
+    pub path: PathBuf,
+    pub(super) file: ConfigFile,
 }
 
-/// Read the file that was named, or the default one where it exists. `or_new` says that the former may be made later.
-pub(super) fn read(named: Option<&Path>, or_new: bool) -> Result<ConfigFile, Error> {
-    let path = path(named);
-    let named = named.filter(|path| !path.as_os_str().is_empty());
-    let text = match text(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && (named.is_none() || or_new) => {
-            return Ok(ConfigFile::default());
+impl Configuration {
+    /// Read the file that was named, else the first of those that are looked for; it says nothing where there is none.
+    pub fn read(named: Option<&Path>) -> Result<Self, Error> {
+        Self::read_or_new(named, false)
+    }
+
+    /// The same, where a file that was named may be one that is yet to be made.
+    pub fn read_or_new(named: Option<&Path>, or_new: bool) -> Result<Self, Error> {
+        let named = named.filter(|path| !path.as_os_str().is_empty());
+        let path = place::find(named);
+        let text = match place::text(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound && (named.is_none() || or_new) => {
+                return Ok(Self { path, ..Self::default() });
+            }
+            Err(error) => return Err(place::unreadable(&path, &error)),
+        };
+        let mut file = parse(&text).map_err(|reason| {
+            Error::usage(format!("{}: {reason}", path.display())).hint("`host config --help` says what it may hold")
+        })?;
+        if let Some(error) = file.extractor.keys().find_map(|name| check_name(name).err()) {
+            let message = format!("{}: a table under [extractor]: {error}", path.display());
+            return Err(Error::usage(message).hint("no extractor can have that name"));
         }
-        Err(error) => {
-            let message = format!("cannot read the configuration {}: {error}", path.display());
-            return Err(Error::usage(message).hint("name another with `--config FILE`"));
-        }
-    };
-    let mut config = parse(&text).map_err(|reason| {
-        Error::usage(format!("{}: {reason}", path.display()))
-            .hint("host/book/src/host-toml.md shows what host.toml may say")
-    })?;
-    if let Some(error) = config.extractor.keys().find_map(|name| check_name(name).err()) {
-        let message = format!("{}: a table under [extractor]: {error}", path.display());
-        return Err(Error::usage(message).hint("no extractor can have that name"));
+        let directory = path.parent().unwrap_or(Path::new(""));
+        file.tls.ca.iter_mut().for_each(|ca| *ca = directory.join(&*ca));
+        file.tls.authorities = Authorities::read(&file.tls.ca).map_err(|reason| {
+            Error::usage(reason).hint(format!("`ca` under [tls] in {} names them", path.display()))
+        })?;
+        file.defaults.landing.iter_mut().for_each(|landing| *landing = directory.join(&*landing));
+        let components = file.extractor.values_mut().filter_map(|extractor| extractor.component.as_mut());
+        components.for_each(|component| *component = directory.join(&*component));
+        Ok(Self { path, file })
     }
-    let directory = path.parent().unwrap_or(Path::new(""));
-    config.tls.ca.iter_mut().for_each(|ca| *ca = directory.join(&*ca));
-    config.tls.authorities = Authorities::read(&config.tls.ca)
-        .map_err(|reason| Error::usage(reason).hint(format!("`ca` under [tls] in {} names them", path.display())))?;
-    Ok(config)
-}
-
-/// Whether a path leads to what the operator has the program read as it comes: `/dev/stdin`, or what a shell puts in the
-/// place of `<(…)`.
-pub(super) fn is_stream(path: &Path) -> bool {
-    path.starts_with("/dev") || path.starts_with("/proc")
-}
-
-/// The text of a configuration file. A pipe that somebody put in its place is refused: it would be waited for.
-pub(super) fn text(path: &Path) -> io::Result<String> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    if !is_stream(path) {
-        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    }
-    #[expect(clippy::disallowed_methods, reason = "the configuration is the operator's file, not the landing zone's")]
-    let file = options.open(path)?;
-    if !is_stream(path) && !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut text = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::Error::other(format!("it is larger than the limit of {} MiB", MAX_FILE >> 20)));
-    }
-    String::from_utf8(text).map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
 }
 
 pub(super) fn parse(text: &str) -> Result<ConfigFile, String> {

@@ -14,15 +14,12 @@ pub struct Flags {
     /// own name, else its file's]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// The landing directory [default: data/landing]
+    /// The landing directory [default: what the configuration says, else data/landing]
     #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
     pub landing: Option<PathBuf>,
-    /// The configuration file [default: host.toml, where there is one]
+    /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
-    /// Whether the configuration file may be one that is yet to be made.
-    #[arg(skip)]
-    pub new_config: bool,
     /// Set a parameter of the extractor; @FILE reads the value from a file, @- from standard input
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub params: Vec<(String, String)>,

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::file;
+use super::place;
 use super::secrets::{SecretFrom, SecretGrant};
 use crate::error::{Error, Kind};
 use crate::files;
@@ -42,8 +43,8 @@ pub fn record(path: &Path, name: &str, addition: &Addition) -> Result<(), Error>
     };
     // From before it is read until it is replaced: of two grants at once neither is lost.
     let _turn = files::turn(path).map_err(|error| failed(error.to_string()))?;
-    let text = match file::text(path) {
-        Ok(_) if file::is_stream(path) => return Err(failed("it is no file that could be replaced".into())),
+    let text = match place::text(path) {
+        Ok(_) if place::is_stream(path) => return Err(failed("it is no file that could be replaced".into())),
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed(error.to_string())),

@@ -10,8 +10,8 @@ use rules::redact::Redactor;
 use super::Ended;
 use super::storing::{EndState, Store};
 use super::verdict::{self, GrantAdvice};
-use crate::console::Console;
 use crate::error::Kind;
+use crate::events::{Events, KeptLog};
 use crate::report::{Failure, Report};
 
 /// What the end of a run needs to know.
@@ -20,7 +20,8 @@ pub(super) struct Ending {
     pub(super) advice: GrantAdvice,
     pub(super) budgets: Arc<Budgets>,
     pub(super) redactor: Arc<Redactor>,
-    pub(super) console: Arc<Console>,
+    pub(super) events: Events,
+    pub(super) kept: Arc<KeptLog>,
     /// Whether nothing of the run is still going on.
     pub(super) quiet: bool,
     pub(super) stopwatch: Stopwatch,
@@ -75,7 +76,7 @@ impl Ending {
                     "{count} names in {source} hold other content, such as {first}; the new ones are beside them"
                 ),
             };
-            self.console.log(Level::Warn, &message);
+            self.events.log(Level::Warn, &message);
         }
     }
 }

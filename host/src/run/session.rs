@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::asking::Answered;
 use super::storing::{Landing, Store, lock, storage};
 use super::values::Values;
-use crate::console::Console;
+use crate::events::Events;
 use crate::timings::{Beside, Timings};
 use clock::{Clock, Moment, Stopwatch};
 use engine::{Content, OpenSource, Services};
@@ -47,7 +47,7 @@ pub(super) struct Session {
     pub(super) values: Arc<Mutex<Values>>,
     pub(super) fetcher: Fetcher,
     pub(super) redactor: Arc<Redactor>,
-    pub(super) console: Arc<Console>,
+    pub(super) events: Events,
     pub(super) timings: Arc<Timings>,
     pub(super) store: Arc<Store>,
 }
@@ -77,8 +77,8 @@ impl Session {
         let sent = self.fetcher.send(request, conditions, until, attempts).await;
         self.timings.add(Beside::Answers, watch.elapsed());
         match &sent {
-            Ok(response) => self.console.log(Level::Debug, &format!("{} {shown}", response.status)),
-            Err(error) => self.console.log(Level::Debug, &format!("{shown}: {error}")),
+            Ok(response) => self.events.log(Level::Debug, &format!("{} {shown}", response.status)),
+            Err(error) => self.events.log(Level::Debug, &format!("{shown}: {error}")),
         }
         sent.inspect_err(|error| self.note_failure(error))
     }
@@ -116,7 +116,7 @@ impl Session {
                 return Err(error.into());
             };
             drop(turn);
-            self.console.log(Level::Debug, &format!("{}: {error}; asking again", checked.shown()));
+            self.events.log(Level::Debug, &format!("{}: {error}; asking again", checked.shown()));
             self.fetcher.wait(wait).await;
         }
     }
@@ -183,7 +183,7 @@ impl Session {
 
     fn landed(&self, landed: Result<Receipt, LandError>) -> Result<Receipt, LandError> {
         if let Ok(receipt) = &landed {
-            self.console.landed(receipt);
+            self.events.landed(receipt);
         }
         landed
     }
@@ -367,10 +367,10 @@ impl Services for Session {
     }
 
     fn progress(&self, done: u64, total: Option<u64>) {
-        self.console.progress(done, total);
+        self.events.progress(done, total);
     }
 
     fn log(&self, level: Level, line: &str) {
-        self.console.log(level, line);
+        self.events.log(level, line);
     }
 }

@@ -13,13 +13,13 @@ const PATIENCE: Duration = Duration::from_millis(1800);
 
 /// A signal that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caught {
+pub(crate) enum Caught {
     Interrupt,
     Terminate,
 }
 
 impl Caught {
-    pub(super) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Interrupt => Kind::Interrupted,
             Self::Terminate => Kind::Terminated,
@@ -37,7 +37,7 @@ impl fmt::Display for Caught {
 }
 
 /// The signals, from when they are listened to.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// Handled so that it does not kill: the write that caused it fails with EFBIG and is reported.
@@ -45,7 +45,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -53,7 +53,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Caught {
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> Caught {
         tokio::select! {
             biased;
             _ = self.interrupt.recv() => Caught::Interrupt,

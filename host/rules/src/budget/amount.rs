@@ -135,7 +135,7 @@ macro_rules! written_as_text {
     )*};
 }
 
-written_as_text!(Time, Size, Rate);
+written_as_text!(Time, Age, Size, Rate);
 
 #[cfg(test)]
 mod tests {
