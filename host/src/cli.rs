@@ -2,8 +2,10 @@
 
 mod allow;
 mod build;
+mod cat;
 mod compile;
 mod cursor;
+mod files;
 mod inspect;
 mod new;
 mod pack;
@@ -11,6 +13,7 @@ mod prune;
 mod repair;
 mod run;
 mod runs;
+mod show;
 mod test;
 mod verify;
 mod wit;
@@ -56,6 +59,9 @@ enum Command {
     Pack(pack::PackArgs),
     Wit(wit::WitArgs),
     Runs(runs::RunsArgs),
+    Show(show::ShowArgs),
+    Files(files::FilesArgs),
+    Cat(cat::CatArgs),
     Cursor(cursor::CursorArgs),
     Test(test::TestArgs),
     Verify(verify::VerifyArgs),
@@ -92,6 +98,9 @@ pub fn main() -> ExitCode {
         Command::Pack(arguments) => pack::execute(&arguments),
         Command::Wit(arguments) => wit::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
+        Command::Show(arguments) => show::execute(&arguments),
+        Command::Files(arguments) => files::execute(&arguments),
+        Command::Cat(arguments) => cat::execute(&arguments),
         Command::Cursor(arguments) => cursor::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),

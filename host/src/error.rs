@@ -94,6 +94,12 @@ impl From<io::Error> for WriteError {
     }
 }
 
+impl From<Error> for WriteError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
 impl From<StateError> for WriteError {
     fn from(error: StateError) -> Self {
         Self::Other(Error::new(Kind::Failed, error))

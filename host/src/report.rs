@@ -1,6 +1,8 @@
 //! What runs did, as text that a person reads at a glance or as JSON.
 
 mod cursors;
+mod files;
+mod run;
 mod runs;
 mod upkeep;
 
@@ -16,6 +18,8 @@ pub(crate) use crate::run::Receipts;
 use state::Counters;
 
 pub use cursors::{write_json as write_cursors_json, write_text as write_cursors};
+pub use files::{write_json as write_files_json, write_text as write_files};
+pub use run::{write_json as write_run_json, write_text as write_run};
 pub use runs::{write_json as write_runs_json, write_text as write_runs};
 pub use upkeep::{write_repair, write_repair_json, write_verification, write_verification_json};
 

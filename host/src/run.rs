@@ -6,6 +6,7 @@
 mod asking;
 mod deciding;
 mod deriving;
+mod details;
 mod ending;
 mod ledger;
 mod locking;
@@ -28,6 +29,7 @@ use crate::events::{Events, KeptLog};
 use crate::report::Report;
 use crate::timings::Timings;
 use clock::{Moment, Stopwatch};
+use details::Details;
 use ending::Ending;
 use engine::{Linked, Services, Stop};
 use fetch::{Fetcher, Source};
@@ -154,6 +156,7 @@ async fn run(
     let store = Arc::new(store);
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
+    let details = Details::of(&plan);
     let session = session(plan, started, (&events, timings), &store);
     let extractor = session.name.clone();
     let mut ended = match caught {
@@ -173,7 +176,7 @@ async fn run(
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
     }
-    let ending = Ending { extractor, advice, budgets, redactor, events, kept, quiet, stopwatch, clock };
+    let ending = Ending { extractor, advice, budgets, redactor, events, kept, details, quiet, stopwatch, clock };
     let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
     timings.step("make all of it durable");

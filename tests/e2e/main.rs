@@ -11,6 +11,7 @@ mod compiling;
 mod components;
 mod configuration;
 mod contract;
+mod current;
 mod earlier;
 mod extractors;
 mod faults;

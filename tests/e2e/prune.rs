@@ -39,11 +39,11 @@ fn old_runs_are_forgotten_and_nothing_else() {
         |more: &[&str]| environment.host([&["prune", "--runs-older-than", "90d"], more].concat()).exits(0).stdout;
     assert_eq!(prune(&["--dry-run"]), "3 runs would be forgotten\n");
     assert_eq!(runs(&environment).len(), 7);
-    assert_eq!(prune(&["--dry-run", "--json"]), "{\"dry_run\":true,\"forgotten\":3}\n");
+    assert_eq!(prune(&["--dry-run", "--json"]), "{\"changes\":0,\"dry_run\":true,\"forgotten\":3,\"logs\":0}\n");
     assert_eq!(prune(&[]), "3 runs forgotten\n");
     // The last failure of one and the last success of the other are as old, and stay.
     assert_eq!(runs(&environment), ["3", "5", "6", "100"]);
-    assert_eq!(prune(&["--json"]), "{\"dry_run\":false,\"forgotten\":0}\n");
+    assert_eq!(prune(&["--json"]), "{\"changes\":0,\"dry_run\":false,\"forgotten\":0,\"logs\":0}\n");
     assert_eq!(environment.stored(), landed);
     assert_eq!(environment.query("SELECT value FROM cursors"), ["d"]);
     // What the validators are of is known as before.

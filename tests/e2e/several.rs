@@ -24,7 +24,7 @@ fn each_is_a_run_of_its_own_and_one_that_fails_stops_no_other() {
     assert!(lines[0].starts_with("good run 1: success, 1 new"), "{ran:?}");
     assert!(lines[1].starts_with("missing run 2: failed") && lines[2].starts_with("refused run 3: failed"), "{ran:?}");
     assert!(lines[3].starts_with("3 extractors: 1 succeeded, 2 did not, in "), "{ran:?}");
-    let ran = ran.says("missing error: ").says("refused error: ").says("hint: `host allow");
+    let ran = ran.says("missing error: ").says("refused error: ").says("run `host allow refused --http ");
     assert!(ran.stderr.contains("404"), "{ran:?}");
     assert_eq!(
         environment.query("SELECT extractor || ' ' || status FROM extraction_runs ORDER BY run_id"),
@@ -36,7 +36,10 @@ fn each_is_a_run_of_its_own_and_one_that_fails_stops_no_other() {
     assert_eq!(json["exit_code"], 77);
     assert_eq!(json["extractors"][0]["extractor"], "refused");
     assert_eq!(json["extractors"][1]["report"]["files_skipped"], 1);
-    assert!(json["extractors"][0]["said"].as_str().is_some_and(|said| said.contains("hint: `host allow")), "{json}");
+    assert!(
+        json["extractors"][0]["said"].as_str().is_some_and(|said| said.contains("run `host allow refused --http ")),
+        "{json}"
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ use rules::budget::Budgets;
 use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
 use rules::policy::{Mapping, Origin, Policy, shown_origin, shown_url};
 use rules::redact::Redactor;
-use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, resource};
+use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, subject};
 use rules::retry::{self, Attempts};
 use rules::secret::Secret;
 use rules::text;
@@ -199,8 +199,8 @@ impl Fetcher {
                 fields.secrets.push(secret);
             }
         }
-        let resource = resource(&self.redactor.text(url.as_str()), &fields);
-        Ok(Checked { url, resource, fields })
+        let subject = subject(&self.redactor.text(url.as_str()), &fields);
+        Ok(Checked { url, subject, fields })
     }
 
     /// Whether a secret is granted.
@@ -252,7 +252,8 @@ impl Fetcher {
         until: Until,
         (way, attempts): (&mut Way, &mut Attempts),
     ) -> Result<Response, FetchError> {
-        let Checked { mut url, resource, mut fields } = request;
+        let repeatable = request.resource().is_some();
+        let Checked { mut url, subject, mut fields } = request;
         let most = self.limits.redirects;
         for hop in 1.. {
             way.go_on(hop, &url, self.may_know_secrets(&url));
@@ -260,7 +261,7 @@ impl Fetcher {
             let location = redirect(&response)?.filter(|_| fields.follow.is_none_or(|most| hop <= most));
             let Some(location) = location else {
                 let turn = turn.filter(|_| until == Until::Body);
-                return self.receive(response, (url, resource, way), &fields, turn);
+                return self.receive(response, (url, (subject, repeatable), way), &fields, turn);
             };
             if hop > most {
                 let most = text::counted(most.into(), "redirect");
@@ -341,7 +342,7 @@ impl Fetcher {
     fn receive(
         &self,
         response: http::Response<Arriving>,
-        (url, resource, way): (Url, Option<Resource>, &Way),
+        (url, (subject, repeatable), way): (Url, (Resource, bool), &Way),
         fields: &Fields,
         turn: Option<Turn>,
     ) -> Result<Response, FetchError> {
@@ -363,7 +364,7 @@ impl Fetcher {
         }
         way.fields(&mut head.headers, &self.redactor);
         let (url, told) = way.url(url, &self.redactor);
-        Ok(Response { status, url, told, headers: head.headers, body, has_body, resource })
+        Ok(Response { status, url, told, headers: head.headers, body, has_body, subject, repeatable })
     }
 
     /// Whether whoever answers here may have been sent a secret, and so may send one back.

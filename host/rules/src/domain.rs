@@ -67,8 +67,17 @@ pub struct Response {
     pub body: Body,
     /// Whether it has one, even if that is empty; the response to a HEAD has none.
     pub has_body: bool,
+    /// What this response is a representation of.
+    pub subject: Resource,
+    /// Whether a later request can ask for the same again.
+    pub repeatable: bool,
+}
+
+impl Response {
     /// What this response is a representation of; `None` where a later request cannot ask for the same again.
-    pub resource: Option<Resource>,
+    pub fn resource(&self) -> Option<&Resource> {
+        self.repeatable.then_some(&self.subject)
+    }
 }
 
 /// The identity under which a response can be asked for again: the URL requested, and the fields that shaped the answer.

@@ -80,6 +80,11 @@ impl Policy {
         Self { grants, asked }
     }
 
+    /// What is granted, whether it is asked for or not.
+    pub fn granted(&self) -> impl Iterator<Item = &OriginGrant> {
+        self.grants.iter()
+    }
+
     /// Check the URL of a request's first hop.
     pub fn first_hop(&self, text: &str) -> Result<Url, Refusal> {
         let shown = text::quoted(text);

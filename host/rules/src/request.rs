@@ -48,8 +48,8 @@ const CONDITIONAL_FIELDS: [&str; 6] =
 pub struct Checked {
     /// Where it goes.
     pub url: Url,
-    /// What it asks for, where asking again means the same.
-    pub resource: Option<Resource>,
+    /// What it asks for.
+    pub subject: Resource,
     /// What it says beside its URL.
     pub fields: Fields,
 }
@@ -57,7 +57,7 @@ pub struct Checked {
 impl Checked {
     /// What it asks for, where asking again means the same.
     pub fn resource(&self) -> Option<&Resource> {
-        self.resource.as_ref()
+        self.fields.may_be_repeated().then_some(&self.subject)
     }
 
     /// Where it goes, as it is shown.
@@ -130,6 +130,12 @@ pub fn fields(request: &Request) -> Result<Fields, FetchError> {
 }
 
 impl Fields {
+    /// Whether asking again means the same: a GET without conditions of its own.
+    pub fn may_be_repeated(&self) -> bool {
+        let conditional = CONDITIONAL_FIELDS.iter().any(|name| self.headers.contains_key(*name));
+        self.method == Method::GET && self.body.is_empty() && !conditional
+    }
+
     /// Whether a response of that status is to be asked for again.
     pub fn repeats_on(&self, status: u16) -> bool {
         match &self.repeat_on {
@@ -160,15 +166,12 @@ impl Fields {
     }
 }
 
-/// What a request asks for, where asking again means the same: a GET without conditions of its own. Fields that the
-/// extractor set may shape the answer, so they are part of the identity, hashed, and so are the names of secrets.
-pub fn resource(url: &str, fields: &Fields) -> Option<Resource> {
-    let conditional = CONDITIONAL_FIELDS.iter().any(|name| fields.headers.contains_key(*name));
-    if fields.method != Method::GET || !fields.body.is_empty() || conditional {
-        return None;
-    }
-    if fields.headers.is_empty() && fields.secrets.is_empty() {
-        return Some(Resource(url.to_owned()));
+/// What a request asks for. Fields that the extractor set may shape the answer, so they are part of the identity, hashed,
+/// and so are the names of secrets; of what is no GET, method and body as well.
+pub fn subject(url: &str, fields: &Fields) -> Resource {
+    let is_get = fields.method == Method::GET && fields.body.is_empty();
+    if is_get && fields.headers.is_empty() && fields.secrets.is_empty() {
+        return Resource(url.to_owned());
     }
     let mut sorted: Vec<_> = fields.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     sorted.sort_unstable();
@@ -187,13 +190,45 @@ pub fn resource(url: &str, fields: &Fields) -> Option<Resource> {
         hasher.update(name);
         hasher.update(b"\n");
     }
+    if !is_get {
+        // No name of a field holds a space.
+        hasher.update(format!(" {} ", fields.method));
+        hasher.update(&fields.body);
+    }
     // A URL that is sent has no fragment, so what follows `#` cannot be part of one.
-    Some(Resource(format!("{url}#{}", Digest(hasher.finalize().into()).hex(32))))
+    Resource(format!("{url}#{}", Digest(hasher.finalize().into()).hex(32)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_is_about_its_url_and_whatever_shapes_the_answer() {
+        let of = |request: Request| {
+            let fields = fields(&request).expect("a request");
+            (subject("https://a.example/x", &fields).0, fields.may_be_repeated())
+        };
+        let get = || Request::get("https://a.example/x");
+        let post = |body: &str| Request { method: "POST".into(), body: Some(body.as_bytes().to_vec().into()), ..get() };
+        let with = |name: &str| Request { headers: vec![(name.into(), b"1".to_vec())], ..get() };
+        assert_eq!(of(get()), ("https://a.example/x".into(), true));
+        let all = [
+            get(),
+            with("accept"),
+            with("range"),
+            post("q=1"),
+            post("q=2"),
+            Request { method: "PUT".into(), ..post("q=1") },
+        ];
+        let all: Vec<_> = all.into_iter().map(of).collect();
+        assert_eq!(all.iter().map(|(_, again)| *again).collect::<Vec<_>>(), [true, true, false, false, false, false]);
+        let mut subjects: Vec<_> = all.into_iter().map(|(subject, _)| subject).collect();
+        assert!(subjects.iter().all(|subject| subject.starts_with("https://a.example/x")));
+        subjects.dedup();
+        assert_eq!(subjects.len(), 6);
+        assert_eq!(of(post("q=1")), of(post("q=1")));
+    }
 
     #[test]
     fn methods_that_open_tunnels_or_echo_are_closed_in_any_case_of_letters() {

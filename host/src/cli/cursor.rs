@@ -2,14 +2,23 @@
 
 use std::process::ExitCode;
 
-use super::zone::ZoneArgs;
-use crate::error::Error;
-use crate::report;
+use super::zone::{ZoneArgs, state_if_there};
+use crate::error::{Error, Kind};
+use crate::{report, upkeep};
+use rules::domain::Window;
+use rules::name::check_name;
+use rules::text;
+use state::{CursorKey, State, StateError};
+use zone::DiskError;
+
+/// Longest cursor, in bytes: what an extractor may keep.
+const MAX_CURSOR: usize = 4096;
 
 /// Show what extractors keep for their next runs: cursors, and values by key
 ///
 /// Each backfill window has a cursor of its own. The values of an extractor that is named are shown as well.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct CursorArgs {
     /// The extractor's name [default: all of them]
     name: Option<String>,
@@ -18,14 +27,99 @@ pub(super) struct CursorArgs {
     /// Print a JSON array instead of text
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    change: Option<Change>,
+}
+
+/// What is done with one cursor.
+#[derive(Debug, clap::Subcommand)]
+enum Change {
+    /// Print the cursor alone; exit code 1 where there is none
+    Get(Which),
+    /// Have the next run go on from another cursor
+    Set {
+        #[command(flatten)]
+        which: Which,
+        /// The cursor, as the extractor writes it
+        value: String,
+    },
+    /// Have the next run begin anew: forget the cursor and the values beside it
+    Clear(Which),
+}
+
+/// Whose cursor it is.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The extractor's name
+    name: String,
+    /// The cursor of a backfill of these days [default: that of the newest data]
+    #[arg(long, value_name = "START..END")]
+    backfill: Option<Window>,
+    #[command(flatten)]
+    zone: ZoneArgs,
 }
 
 pub(super) fn execute(arguments: &CursorArgs) -> Result<ExitCode, Error> {
+    match &arguments.change {
+        Some(Change::Get(which)) => return get(which),
+        Some(Change::Set { which, value }) => return change(which, Some(value)),
+        Some(Change::Clear(which)) => return change(which, None),
+        None => {}
+    }
     let state = arguments.zone.state()?;
     let name = arguments.name.as_deref();
     match arguments.json {
         true => super::print_with(|output| report::write_cursors_json(&state, name, output)),
         false => super::print_with(|output| report::write_cursors(&state, name, output)),
     }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn get(which: &Which) -> Result<ExitCode, Error> {
+    let state = which.zone.state()?;
+    let key = CursorKey::new(&which.name, which.backfill);
+    match state.cursor(&key).map_err(|error| Error::new(Kind::Failed, error))? {
+        Some(cursor) => super::print(&format!("{cursor}\n")).map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Change a cursor while no run of the extractor goes on.
+fn change(which: &Which, value: Option<&str>) -> Result<ExitCode, Error> {
+    let Which { name, backfill, zone } = which;
+    check_name(name).map_err(|error| Error::usage(error).hint("`host cursor` lists the extractors"))?;
+    if let Some(length) = value.map(str::len).filter(|length| *length > MAX_CURSOR) {
+        return Err(Error::usage(format!("the cursor is {length} bytes long, and the limit is {MAX_CURSOR}")));
+    }
+    let landing = zone.directory()?;
+    let root = upkeep::open(&landing)?;
+    let unknown = || {
+        Error::usage(format!("{} has never run in {}", text::quoted(name), landing.display()))
+            .hint("`host runs` shows what has")
+    };
+    if state_if_there(&landing)?.is_none() {
+        return Err(unknown());
+    }
+    let failed = |error: DiskError| Error::new(Kind::Failed, error);
+    let held = |what: String| Err(Error::new(Kind::Locked, what).hint("change it once that has ended"));
+    let Some(_shared) = root.lock_zone(false).map_err(failed)? else {
+        return held(format!("{} is being repaired", landing.display()));
+    };
+    let Some(_own) = root.lock_extractor(name).map_err(failed)? else {
+        return held(format!("a run of {name} holds its lock in {}", landing.display()));
+    };
+    let failed = |error: StateError| {
+        Error::new(Kind::Failed, error).hint(format!("the database is {}", root.database().display()))
+    };
+    let mut state = State::open(&root.database()).map_err(failed)?;
+    let key = CursorKey::new(name, *backfill);
+    let before = state.cursor(&key).map_err(failed)?;
+    if !state.set_cursor(&key, value).map_err(failed)? {
+        return Err(unknown());
+    }
+    let shown = |cursor: Option<&str>| cursor.map_or("none".to_owned(), |cursor| format!("`{}`", text::line(cursor)));
+    let window = backfill.map(|window| format!(" {window}")).unwrap_or_default();
+    let (before, after) = (shown(before.as_deref()), shown(value));
+    super::print(&format!("{name}{window}: the cursor was {before}, and is {after} now\n"))?;
     Ok(ExitCode::SUCCESS)
 }

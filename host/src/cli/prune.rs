@@ -8,18 +8,24 @@ use crate::{report, upkeep};
 use clock::Moment;
 use rules::budget::Age;
 use rules::text;
-use state::{State, StateError};
+use state::{Forgotten, Old, State, StateError};
 use zone::DiskError;
 
-/// Forget old runs; files, validators and cursors stay
+/// Forget old runs, logs and changes; files, validators and cursors stay
 ///
 /// Of each extractor and backfill window the last run, the last success and the last failure stay as well. Runs may go on
 /// meanwhile.
 #[derive(Debug, clap::Args)]
 pub(super) struct PruneArgs {
-    /// Forget runs that started longer ago than this, such as 90d
+    /// Forget runs that started longer ago than this, such as 90d, and their logs
+    #[arg(long, value_name = "DURATION", required_unless_present_any = ["logs_older_than", "changes_older_than"])]
+    runs_older_than: Option<Age>,
+    /// Forget the logs of runs that started longer ago than this
     #[arg(long, value_name = "DURATION")]
-    runs_older_than: Age,
+    logs_older_than: Option<Age>,
+    /// Forget what resources stood for longer ago than this; what they stand for now stays
+    #[arg(long, value_name = "DURATION")]
+    changes_older_than: Option<Age>,
     /// Only say how many that would be
     #[arg(long)]
     dry_run: bool,
@@ -44,14 +50,31 @@ pub(super) fn execute(arguments: &PruneArgs) -> Result<ExitCode, Error> {
         let message = format!("{} is being repaired", landing.display());
         return Err(Error::new(Kind::Locked, message).hint("prune once that has ended"));
     };
-    let before = Moment::now().earlier(arguments.runs_older_than.0).iso8601();
+    let now = Moment::now();
+    let before = |age: Option<Age>| age.map(|age| now.earlier(age.0).iso8601());
+    let PruneArgs { runs_older_than, logs_older_than, changes_older_than, .. } = arguments;
+    let [runs, logs, changes] = [*runs_older_than, *logs_older_than, *changes_older_than].map(before);
+    let old = Old { runs: runs.as_deref(), logs: logs.as_deref(), changes: changes.as_deref() };
     let mut state = State::open(&root.database()).map_err(failed)?;
-    let forgotten = state.prune(&before, arguments.dry_run).map_err(failed)?;
-    let text = match (arguments.json, arguments.dry_run) {
-        (true, dry_run) => report::json(&serde_json::json!({ "forgotten": forgotten, "dry_run": dry_run })),
-        (false, true) => format!("{} would be forgotten", text::counted(forgotten, "run")),
-        (false, false) => format!("{} forgotten", text::counted(forgotten, "run")),
-    };
-    super::print(&(text + "\n"))?;
+    let forgotten = state.prune(&old, arguments.dry_run).map_err(failed)?;
+    super::print(&(text(arguments, &forgotten) + "\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn text(arguments: &PruneArgs, forgotten: &Forgotten) -> String {
+    if arguments.json {
+        let Forgotten { runs, logs, changes } = forgotten;
+        let (forgotten, dry_run) = (runs, arguments.dry_run);
+        let object =
+            serde_json::json!({ "forgotten": forgotten, "logs": logs, "changes": changes, "dry_run": dry_run });
+        return report::json(&object);
+    }
+    let asked = [
+        (arguments.runs_older_than.is_some(), forgotten.runs, "run"),
+        (arguments.logs_older_than.is_some(), forgotten.logs, "log"),
+        (arguments.changes_older_than.is_some(), forgotten.changes, "change"),
+    ];
+    let counts = asked.into_iter().filter(|(asked, ..)| *asked);
+    let counts: Vec<String> = counts.map(|(_, count, what)| text::counted(count, what)).collect();
+    format!("{} {}", counts.join(", "), if arguments.dry_run { "would be forgotten" } else { "forgotten" })
 }

@@ -2,15 +2,30 @@
 
 use std::process::ExitCode;
 
+use jiff::civil::Date;
+
 use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::report;
+use state::WantedRuns;
 
 /// Show what the state database says of past runs, newest first
 #[derive(Debug, clap::Args)]
 pub(super) struct RunsArgs {
     #[command(flatten)]
     zone: ZoneArgs,
+    /// Of this extractor only
+    #[arg(long, value_name = "NAME")]
+    extractor: Option<String>,
+    /// Of this status only: `success`, `failed` or `running`
+    #[arg(long, value_name = "STATUS", value_parser = ["success", "failed", "running"])]
+    status: Option<String>,
+    /// That started on this day (UTC) or later
+    #[arg(long, value_name = "DAY")]
+    from: Option<Date>,
+    /// That started before this day
+    #[arg(long, value_name = "DAY")]
+    until: Option<Date>,
     /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: u32,
@@ -21,9 +36,18 @@ pub(super) struct RunsArgs {
 
 pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
     let state = arguments.zone.state()?;
+    let day = |day: &Option<Date>| day.map(|day| day.to_string());
+    let wanted = WantedRuns {
+        limit: Some(arguments.limit),
+        extractor: arguments.extractor.clone(),
+        status: arguments.status.clone(),
+        from: day(&arguments.from),
+        until: day(&arguments.until),
+        run: None,
+    };
     match arguments.json {
-        true => super::print_with(|output| report::write_runs_json(&state, arguments.limit, output)),
-        false => super::print_with(|output| report::write_runs(&state, arguments.limit, output)),
+        true => super::print_with(|output| report::write_runs_json(&state, &wanted, output)),
+        false => super::print_with(|output| report::write_runs(&state, &wanted, output)),
     }?;
     Ok(ExitCode::SUCCESS)
 }

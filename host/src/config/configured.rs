@@ -108,8 +108,12 @@ impl Configured {
                 format!("cannot run {}: its manifest asks for what cannot be granted: {reason}", path.display());
             Error::usage(message).wrapped().hint("its author has to mend it")
         })?;
-        let mut allow = format!("host allow {}", text::shell(&path.display().to_string()));
-        if let Some(name) = &flags.name {
+        let by_name = config.component.as_deref() == Some(path);
+        let mut allow = match by_name {
+            true => format!("host allow {name}"),
+            false => format!("host allow {}", text::shell(&path.display().to_string())),
+        };
+        if let Some(name) = flags.name.as_ref().filter(|_| !by_name) {
             allow.push_str(&format!(" --name {name}"));
         }
         if let Some(config) = flags.config.as_ref().filter(|path| !path.as_os_str().is_empty()) {

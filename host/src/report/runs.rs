@@ -5,24 +5,24 @@ use std::io::Write;
 use super::{MAX_CURSOR, json};
 use crate::error::WriteError;
 use rules::text;
-use state::{RunRow, State};
+use state::{RunRow, State, WantedRuns};
 
 /// Between two columns.
 const GAP: &str = "  ";
 
 /// Write the newest runs as a table.
-pub fn write_text(state: &State, limit: u32, output: &mut impl Write) -> Result<(), WriteError> {
+pub fn write_text(state: &State, wanted: &WantedRuns, output: &mut impl Write) -> Result<(), WriteError> {
     // Twice over the rows, so that none has to be held: first for the widths of the columns.
     let header = ["run", "extractor", "started", "status", "new", "unchanged", "bytes"].map(str::to_owned);
     let mut widths = header.each_ref().map(String::len);
-    state.runs(limit, |row| {
+    state.runs(wanted, |row| {
         for (width, cell) in widths.iter_mut().zip(cells(&row)) {
             *width = cell.chars().count().max(*width);
         }
         Ok::<_, WriteError>(())
     })?;
     writeln!(output, "{}", line(&header, &widths, "cursor"))?;
-    state.runs(limit, |row| {
+    state.runs(wanted, |row| {
         let cursor = row.cursor_value.as_deref().map(|cursor| text::cut(cursor, MAX_CURSOR)).unwrap_or_default();
         writeln!(output, "{}", line(&cells(&row), &widths, &cursor))?;
         if let Some(message) = &row.error_message {
@@ -34,9 +34,9 @@ pub fn write_text(state: &State, limit: u32, output: &mut impl Write) -> Result<
 }
 
 /// Write the newest runs as a JSON array.
-pub fn write_json(state: &State, limit: u32, output: &mut impl Write) -> Result<(), WriteError> {
+pub fn write_json(state: &State, wanted: &WantedRuns, output: &mut impl Write) -> Result<(), WriteError> {
     let mut before = "[";
-    state.runs(limit, |row| {
+    state.runs(wanted, |row| {
         write!(output, "{before}{}", json(&row))?;
         before = ",";
         Ok::<_, WriteError>(())

@@ -33,8 +33,15 @@ impl Session {
         if let (304, Some(known)) = (response.status, &known) {
             if known.validators.confirmed_by(&response.headers, &response.url) {
                 let url = self.redactor.text(url).into_owned();
-                let landing =
-                    Landing { place: place.clone(), tag: None, asked: None, url: Some(url), likely_new: false };
+                let subject = Some(request.subject.clone());
+                let landing = Landing {
+                    place: place.clone(),
+                    tag: None,
+                    asked: None,
+                    subject,
+                    url: Some(url),
+                    likely_new: false,
+                };
                 return self.unchanged(landing, known.file.clone()).await.map(Answered::Unchanged);
             }
             // A redirect leads elsewhere now, and tags of different URLs say nothing of each other; or the server speaks

@@ -138,6 +138,9 @@ impl Store {
         if let Some(asked) = &landing.asked {
             ledger.answered(landing.place.source(), asked, file);
         }
+        if let Some(subject) = &landing.subject {
+            ledger.stands_for(landing.place.source(), subject, &file.path)?;
+        }
         ledger.count(&receipt, || self.zone.scratch())?;
         // Under the ledger's lock, so that no fact comes in between whose file was not synced.
         if ledger.is_full() {

@@ -34,7 +34,7 @@ impl Session {
             self.store.note_failed();
             return Err(LandError::Status(response.status));
         }
-        let Some(resource) = response.resource.clone() else { return Ok(Some((response, None))) };
+        let Some(resource) = response.resource().cloned() else { return Ok(Some((response, None))) };
         let validators = Validators::of(&response.headers, &response.url);
         let same = known.filter(|known| {
             validators.as_ref().is_some_and(|answer| known.validators.recognise(answer, &response.url))

@@ -8,6 +8,7 @@ use rules::domain::{Fault, Level};
 use rules::redact::Redactor;
 
 use super::Ended;
+use super::details::Details;
 use super::storing::{EndState, Store};
 use super::verdict::{self, GrantAdvice};
 use crate::error::Kind;
@@ -22,6 +23,7 @@ pub(super) struct Ending {
     pub(super) redactor: Arc<Redactor>,
     pub(super) events: Events,
     pub(super) kept: Arc<KeptLog>,
+    pub(super) details: Details,
     /// Whether nothing of the run is still going on.
     pub(super) quiet: bool,
     pub(super) stopwatch: Stopwatch,
@@ -47,7 +49,10 @@ impl Ending {
         let elapsed = self.stopwatch.elapsed();
         self.budgets.note(Budget::Time, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
         let usage = self.budgets.usage();
-        let recorded = ledger.finish(&self.clock.now().iso8601(), message.as_deref(), &usage.to_string(), !self.quiet);
+        let code = failure.as_ref().map_or(0, |failure| failure.kind.exit_code());
+        let (details, log) = (self.details.ended(code, elapsed), self.kept.take());
+        let beside = (&*usage.to_string(), &*details, log.as_deref());
+        let recorded = ledger.finish(&self.clock.now().iso8601(), message.as_deref(), beside, !self.quiet);
         if let Err(error) = &recorded {
             let message = format!("the run's end could not be recorded: {error}");
             failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));

@@ -35,6 +35,8 @@ pub(super) struct Ledger {
     /// Directories of which it was asked whether anything has landed there.
     asked_directories: HashSet<String>,
     by_resource: HashMap<(String, Resource), Known>,
+    /// What this run found that resources stand for.
+    current: HashMap<(String, Resource), String>,
     /// Whether files may have got their names without being recorded.
     list_again: bool,
     pub(super) counters: Counters,
@@ -57,6 +59,7 @@ impl Ledger {
             unread: HashSet::new(),
             asked_directories: HashSet::new(),
             by_resource: HashMap::new(),
+            current: HashMap::new(),
             list_again: false,
             counters: Counters::default(),
             receipts,
@@ -147,6 +150,21 @@ impl Ledger {
         self.by_resource.insert(key, Known { validators, file: file.clone() });
     }
 
+    /// Record that a file holds what a resource is now, unless that is known: a tick that finds nothing new writes nothing.
+    pub(super) fn stands_for(&mut self, source: &str, subject: &Resource, path: &str) -> Result<(), StateError> {
+        let key = (source.to_owned(), subject.clone());
+        let is_known = match self.current.get(&key) {
+            Some(known) => known == path,
+            None => self.state.current(source, subject)?.as_deref() == Some(path),
+        };
+        if !is_known {
+            let (resource, path) = (subject.clone(), path.to_owned());
+            self.pending.push(Fact::Changed { source: source.to_owned(), resource, path: path.clone() });
+            self.current.insert(key, path);
+        }
+        Ok(())
+    }
+
     /// Count what became of a content.
     pub(super) fn count(
         &mut self,
@@ -203,6 +221,7 @@ impl Ledger {
         self.pending.clear();
         self.by_digest.clear();
         self.by_resource.clear();
+        self.current.clear();
         self.by_path.clear();
     }
 
@@ -218,8 +237,7 @@ impl Ledger {
 
     /// Record what was made of a resource, whose answer said this of itself.
     pub(super) fn derive(&mut self, source: &str, asked: Asked, maker: Digest, paths: Vec<String>) {
-        // Nothing can ask whether it changed.
-        let Some(validators) = asked.validators else { return };
+        let validators = asked.validators;
         let key = self.derivation_key(source, &asked.resource);
         self.pending.push(Fact::Derived { key, validators, maker, paths });
     }
@@ -257,11 +275,11 @@ impl Ledger {
         &mut self,
         now: &str,
         failure: Option<&str>,
-        budgets: &str,
+        (budgets, details, log): (&str, &str, Option<&str>),
         list_again: bool,
     ) -> Result<(), StateError> {
         let forget = (list_again || self.list_again).then_some(self.extractor.as_str());
-        let end = End { now, failure, budgets, forget };
+        let end = End { now, failure, budgets, details, log, forget };
         self.state.finish(self.run_id, &self.pending, self.counters, &end)
     }
 }

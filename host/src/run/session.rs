@@ -137,9 +137,10 @@ impl Session {
             return Err(LandError::Invalid("the response to a HEAD has no content to land".into()));
         }
         let url = Some(self.redactor.text(&url).into_owned());
-        let Some(resource) = response.resource else {
+        let subject = Some(response.subject.clone());
+        let Some(resource) = response.resource().cloned() else {
             // What cannot be asked for again has no validators, and nothing is known of it.
-            let landing = Landing { place, tag: None, asked: None, url, likely_new: false };
+            let landing = Landing { place, tag: None, asked: None, subject, url, likely_new: false };
             return self.store.store(response.body, landing).await;
         };
         let validators = Validators::of(&response.headers, &response.url);
@@ -150,7 +151,7 @@ impl Session {
         });
         let tag = EntityTag::of(&response.headers);
         let asked = Asked { resource, url: response.url.kept().to_owned(), validators };
-        let landing = Landing { place, tag, asked: Some(asked), url, likely_new };
+        let landing = Landing { place, tag, asked: Some(asked), subject, url, likely_new };
         match same {
             Some(known) => self.unchanged(landing, known.file).await,
             None => self.store.store(response.body, landing).await,
@@ -163,7 +164,8 @@ impl Session {
     }
 
     async fn land_made(&self, place: Place, body: Body) -> Result<Receipt, LandError> {
-        self.store.store(body, Landing { place, tag: None, asked: None, url: None, likely_new: false }).await
+        let landing = Landing { place, tag: None, asked: None, subject: None, url: None, likely_new: false };
+        self.store.store(body, landing).await
     }
 
     /// A job whose failure ends the run.
@@ -275,7 +277,7 @@ impl Services for Session {
                 Content::Response(response) => {
                     let _work = self.clock.work();
                     let url = response.url.kept().to_owned();
-                    let known = self.known(&place, response.resource.as_ref()).await?;
+                    let known = self.known(&place, response.resource()).await?;
                     let _turn = self.store.landings.acquire().await.map_err(storage)?;
                     self.land_response(place, response, url, known).await
                 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clock::Stopwatch;
 use futures::StreamExt as _;
 use rules::budget::{Budget, Budgets};
-use rules::domain::{Asked, Body, Digest, Fault, FetchError, Grant, LandError, Receipt};
+use rules::domain::{Asked, Body, Digest, Fault, FetchError, Grant, LandError, Receipt, Resource};
 use rules::name::{EntityTag, Place};
 use tokio::sync::Semaphore;
 use zone::{Intake, LandingError, Limits, Staging, Zone};
@@ -44,6 +44,8 @@ pub(super) struct Landing {
     pub(super) tag: Option<EntityTag>,
     /// What asks for it again, and how it is told then that it is the same.
     pub(super) asked: Option<Asked>,
+    /// What it is a representation of; `None` where the extractor made it.
+    pub(super) subject: Option<Resource>,
     /// Where it came from; `None` where the extractor made it.
     pub(super) url: Option<String>,
     /// Whether it is most likely new.

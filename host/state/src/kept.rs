@@ -1,7 +1,8 @@
 //! What extractors have kept for their later runs: cursors, values by key, and what was made of which resource.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
+use super::journal::Durability;
 use super::rows::{CursorKey, DerivationKey, Derived, Kept, file_row};
 use super::{State, StateError};
 use rules::domain::Digest;
@@ -15,6 +16,34 @@ impl State {
     pub fn cursor(&self, key: &CursorKey) -> Result<Option<String>, StateError> {
         let sql = "SELECT value FROM cursors WHERE extractor = ?1 AND period = ?2";
         Ok(self.connection.query_row(sql, [&key.extractor, &key.period], |row| row.get(0)).optional()?)
+    }
+
+    /// Have the next run go on from another cursor, or begin anew, without the values beside it either. The caller holds the
+    /// extractor's lock. Whether the extractor ever ran; nothing is changed where it did not.
+    pub fn set_cursor(&mut self, key: &CursorKey, value: Option<&str>) -> Result<bool, StateError> {
+        let CursorKey { extractor, period } = key;
+        self.journal.set(&self.connection, Durability::Now)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = "SELECT max(run_id) FROM extraction_runs WHERE extractor = ?1";
+        let last: Option<i64> = transaction.query_row(sql, [extractor], |row| row.get(0))?;
+        let known = match (last, value) {
+            (None, _) => false,
+            (Some(run_id), Some(value)) => {
+                let sql = "INSERT OR REPLACE INTO cursors (extractor, period, value, run_id) VALUES (?1, ?2, ?3, ?4)";
+                transaction.execute(sql, params![extractor, period, value, run_id])?;
+                true
+            }
+            (Some(_), None) => {
+                for table in ["cursors", "cursor_values"] {
+                    let sql = format!("DELETE FROM {table} WHERE extractor = ?1 AND period = ?2");
+                    transaction.execute(&sql, params![extractor, period])?;
+                }
+                true
+            }
+        };
+        transaction.commit()?;
+        self.journal.settle(&self.connection)?;
+        Ok(known)
     }
 
     /// The value of a key.

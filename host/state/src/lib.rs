@@ -1,6 +1,8 @@
 //! The state database: runs, landed files, validators, cursors. The only SQLite code.
 
 mod connection;
+mod current;
+mod details;
 mod error;
 mod journal;
 mod kept;
@@ -20,8 +22,11 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 pub use connection::hurry;
+pub use current::{Listed, Wanted};
+pub use details::Details;
 pub use error::StateError;
 pub use kept::CursorRow;
+pub use prune::{Forgotten, Old};
 pub use rebuild::Mend;
 pub use rows::{Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, RunRow};
 pub use upkeep::{Files, Row};
@@ -236,19 +241,48 @@ impl State {
         let sql = "INSERT OR REPLACE INTO run_budgets (run_id, budgets) VALUES (?1, ?2)";
         transaction.execute(sql, params![run_id, end.budgets])?;
         transaction.execute("DELETE FROM run_budgets WHERE run_id <= ?1", [run_id - KEPT_BUDGETS])?;
+        details::keep(&transaction, run_id, end)?;
         transaction.commit()?;
         self.journal.settle(&self.connection)
     }
 
-    /// Show the newest runs, at most `limit`, the newest first.
-    pub fn runs<E: From<StateError>>(&self, limit: u32, mut see: impl FnMut(RunRow) -> Result<(), E>) -> Result<(), E> {
+    /// Show the newest of the runs that are wanted, the newest first.
+    pub fn runs<E: From<StateError>>(
+        &self,
+        wanted: &WantedRuns,
+        mut see: impl FnMut(RunRow) -> Result<(), E>,
+    ) -> Result<(), E> {
         // A database of the original, or of an older host, has no budgets.
         let runs = if schema::has_table(&self.connection, "run_budgets")? { RUNS_AND_BUDGETS } else { RUNS };
-        let sql = format!("{runs} ORDER BY run_id DESC LIMIT ?1");
+        let sql = format!(
+            "{runs} WHERE (?2 IS NULL OR extractor = ?2) AND (?3 IS NULL OR status = ?3)
+                      AND (?4 IS NULL OR started_at >= ?4) AND (?5 IS NULL OR started_at < ?5)
+                      AND (?6 IS NULL OR run_id = ?6) ORDER BY run_id DESC LIMIT ?1"
+        );
         let mut statement = self.connection.prepare(&sql).map_err(StateError::from)?;
-        let rows = statement.query_map([limit], run_row).map_err(StateError::from)?;
+        let WantedRuns { limit, extractor, status, from, until, run } = wanted;
+        let rows =
+            statement.query_map(params![limit.map_or(-1, i64::from), extractor, status, from, until, run], run_row);
+        let rows = rows.map_err(StateError::from)?;
         rows.map(|row| row.map_err(StateError::from)).try_for_each(|row| see(row?))
     }
+}
+
+/// Which runs are wanted. All that is said has to hold.
+#[derive(Debug, Clone, Default)]
+pub struct WantedRuns {
+    /// At most so many; `None` is all of them.
+    pub limit: Option<u32>,
+    /// Of this extractor.
+    pub extractor: Option<String>,
+    /// That ended so.
+    pub status: Option<String>,
+    /// That started then or later, in ISO 8601.
+    pub from: Option<String>,
+    /// That started before.
+    pub until: Option<String>,
+    /// That has this number.
+    pub run: Option<i64>,
 }
 
 /// All columns of all runs.
@@ -302,7 +336,15 @@ fn record_fact(connection: &Connection, run_id: i64, fact: &Fact) -> Result<(), 
             let mut statement = connection.prepare_cached(&sql)?;
             statement.execute(params![source, resource.0, url, etag, last_modified, path])?;
         }
-        Fact::Derived { key, validators, maker, paths } => kept::derive(connection, key, validators, maker, paths)?,
+        Fact::Changed { source, resource, path } => {
+            current::change(connection, run_id, (source, resource, ""), std::slice::from_ref(path))?;
+        }
+        Fact::Derived { key, validators, maker, paths } => {
+            if let Some(validators) = validators {
+                kept::derive(connection, key, validators, maker, paths)?;
+            }
+            current::change(connection, run_id, (&key.source, &key.resource, &key.extractor), paths)?;
+        }
     }
     Ok(())
 }

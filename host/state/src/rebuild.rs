@@ -24,7 +24,7 @@ pub enum Mend {
 }
 
 /// Validators that stand for nothing, and rows that no host wrote, as far as they were not found one by one.
-const UNFOUNDED: [&str; 8] = [
+const UNFOUNDED: [&str; 11] = [
     "DELETE FROM landed_files WHERE path >= x''",
     "DELETE FROM validators
       WHERE path IN (SELECT path FROM unfounded)
@@ -46,6 +46,15 @@ const UNFOUNDED: [&str; 8] = [
             (SELECT source, extractor, resource FROM derived_files WHERE path IN (SELECT path FROM unfounded))",
     "DELETE FROM derived_files
       WHERE (source, extractor, resource) NOT IN (SELECT source, extractor, resource FROM derivations)",
+    "DELETE FROM resource_changes
+      WHERE path IN (SELECT path FROM unfounded)
+         OR typeof(source) <> 'text' OR typeof(resource) <> 'text' OR typeof(extractor) <> 'text'
+         OR typeof(change) <> 'integer' OR typeof(path) <> 'text' OR typeof(run_id) <> 'integer'
+         OR typeof(changed_at) <> 'text'",
+    "DELETE FROM run_logs WHERE typeof(log) <> 'text'",
+    "DELETE FROM notices
+      WHERE typeof(extractor) <> 'text' OR typeof(event) <> 'text' OR typeof(target) <> 'text'
+         OR typeof(told_at) <> 'text' OR typeof(run_id) <> 'integer' OR typeof(error) NOT IN ('text', 'null')",
 ];
 
 impl State {

@@ -82,12 +82,21 @@ pub enum Fact {
         /// The file's path.
         path: String,
     },
+    /// What a resource stands for from now on, where that is something else than before.
+    Changed {
+        /// The source that it landed in.
+        source: String,
+        /// Which one.
+        resource: Resource,
+        /// The file's path.
+        path: String,
+    },
     /// What an extractor made of a resource.
     Derived {
         /// Of which one, and who.
         key: DerivationKey,
-        /// What the answer said.
-        validators: Validators,
+        /// What the answer said, where that can be trusted.
+        validators: Option<Validators>,
         /// What made it: the component and its parameters.
         maker: Digest,
         /// The files that hold it.
@@ -146,6 +155,10 @@ pub struct End<'a> {
     pub failure: Option<&'a str>,
     /// What was used of each budget and what was allowed, as JSON.
     pub budgets: &'a str,
+    /// What ran, what it was granted, and how it ended, as JSON.
+    pub details: &'a str,
+    /// What was said in it.
+    pub log: Option<&'a str>,
     /// The extractor whose sources are to be listed again next time, since files may have got their names unrecorded.
     pub forget: Option<&'a str>,
 }
@@ -208,7 +221,7 @@ pub(super) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>>
 }
 
 /// A value as a number, where it is one.
-fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<i64>> {
+pub(super) fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<i64>> {
     Ok(match row.get_ref(at)? {
         ValueRef::Integer(number) => Some(number),
         ValueRef::Real(number) => Some(number as i64),

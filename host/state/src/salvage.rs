@@ -13,6 +13,10 @@ use rules::name::check_name;
 /// Cursors, and the columns of each.
 const CURSORS: &str = "SELECT extractor, period, value, run_id FROM cursors ORDER BY extractor, period";
 
+/// Changes, and the columns of each.
+const CHANGES: &str = "SELECT source, resource, extractor, change, path, run_id, changed_at FROM resource_changes
+                        ORDER BY source, resource, extractor, change, path";
+
 /// Values, and the columns of each.
 const VALUES: &str = "SELECT extractor, period, key, value, run_id FROM cursor_values ORDER BY extractor, period, key";
 
@@ -23,11 +27,14 @@ impl State {
         self.journal.set(&self.connection, Durability::Now)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let runs = runs(&damaged, &transaction)?;
-        for (table, column) in [("run_budgets", "budgets"), ("run_windows", "period")] {
+        for (table, column) in
+            [("run_budgets", "budgets"), ("run_windows", "period"), ("run_details", "details"), ("run_logs", "log")]
+        {
             beside(&damaged, &transaction, table, column)?;
         }
         cursors(&damaged, &transaction)?;
         values(&damaged, &transaction)?;
+        changes(&damaged, &transaction)?;
         transaction.commit()?;
         Ok(runs)
     }
@@ -135,5 +142,21 @@ fn values(damaged: &Connection, new: &Connection) -> Result<usize, StateError> {
             Err(_) => 0,
         };
         Ok(((extractor, period, key), taken))
+    })
+}
+
+fn changes(damaged: &Connection, new: &Connection) -> Result<usize, StateError> {
+    let sql = "INSERT OR IGNORE INTO resource_changes (source, resource, extractor, change, path, run_id, changed_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let mut insert = new.prepare(sql)?;
+    copy(damaged, CHANGES, |row| {
+        let text = |at| row.get::<_, String>(at).map_err(reading);
+        let (source, resource, extractor, path, at) = (text(0)?, text(1)?, text(2)?, text(4)?, text(6)?);
+        let (change, run_id): (i64, i64) = (row.get(3).map_err(reading)?, row.get(5).map_err(reading)?);
+        let taken = match check_name(&source) {
+            Ok(()) => write(&mut insert, params![source, resource, extractor, change, path, run_id, at])?,
+            Err(_) => 0,
+        };
+        Ok(((source, resource, extractor, change, path), taken))
     })
 }

@@ -143,6 +143,67 @@ CREATE TABLE derived_files (
     PRIMARY KEY (source, extractor, resource, path)
 ) WITHOUT ROWID;
 ",
+    "
+-- Every change of what a resource stands for: the files that hold it from then on. What an extractor made of it is apart
+-- from what was mirrored, whose extractor is ''.
+CREATE TABLE resource_changes (
+    source     TEXT    NOT NULL,
+    resource   TEXT    NOT NULL,
+    extractor  TEXT    NOT NULL,
+    change     INTEGER NOT NULL,
+    path       TEXT    NOT NULL,
+    run_id     INTEGER NOT NULL,
+    changed_at TEXT    NOT NULL,
+    PRIMARY KEY (source, resource, extractor, change, path)
+) WITHOUT ROWID;
+CREATE INDEX resource_changes_by_path ON resource_changes (path);
+
+INSERT INTO resource_changes (source, resource, extractor, change, path, run_id, changed_at)
+    SELECT v.source, v.resource, '', 1, v.path, coalesce(f.run_id, 0), coalesce(r.started_at, '')
+      FROM validators v JOIN landed_files f ON f.path = v.path LEFT JOIN extraction_runs r ON r.run_id = f.run_id;
+INSERT INTO resource_changes (source, resource, extractor, change, path, run_id, changed_at)
+    SELECT d.source, d.resource, d.extractor, 1, d.path, coalesce(f.run_id, 0), coalesce(r.started_at, '')
+      FROM derived_files d JOIN landed_files f ON f.path = d.path LEFT JOIN extraction_runs r ON r.run_id = f.run_id;
+
+-- For readers, and never asked by the host: the files that hold what each resource stands for now, and those that
+-- extractors made of nothing that can be asked for again.
+CREATE VIEW IF NOT EXISTS current_files AS
+    SELECT c.source, c.path, c.resource, c.changed_at AS since, c.run_id, lower(hex(f.sha256)) AS sha256, f.size, f.stored_size
+      FROM resource_changes c JOIN landed_files f ON f.path = c.path
+     WHERE c.change = (SELECT max(l.change) FROM resource_changes l
+                        WHERE l.source = c.source AND l.resource = c.resource AND l.extractor = c.extractor)
+    UNION ALL
+    SELECT f.source, f.path, NULL, r.started_at, f.run_id, lower(hex(f.sha256)), f.size, f.stored_size
+      FROM landed_files f LEFT JOIN extraction_runs r ON r.run_id = f.run_id
+     WHERE f.run_id IS NOT NULL AND f.url IS NULL
+       AND NOT EXISTS (SELECT 1 FROM resource_changes c WHERE c.path = f.path);
+
+-- Which files a run landed.
+CREATE INDEX landed_files_by_run ON landed_files (run_id);
+
+-- What ran, what it was granted, and how it ended: a JSON object.
+CREATE TABLE run_details (
+    run_id  INTEGER PRIMARY KEY,
+    details TEXT NOT NULL
+);
+
+-- What was said in a run, where something was.
+CREATE TABLE run_logs (
+    run_id INTEGER PRIMARY KEY,
+    log    TEXT NOT NULL
+);
+
+-- The last time that somebody was told of something, and what became of that; run_id is 0 where no run was told of.
+CREATE TABLE notices (
+    extractor TEXT    NOT NULL,
+    event     TEXT    NOT NULL,
+    target    TEXT    NOT NULL,
+    told_at   TEXT    NOT NULL,
+    run_id    INTEGER NOT NULL,
+    error     TEXT,
+    PRIMARY KEY (extractor, event, target)
+) WITHOUT ROWID;
+",
 ];
 
 /// What counts the migrations; made last.
@@ -169,7 +230,7 @@ pub(super) struct Index {
 }
 
 /// All indexes but those of the keys.
-pub(super) const INDEXES: [Index; 3] = [
+pub(super) const INDEXES: [Index; 5] = [
     Index {
         version: 1,
         name: "landed_files_by_digest",
@@ -197,10 +258,28 @@ pub(super) const INDEXES: [Index; 3] = [
         beside: "started_at",
         has_contents: false,
     },
+    Index {
+        version: 5,
+        name: "resource_changes_by_path",
+        table: "resource_changes",
+        columns: "path, source, resource, extractor, change",
+        rows: "true",
+        beside: "changed_at",
+        has_contents: false,
+    },
+    Index {
+        version: 5,
+        name: "landed_files_by_run",
+        table: "landed_files",
+        columns: "run_id, path",
+        rows: "true",
+        beside: "stored_size",
+        has_contents: false,
+    },
 ];
 
 /// The tables that only the host makes, those of earlier versions included.
-const OWN: [&str; 12] = [
+const OWN: [&str; 16] = [
     "host_schema",
     "landed_files",
     "indexed_sources",
@@ -213,6 +292,10 @@ const OWN: [&str; 12] = [
     "cursor_values",
     "derivations",
     "derived_files",
+    "resource_changes",
+    "run_details",
+    "run_logs",
+    "notices",
 ];
 
 const COLUMNS: [&str; 10] = [

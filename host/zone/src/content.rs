@@ -150,7 +150,15 @@ impl Intake {
 }
 
 /// The identity of a stored file's content; `None` where the file is not whole gzip.
-pub fn identify(mut input: impl Read) -> io::Result<Option<(Digest, u64)>> {
+pub fn identify(input: impl Read) -> io::Result<Option<(Digest, u64)>> {
+    unpack(input, |_| Ok::<(), io::Error>(()))
+}
+
+/// The same, with its content shown piece by piece.
+pub fn unpack<E: From<io::Error>>(
+    mut input: impl Read,
+    mut see: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Option<(Digest, u64)>, E> {
     let mut decoder = Gunzip::default();
     let (mut hasher, mut size) = (Sha256::new(), 0);
     let mut buffer = vec![0; CHUNK];
@@ -162,10 +170,12 @@ pub fn identify(mut input: impl Read) -> io::Result<Option<(Digest, u64)>> {
         let pushed = decoder.push(&buffer[..read], |piece| {
             hasher.update(piece);
             size += piece.len() as u64;
-            Ok::<(), std::convert::Infallible>(())
+            see(piece)
         });
-        if pushed.is_err() {
-            return Ok(None);
+        match pushed {
+            Ok(()) => {}
+            Err(Stop::Gzip(_)) => return Ok(None),
+            Err(Stop::Sink(error)) => return Err(error),
         }
     }
     Ok(decoder.finish().is_ok().then(|| (Digest(hasher.finalize().into()), size)))

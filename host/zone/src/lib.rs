@@ -16,7 +16,7 @@ mod staging;
 use std::io;
 use std::sync::Arc;
 
-pub use content::{Intake, IntakeError, Limits};
+pub use content::{Intake, IntakeError, Limits, unpack};
 pub use disk::{DATABASE, DiskError, Entry, Found, Lock, Met, Root, Scratch, Seen, Walk, is_leftover};
 pub use sorter::{Sorted, Sorter};
 pub use staging::{Bytes, Staged, Staging};

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::Zone;
 use harness::soak::times;
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 15] = [
     "extraction_runs",
     "landed_files",
     "indexed_sources",
@@ -20,6 +20,10 @@ const TABLES: [&str; 11] = [
     "cursor_values",
     "derivations",
     "derived_files",
+    "resource_changes",
+    "run_details",
+    "run_logs",
+    "notices",
 ];
 /// Rows without end.
 const ENDLESS: &str = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c";

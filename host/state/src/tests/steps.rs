@@ -46,7 +46,7 @@ fn run(state: &mut State) {
     let values = [("key".to_owned(), Some("value".to_owned()))].into();
     let kept = Kept { key: &key, cursor: Some("cursor"), values: &values };
     state.checkpoint(run_id, &[], Counters::default(), kept).expect("a transaction");
-    let end = End { now: "2025-03-09T00:00:01Z", failure: None, budgets: "{}", forget: None };
+    let end = End { now: "2025-03-09T00:00:01Z", failure: None, budgets: "{}", details: "{}", log: None, forget: None };
     state.finish(run_id, &[], Counters::default(), &end).expect("an end");
 }
 

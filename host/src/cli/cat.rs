@@ -1,0 +1,100 @@
+//! `host cat`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::zone::{ZoneArgs, state_if_there};
+use crate::error::{Error, Kind, WriteError};
+use crate::upkeep;
+use rules::text;
+use state::{Listed, Wanted};
+
+/// Least digits of a digest.
+const LEAST: usize = 8;
+
+/// Write the plain content of a landed file to standard output
+///
+/// What is recorded of the file is compared with what it holds; exit code 1 where that differs.
+#[derive(Debug, clap::Args)]
+pub(super) struct CatArgs {
+    /// The file, by its path below the landing directory, or the first 8 or more digits of its SHA-256
+    #[arg(value_name = "PATH|DIGEST")]
+    file: String,
+    #[command(flatten)]
+    zone: ZoneArgs,
+}
+
+pub(super) fn execute(arguments: &CatArgs) -> Result<ExitCode, Error> {
+    let landing = arguments.zone.directory()?;
+    let root = upkeep::open(&landing)?;
+    let recorded = find(&landing, &arguments.file)?;
+    let path = recorded.as_ref().map_or_else(|| below(&landing, &arguments.file), |file| file.path.clone());
+    let shown = text::line(&path);
+    let unreadable = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, format!("cannot read {shown}: {error}"));
+    let nothing =
+        || Error::usage(format!("there is no file {shown} in {}", landing.display())).hint("`host files` lists them");
+    let file = root.file(&path).map_err(|error| unreadable(&error))?.ok_or_else(nothing)?;
+    let mut whole = None;
+    super::print_with(|output| {
+        whole = zone::unpack(file, |piece| output.write_all(piece).map_err(WriteError::from))?;
+        Ok::<_, WriteError>(())
+    })?;
+    let expected = recorded.and_then(|file| file.sha256);
+    match whole {
+        None => Err(unreadable(&"it is not whole").hint("`host verify --read-data` finds all such files")),
+        Some((digest, _)) if expected.is_some_and(|expected| expected != digest.to_string()) => {
+            Err(Error::new(Kind::Failed, format!("{shown} holds something else than what is recorded"))
+                .hint("`host verify --read-data` finds all such files"))
+        }
+        Some(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What is recorded of the file that was named; nothing where it is not recorded.
+fn find(landing: &Path, word: &str) -> Result<Option<Listed>, Error> {
+    let Some(state) = state_if_there(landing)? else { return Ok(None) };
+    let path = below(landing, word);
+    let mut found = Vec::new();
+    let mut see = |wanted: &Wanted, fits: &dyn Fn(&Listed) -> bool| {
+        state.listed(wanted, |file| {
+            if fits(&file) && found.len() < 2 {
+                found.push(file);
+            }
+            Ok::<_, WriteError>(())
+        })
+    };
+    let failed = |error: WriteError| match error {
+        WriteError::Other(error) => error,
+        WriteError::Output(error) => Error::new(Kind::Failed, error),
+    };
+    let source = path.split('/').next().unwrap_or_default().to_owned();
+    see(&Wanted { source: Some(source), ..Wanted::default() }, &|file| file.path == path).map_err(failed)?;
+    let is_digest = word.len() >= LEAST && super::files::digest(word).is_ok();
+    if found.is_empty() && is_digest {
+        let digest = Some(word.to_ascii_lowercase());
+        let mut see = |file: Listed| {
+            if found.iter().all(|other| other.sha256 != file.sha256) {
+                found.push(file);
+            }
+            Ok::<_, WriteError>(())
+        };
+        state.listed(&Wanted { digest, ..Wanted::default() }, &mut see).map_err(failed)?;
+        if found.is_empty() {
+            return Err(Error::usage(format!("no recorded file has a digest that begins with {word}"))
+                .hint("`host files --digest DIGEST` looks for one"));
+        }
+    }
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        _ => Err(Error::usage(format!("several contents have digests that begin with {word}"))
+            .hint("give more of its digits")),
+    }
+}
+
+/// The path below the landing directory, of which the word may begin with that directory.
+fn below(landing: &Path, word: &str) -> String {
+    let path = PathBuf::from(word);
+    let path = path.strip_prefix(landing).unwrap_or(&path);
+    path.display().to_string()
+}

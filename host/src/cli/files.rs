@@ -1,0 +1,72 @@
+//! `host files`.
+
+use std::process::ExitCode;
+
+use jiff::civil::Date;
+
+use super::zone::ZoneArgs;
+use crate::error::Error;
+use crate::report;
+use state::Wanted;
+
+/// Show the files of the landing directory, as they are recorded
+#[derive(Debug, clap::Args)]
+pub(super) struct FilesArgs {
+    #[command(flatten)]
+    zone: ZoneArgs,
+    /// Of this source only
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+    /// Only those that hold what their resource is now
+    #[arg(long)]
+    current: bool,
+    /// Only those that this run landed
+    #[arg(long, value_name = "RUN")]
+    run: Option<i64>,
+    /// Only those that landed after this run; with `--current`, that became current after it
+    #[arg(long, value_name = "RUN")]
+    since: Option<i64>,
+    /// Only those that came from this URL
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Only those whose SHA-256 begins with this, in hexadecimal
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    digest: Option<String>,
+    /// Only those that landed on this day (UTC) or later
+    #[arg(long, value_name = "DAY")]
+    from: Option<Date>,
+    /// Only those that landed before this day
+    #[arg(long, value_name = "DAY")]
+    until: Option<Date>,
+    /// Print a JSON array instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// The beginning of a digest.
+pub(super) fn digest(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=64 if text.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(text.to_ascii_lowercase()),
+        _ => Err("a digest has up to 64 hexadecimal digits".into()),
+    }
+}
+
+pub(super) fn execute(arguments: &FilesArgs) -> Result<ExitCode, Error> {
+    let state = arguments.zone.state()?;
+    let day = |day: &Option<Date>| day.map(|day| day.to_string());
+    let wanted = Wanted {
+        source: arguments.source.clone(),
+        current: arguments.current,
+        run: arguments.run,
+        since: arguments.since,
+        url: arguments.url.clone(),
+        digest: arguments.digest.clone(),
+        from: day(&arguments.from),
+        until: day(&arguments.until),
+    };
+    match arguments.json {
+        true => super::print_with(|output| report::write_files_json(&state, &wanted, output)),
+        false => super::print_with(|output| report::write_files(&state, &wanted, output)),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
