@@ -1,0 +1,133 @@
+//! How each extractor has fared, from the rows of its runs.
+
+use std::collections::BTreeMap;
+
+use super::rows::{number, text};
+use super::{State, StateError, schema};
+
+/// How an extractor has fared. Backfills count for what they landed, and for nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// The last run that ended, whatever became of it.
+    pub last: Option<Past>,
+    /// The last success.
+    pub success: Option<Past>,
+    /// The last failure, and its words.
+    pub failure: Option<(Past, String)>,
+    /// How many of the last runs ended as the last one did.
+    pub streak: u64,
+    /// The start of the newest run that says that it is running.
+    pub running: Option<String>,
+    /// The start of the last run that landed a new file.
+    pub newest: Option<String>,
+    /// Since the moment that was asked for.
+    pub lately: Lately,
+}
+
+/// A run that ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Its number.
+    pub run_id: i64,
+    /// When it started, in ISO 8601, as the row has it.
+    pub started_at: String,
+    /// When it ended.
+    pub finished_at: Option<String>,
+    /// Whether it succeeded.
+    pub succeeded: bool,
+}
+
+/// What runs did since some moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Lately {
+    /// Runs that ended.
+    pub runs: u64,
+    /// Of these, the failures.
+    pub failures: u64,
+    /// New files.
+    pub files: u64,
+    /// Compressed bytes of them.
+    pub bytes: u64,
+}
+
+impl State {
+    /// How all extractors have fared, by their names; what counts as lately began at `since`, in ISO 8601.
+    pub fn histories(&self, since: &str) -> Result<BTreeMap<String, History>, StateError> {
+        let period = match schema::has_table(&self.connection, "run_windows")? {
+            true => "(SELECT period FROM run_windows w WHERE w.run_id = r.run_id)",
+            false => "NULL",
+        };
+        let sql = format!(
+            "SELECT run_id, extractor, started_at, finished_at, status, files_written, bytes_written, {period},
+                    error_message
+               FROM extraction_runs r ORDER BY run_id DESC"
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let mut all: BTreeMap<String, History> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let name = text(row, 1)?.unwrap_or_default();
+            let status = text(row, 4)?.unwrap_or_default();
+            let past = Past {
+                run_id: row.get(0)?,
+                started_at: text(row, 2)?.unwrap_or_default(),
+                finished_at: text(row, 3)?,
+                succeeded: status == "success",
+            };
+            let count = |at| number(row, at).map(|count| count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
+            let history = all.entry(name).or_default();
+            let files = count(5)?;
+            history.count(&past, &status, (files, count(6)?), since);
+            let is_backfill = text(row, 7)?.is_some();
+            if !is_backfill && status != "running" {
+                let words = if past.succeeded || history.failure.is_some() { None } else { text(row, 8)? };
+                history.see(past, words);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether the last run before this one failed; nothing where there was none.
+    pub fn failed_before(&self, extractor: &str, run_id: i64) -> Result<Option<bool>, StateError> {
+        let sql = "SELECT status FROM extraction_runs WHERE extractor = ?1 AND run_id < ?2 AND status <> 'running'
+                    ORDER BY run_id DESC LIMIT 1";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query((extractor, run_id))?;
+        match rows.next()? {
+            Some(row) => Ok(Some(text(row, 0)?.is_some_and(|status| status != "success"))),
+            None => Ok(None),
+        }
+    }
+}
+
+impl History {
+    /// What counts for every run, the newest first.
+    fn count(&mut self, past: &Past, status: &str, (files, bytes): (u64, u64), since: &str) {
+        if status == "running" && self.last.is_none() && self.running.is_none() {
+            self.running = Some(past.started_at.clone());
+        }
+        if files > 0 && self.newest.is_none() {
+            self.newest = Some(past.started_at.clone());
+        }
+        if status != "running" && past.started_at.as_str() >= since {
+            self.lately.runs += 1;
+            self.lately.failures += u64::from(!past.succeeded);
+            self.lately.files += files;
+            self.lately.bytes += bytes;
+        }
+    }
+
+    /// What counts for those of the newest data that ended, the newest first.
+    fn see(&mut self, past: Past, words: Option<String>) {
+        let last = self.last.get_or_insert_with(|| past.clone());
+        let unbroken = if last.succeeded { self.failure.is_none() } else { self.success.is_none() };
+        if unbroken && last.succeeded == past.succeeded {
+            self.streak += 1;
+        }
+        if past.succeeded {
+            self.success.get_or_insert(past);
+        } else if self.failure.is_none() {
+            self.failure = Some((past, words.unwrap_or_default()));
+        }
+    }
+}
