@@ -7,6 +7,7 @@ mod compile;
 mod cursor;
 mod files;
 mod inspect;
+mod metrics;
 mod new;
 mod pack;
 mod prune;
@@ -14,8 +15,10 @@ mod repair;
 mod run;
 mod runs;
 mod show;
+mod status;
 mod test;
 mod verify;
+mod watch;
 mod wit;
 mod zone;
 
@@ -59,6 +62,9 @@ enum Command {
     Pack(pack::PackArgs),
     Wit(wit::WitArgs),
     Runs(runs::RunsArgs),
+    Status(status::StatusArgs),
+    Metrics(metrics::MetricsArgs),
+    Watch(watch::WatchArgs),
     Show(show::ShowArgs),
     Files(files::FilesArgs),
     Cat(cat::CatArgs),
@@ -98,6 +104,9 @@ pub fn main() -> ExitCode {
         Command::Pack(arguments) => pack::execute(&arguments),
         Command::Wit(arguments) => wit::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
+        Command::Status(arguments) => status::execute(&arguments),
+        Command::Metrics(arguments) => metrics::execute(&arguments),
+        Command::Watch(arguments) => watch::execute(&arguments),
         Command::Show(arguments) => show::execute(&arguments),
         Command::Files(arguments) => files::execute(&arguments),
         Command::Cat(arguments) => cat::execute(&arguments),

@@ -7,11 +7,13 @@ mod configured;
 mod file;
 mod flags;
 mod named;
+mod notify;
 mod params;
 mod place;
 mod record;
 mod secrets;
 mod trial;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,10 +26,12 @@ pub use file::Configuration;
 pub use flags::Flags;
 pub(crate) use flags::key_value;
 pub use named::Named;
+pub use notify::{Event, Notifications, Notifier, Way};
 pub(crate) use params::value_of;
 pub use record::{Addition, record};
 pub use secrets::{SecretFrom, SecretGrant};
 pub use trial::Trial;
+pub use watched::Watched;
 
 use crate::error::Error;
 use engine::Manifest;

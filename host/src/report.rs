@@ -4,6 +4,7 @@ mod cursors;
 mod files;
 mod run;
 mod runs;
+mod status;
 mod upkeep;
 
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ pub use cursors::{write_json as write_cursors_json, write_text as write_cursors}
 pub use files::{write_json as write_files_json, write_text as write_files};
 pub use run::{write_json as write_run_json, write_text as write_run};
 pub use runs::{write_json as write_runs_json, write_text as write_runs};
+pub use status::status;
 pub use upkeep::{write_repair, write_repair_json, write_verification, write_verification_json};
 
 /// Longest cursor that is shown, in characters. All of it is in the state and in JSON.

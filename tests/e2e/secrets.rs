@@ -244,10 +244,22 @@ fn what_is_wrong_with_a_secret_is_said_before_anything_starts() {
         ("{ env = \"NONE\" }", "\"bearer\"", "[\"https://a.example\"]", "the variable NONE is not set"),
         ("{ file = \"none\" }", "\"bearer\"", "[\"https://a.example\"]", "none: No such file"),
         ("{ file = \"empty\" }", "\"bearer\"", "[\"https://a.example\"]", "it is empty"),
+        (
+            "{ command = [\"sh\", \"-c\", \"echo locked >&2; exit 3\"] }",
+            "\"bearer\"",
+            "[\"https://a.example\"]",
+            "sh failed: exit status: 3: locked",
+        ),
+        ("{ command = [] }", "\"bearer\"", "[\"https://a.example\"]", "there is no program"),
         ("{ credential = \"x\" }", "\"bearer\"", "[\"https://a.example\"]", "CREDENTIALS_DIRECTORY is not set"),
         ("{ env = \"TOKEN\" }", "\"bearer\"", "[\"http://a.example\"]", "may not travel in the open"),
         ("{ env = \"TOKEN\" }", "\"bearer\"", "[]", "`origins` has to say where it may go"),
-        ("\"hush-hush-42\"", "\"bearer\"", "[\"https://a.example\"]", "exactly one of env, file and credential"),
+        (
+            "\"hush-hush-42\"",
+            "\"bearer\"",
+            "[\"https://a.example\"]",
+            "exactly one of env, file, credential and command",
+        ),
         ("{ env = \"A\", file = \"b\" }", "\"bearer\"", "[\"https://a.example\"]", "exactly one of env, file"),
         ("{ env = \"TOKEN\" }", "\"cookie\"", "[\"https://a.example\"]", "unknown variant `cookie`"),
         ("{ env = \"TOKEN\" }", "{ header = \"Host\" }", "[\"https://a.example\"]", "the host's own"),
@@ -260,11 +272,16 @@ fn what_is_wrong_with_a_secret_is_said_before_anything_starts() {
 }
 
 #[test]
-fn values_come_from_files_and_credentials_too() {
+fn values_come_from_files_credentials_and_commands_too() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/a.csv", Reply::new("a"));
     environment.write("secrets/token", format!("{PLAIN}\n"));
-    for from in ["{ file = \"secrets/token\" }", "{ credential = \"token\" }"] {
+    for from in [
+        "{ file = \"secrets/token\" }",
+        "{ credential = \"token\" }",
+        "{ command = [\"cat\", \"secrets/token\"] }",
+        "{ command = [\"sh\", \"-c\", \"cat secrets/token; sleep 1000 > /dev/null 2>&1 &\"] }",
+    ] {
         let grant = origin.grant();
         environment.write(
             "host.toml",
@@ -295,7 +312,7 @@ fn a_secret_is_granted_by_name_and_place() {
     assert_eq!(origin.asked(), []);
     let component = harness::guest("mirror").display().to_string();
     let wrong = ["allow", &component, "--http", &origin.grant(), "--secret", "token=vault:x", "--yes"];
-    environment.host(wrong).exits(2).says("none of env:VARIABLE, file:PATH and credential:NAME");
+    environment.host(wrong).exits(2).says("none of env:VARIABLE, file:PATH, credential:NAME and command:LINE");
     let asked = ["allow", &component, "--http", &origin.grant(), "--secret", "token=env:TOKEN", "--yes"];
     let asked = environment.host(asked).exits(0).stdout;
     let sent =

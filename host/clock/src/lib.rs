@@ -85,6 +85,19 @@ impl Moment {
     }
 }
 
+impl From<&jiff::Zoned> for Moment {
+    fn from(zoned: &jiff::Zoned) -> Self {
+        Self(zoned.timestamp())
+    }
+}
+
+/// As [`Moment::iso8601`].
+impl serde::Serialize for Moment {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.iso8601())
+    }
+}
+
 /// The clock of one run: the machine's, or one that starts at a given moment and never really waits.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {

@@ -5,6 +5,8 @@
 
 mod characters;
 
+use std::time::Duration;
+
 use unicode_width::UnicodeWidthChar as _;
 
 use characters::is_unsafe;
@@ -124,9 +126,34 @@ pub fn counted(count: u64, one: &str) -> String {
     format!("{count} {one}{s}")
 }
 
+/// A length of time in its two largest units: `2d 3h`, `5m`, `0s`.
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let parts = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let first = parts.iter().position(|(count, _)| *count > 0).unwrap_or(parts.len() - 1);
+    let shown = parts.iter().skip(first).take(2).enumerate().filter(|(at, (count, _))| *at == 0 || *count > 0);
+    shown.map(|(_, (count, unit))| format!("{count}{unit}")).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_told_in_their_two_largest_units() {
+        for (seconds, told) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3661, "1h 1m"),
+            (7200, "2h"),
+            (90_061, "1d 1h"),
+            (172_800, "2d"),
+            (86_460, "1d"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), told);
+        }
+    }
 
     #[test]
     fn lines_are_safe_to_show() {

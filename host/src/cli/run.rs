@@ -4,18 +4,21 @@ mod several;
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::allow::{agreed, somebody_is_there};
 use crate::allow::{Offer, Review};
-use crate::config::{self, Component, Configuration, Configured, Flags, Named, Plan, compiled_store};
+use crate::config::{self, Component, Configuration, Configured, Flags, Named, Notifications, Plan, compiled_store};
 use crate::console::{Console, LogFormat, Verbosity};
 use crate::error::{Error, Kind};
 use crate::events::{Events, Reader, Told, Wire};
 use crate::run::{self, Observers};
 use crate::timings::Timings;
+use crate::{metrics, notify};
 use engine::{LoadError, Package};
+use rules::domain::Level;
 
 /// Run extractors, once each
 #[derive(Debug, clap::Args)]
@@ -83,6 +86,9 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     timings.step("resolve the configuration");
     let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
     timings.step("load or compile its code");
+    let ordinary = !plan.trial.is_one() && !plan.trial.dry_run;
+    let notifications = if ordinary { configuration.notifications(&plan.name)? } else { Notifications::default() };
+    let landing = plan.landing.clone();
     let verbosity = arguments.verbosity();
     let console = Arc::new(Console::new(verbosity).of(&plan.name, arguments.log_format));
     let reader: Arc<dyn Reader> = match arguments.part_of {
@@ -92,8 +98,15 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     let events = Events::new(&plan.redactor, vec![reader]);
     let observers = Observers { events, timings: Arc::clone(&timings), all_receipts: arguments.json };
     let report = run::execute(plan, linked, &observers);
+    if let Ok(report) = &report {
+        let untold = notify::of_run(&landing, report, &notifications).unwrap_or_else(|error| vec![error.to_string()]);
+        untold.iter().for_each(|sentence| observers.events.log(Level::Warn, sentence));
+    }
     console.finish();
     let report = report?;
+    if ordinary && arguments.part_of.is_none() {
+        renew_metrics(&landing, &configuration);
+    }
     if arguments.timings {
         let _ = std::io::stderr().write_all(timings.text().as_bytes());
     }
@@ -110,6 +123,15 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
         error = error.hint("what landed stays; the next run goes on from there");
     }
     Err(failure.hints.into_iter().fold(error, Error::hint))
+}
+
+/// Renew the file of metrics, where there is one. A run is none the worse where that does not work.
+fn renew_metrics(landing: &Path, configuration: &Configuration) {
+    if let Some(path) = configuration.textfile()
+        && let Err(error) = metrics::write(landing, configuration, &path)
+    {
+        let _ = writeln!(std::io::stderr(), "{}", error.to_string().replacen("error: ", "warning: ", 1));
+    }
 }
 
 /// Offer to grant what a component that nobody ever looked at asks for; whether something was granted.

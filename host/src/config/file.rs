@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 
+use super::notify;
 use super::place;
 use super::secrets::SecretGrant;
 use crate::error::Error;
@@ -27,7 +28,10 @@ pub(super) const MARK: char = '\u{feff}';
 pub(super) struct ConfigFile {
     pub(super) tls: Tls,
     pub(super) network: Network,
+    pub(super) metrics: Metrics,
     pub(super) defaults: Defaults,
+    /// Who is told of what, by its name.
+    pub(super) notify: BTreeMap<String, notify::Written>,
     /// By the extractor's name.
     pub(super) extractor: BTreeMap<String, ExtractorConfig>,
 }
@@ -51,6 +55,14 @@ pub(super) struct Tls {
     pub(super) authorities: Authorities,
 }
 
+/// Where numbers go.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Metrics {
+    /// The file that is renewed after each run, relative to the one that names it.
+    pub(super) textfile: Option<PathBuf>,
+}
+
 /// What holds for all extractors, unless the table of one says otherwise.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -61,6 +73,8 @@ pub(super) struct Defaults {
     pub(super) time_zone: Option<TimeZone>,
     /// How long ago the last success may be.
     pub(super) max_age: Option<Age>,
+    /// Who is told, of those under `notify` [default: all of them].
+    pub(super) notify: Option<Vec<String>>,
     pub(super) budget: Settings,
 }
 
@@ -88,6 +102,8 @@ pub(super) struct ExtractorConfig {
     pub(super) time_zone: Option<TimeZone>,
     /// How long ago the last success may be.
     pub(super) max_age: Option<Age>,
+    /// Who is told, of those under `notify`.
+    pub(super) notify: Option<Vec<String>>,
     /// The only component that may use these grants, in hexadecimal.
     pub(super) sha256: Option<String>,
     pub(super) http: Vec<HttpGrant>,
@@ -179,10 +195,21 @@ impl Configuration {
         file.tls.authorities = Authorities::read(&file.tls.ca).map_err(|reason| {
             Error::usage(reason).hint(format!("`ca` under [tls] in {} names them", path.display()))
         })?;
+        file.metrics.textfile.iter_mut().for_each(|path| *path = directory.join(&*path));
         file.defaults.landing.iter_mut().for_each(|landing| *landing = directory.join(&*landing));
         let components = file.extractor.values_mut().filter_map(|extractor| extractor.component.as_mut());
         components.for_each(|component| *component = directory.join(&*component));
         Ok(Self { path, file })
+    }
+
+    /// The directory of its file.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The file of metrics that is renewed after each run.
+    pub fn textfile(&self) -> Option<PathBuf> {
+        self.file.metrics.textfile.clone()
     }
 }
 

@@ -145,6 +145,9 @@ fn secret_table(grant: &SecretGrant) -> Table {
         SecretFrom::Env(name) => one("env", name),
         SecretFrom::File(path) => one("file", &path.to_string_lossy()),
         SecretFrom::Credential(name) => one("credential", name),
+        SecretFrom::Command(words) => {
+            InlineTable::from_iter([("command", Value::from(Array::from_iter(words.iter().map(String::as_str))))])
+        }
     });
     table["as"] = match &grant.place {
         SecretPlace::Bearer => value("bearer"),

@@ -5,11 +5,15 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::commands::Program;
 use rules::domain::SecretPlace;
 use rules::policy::OriginGrant;
 use rules::secret::Secret;
 
+/// How long a command may take.
+const COMMAND: Duration = Duration::from_secs(30);
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
@@ -36,15 +40,22 @@ pub enum SecretFrom {
     File(PathBuf),
     /// In the credential of that name that systemd passes (`LoadCredential=`, systemd.exec(5)).
     Credential(String),
+    /// A program and its arguments write it to standard output.
+    Command(Vec<String>),
 }
 
 /// The same in a file. What is there instead, which may be the value itself by mistake, is not shown.
 #[derive(serde::Deserialize)]
-#[serde(untagged, deny_unknown_fields, expecting = "`from` is a table with exactly one of env, file and credential")]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "`from` is a table with exactly one of env, file, credential and command"
+)]
 enum Written {
     Env { env: String },
     File { file: PathBuf },
     Credential { credential: String },
+    Command { command: Vec<String> },
 }
 
 impl From<Written> for SecretFrom {
@@ -53,6 +64,7 @@ impl From<Written> for SecretFrom {
             Written::Env { env } => Self::Env(env),
             Written::File { file } => Self::File(file),
             Written::Credential { credential } => Self::Credential(credential),
+            Written::Command { command } => Self::Command(command),
         }
     }
 }
@@ -63,6 +75,7 @@ impl fmt::Display for SecretFrom {
             Self::Env(name) => write!(f, "the variable {name}"),
             Self::File(path) => write!(f, "the file {}", path.display()),
             Self::Credential(name) => write!(f, "the credential {name}"),
+            Self::Command(words) => write!(f, "what `{}` writes", words.join(" ")),
         }
     }
 }
@@ -74,6 +87,7 @@ impl SecretFrom {
             Self::Env(name) => format!("env:{name}"),
             Self::File(path) => format!("file:{}", path.display()),
             Self::Credential(name) => format!("credential:{name}"),
+            Self::Command(words) => format!("command:{}", words.join(" ")),
         }
     }
 
@@ -115,7 +129,10 @@ impl std::str::FromStr for SecretFrom {
             Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
             Some(("credential", name)) if !name.is_empty() => Ok(Self::Credential(name.to_owned())),
-            _ => Err(format!("`{text}` is none of env:VARIABLE, file:PATH and credential:NAME")),
+            Some(("command", line)) if !line.trim().is_empty() => {
+                Ok(Self::Command(line.split_whitespace().map(str::to_owned).collect()))
+            }
+            _ => Err(format!("`{text}` is none of env:VARIABLE, file:PATH, credential:NAME and command:LINE")),
         }
     }
 }
@@ -127,23 +144,46 @@ pub(super) fn load(
     directory: &Path,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Secret, String> {
-    let value = match &grant.from {
+    grant.secret(name, &read(&grant.from, directory, variable)?)
+}
+
+/// Read what is kept somewhere, without the end of its line.
+pub(super) fn read(
+    from: &SecretFrom,
+    directory: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<String, String> {
+    let value = match from {
         SecretFrom::Env(name) => {
             let value = variable(name).ok_or_else(|| format!("the variable {name} is not set"))?;
             value.into_string().map_err(|_| format!("the variable {name} is not UTF-8"))?
         }
-        SecretFrom::File(path) => read(&directory.join(path))?,
+        SecretFrom::File(path) => read_file(&directory.join(path))?,
         SecretFrom::Credential(name) if Path::new(name).file_name() == Some(name.as_ref()) => {
             let credentials = variable("CREDENTIALS_DIRECTORY")
                 .ok_or("CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with `LoadCredential=`")?;
-            read(&Path::new(&credentials).join(name))?
+            read_file(&Path::new(&credentials).join(name))?
         }
         SecretFrom::Credential(name) => return Err(format!("`{name}` is no name of a credential")),
+        SecretFrom::Command(words) => run(words, directory)?,
     };
-    grant.secret(name, &value)
+    Ok(value.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// What a command writes to standard output.
+fn run(words: &[String], directory: &Path) -> Result<String, String> {
+    let program = Program {
+        words,
+        directory,
+        variables: Vec::new(),
+        input: Vec::new(),
+        timeout: COMMAND,
+        kept: MAX_FILE as usize,
+    };
+    String::from_utf8(program.run(false)?).map_err(|_| "what its command writes is not UTF-8".to_owned())
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
     let failed = |reason: String| format!("{}: {reason}", path.display());
     #[expect(clippy::disallowed_methods, reason = "the secret is the operator's file, not the landing zone's")]
     let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;

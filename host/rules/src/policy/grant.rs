@@ -19,6 +19,14 @@ pub struct OriginGrant {
 }
 
 impl OriginGrant {
+    /// The origin of a URL, and nothing else.
+    pub fn of_url(url: &str) -> Result<Self, String> {
+        let wrong = || "it is no URL such as https://example.org/hook".to_owned();
+        let parsed = Url::parse(url).map_err(|_| wrong())?;
+        let origin = Origin::of(&parsed).ok_or_else(wrong)?;
+        Ok(Self { origin, below: false, private: false })
+    }
+
     /// The same at private addresses as well: only for a name, and not for all names below one.
     pub fn also_private(mut self) -> Result<Self, String> {
         match &self.origin.host {

@@ -1,0 +1,35 @@
+//! `host watch`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::zone::ZoneArgs;
+use crate::error::Error;
+use crate::{health, metrics, notify};
+
+/// Tell those who are to be told of extractors that are stale, and renew the metrics; for a timer
+///
+/// It says nothing itself; `host status` does. What is told, and to whom, stands under [notify.NAME] in the configuration.
+#[derive(Debug, clap::Args)]
+pub(super) struct WatchArgs {
+    #[command(flatten)]
+    zone: ZoneArgs,
+}
+
+pub(super) fn execute(arguments: &WatchArgs) -> Result<ExitCode, Error> {
+    let configuration = arguments.zone.configuration()?;
+    let landing = configuration.landing(arguments.zone.landing.as_deref());
+    let all = health::of(&landing, &configuration, None)?;
+    let untold = match landing.is_dir() {
+        true => notify::of_staleness(&landing, &all, |name| configuration.notifications(name))?,
+        false => Vec::new(),
+    };
+    if let Some(path) = configuration.textfile() {
+        metrics::write(&landing, &configuration, &path)?;
+    }
+    for sentence in &untold {
+        // Nobody is left to tell that standard error is closed.
+        let _ = writeln!(std::io::stderr(), "warning: {sentence}");
+    }
+    Ok(if untold.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,196 @@
+//! Telling somebody, after a run or when there was none: by a command of the operator's or a webhook.
+//!
+//! Whatever becomes of that, it harms no run: the run has ended, its locks are free, and telling has a time of its own.
+//! What an extractor may reach has nothing to do with it: a webhook has a connector and a policy of its own.
+
+mod message;
+mod webhook;
+
+use std::path::Path;
+
+use crate::commands::Program;
+use crate::config::{Event, Notifications, Notifier, Way};
+use crate::error::{Error, Kind};
+use crate::health::{Condition, Health};
+use crate::report::Report;
+use clock::Moment;
+use state::{Notice, State, StateError};
+use zone::DATABASE;
+
+use message::Message;
+
+/// What was not told, a sentence each.
+pub type Untold = Vec<String>;
+
+/// Tell of a run that has ended.
+pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Result<Untold, Error> {
+    if notifications.notifiers.is_empty() {
+        return Ok(Untold::new());
+    }
+    let mut state = open(landing)?;
+    let extractor = &report.extractor;
+    let known = state.notices(Some(extractor)).map_err(failed)?;
+    let failed_before = state.failed_before(extractor, report.run_id).map_err(failed)?.unwrap_or(false);
+    let was_stale = known.iter().any(|notice| notice.event == Event::Stale.word());
+    let mut events = Vec::new();
+    match (&report.failure, failed_before || was_stale) {
+        (Some(_), _) => events.push(Event::Failure),
+        (None, true) => events.extend([Event::Success, Event::Recovery]),
+        (None, false) => events.push(Event::Success),
+    }
+    if report.counters.files_written > 0 {
+        events.push(Event::Landed);
+    }
+    let facts = message::of_run(&state, landing, report).map_err(failed)?;
+    let told = tell(notifications, &events, &known, &|event| facts.about(event));
+    // What is over is told anew when it begins again.
+    let over: &[(&str, &str)] = match report.failure {
+        Some(_) => &[],
+        None => &[(extractor, Event::Failure.word()), (extractor, Event::Stale.word())],
+    };
+    record(&mut state, told, over)
+}
+
+/// Tell of extractors that are stale.
+pub fn of_staleness(
+    landing: &Path,
+    all: &[Health],
+    notifications: impl Fn(&str) -> Result<Notifications, Error>,
+) -> Result<Untold, Error> {
+    let mut told = Vec::new();
+    let stale: Vec<&Health> = all.iter().filter(|health| health.reason.is_some()).collect();
+    if stale.is_empty() {
+        return Ok(Untold::new());
+    }
+    let mut state = open(landing)?;
+    for health in stale.into_iter().filter(|health| health.condition != Condition::Retired) {
+        let notifications = notifications(&health.extractor)?;
+        let known = state.notices(Some(&health.extractor)).map_err(failed)?;
+        let message = message::of_staleness(landing, health);
+        told.extend(tell(&notifications, &[Event::Stale], &known, &|event| message.about(event)));
+    }
+    record(&mut state, told, &[])
+}
+
+fn open(landing: &Path) -> Result<State, Error> {
+    let database = landing.canonicalize().unwrap_or_else(|_| landing.to_owned()).join(DATABASE);
+    State::open(&database).map_err(failed)
+}
+
+fn failed(error: StateError) -> Error {
+    Error::new(Kind::Failed, format!("cannot tell anybody of it: {error}"))
+}
+
+/// Tell all who want to know; what became of that.
+fn tell(
+    notifications: &Notifications,
+    events: &[Event],
+    known: &[Notice],
+    message: &dyn Fn(Event) -> Message,
+) -> Vec<Notice> {
+    let now = Moment::now();
+    let mut told = Vec::new();
+    for notifier in &notifications.notifiers {
+        for event in events.iter().filter(|event| notifier.on.contains(event)) {
+            let earlier = known.iter().find(|notice| notice.target == notifier.name && notice.event == event.word());
+            if earlier.is_some_and(|earlier| !is_due(*event, notifier, earlier, now)) {
+                continue;
+            }
+            let message = message(*event);
+            let done = match &notifier.way {
+                Way::Command(words, env) => command(notifications, notifier, (words, env), &message),
+                Way::Webhook(url, kept) => webhook::send(notifications, notifier, (url, *kept), &message),
+            };
+            told.push(Notice {
+                extractor: message.extractor.clone(),
+                event: event.word().to_owned(),
+                target: notifier.name.clone(),
+                told_at: now.iso8601(),
+                run_id: message.run_id,
+                error: done.err(),
+            });
+        }
+    }
+    told
+}
+
+/// Whether it is time to tell again: always of what happens, now and then of what goes on being so, and of what could not
+/// be told.
+fn is_due(event: Event, notifier: &Notifier, earlier: &Notice, now: Moment) -> bool {
+    let lasts = matches!(event, Event::Failure | Event::Stale);
+    let told_at = Moment::parse(&earlier.told_at);
+    !lasts || earlier.error.is_some() || told_at.is_none_or(|at| at.later(notifier.repeat) <= now)
+}
+
+fn command(
+    notifications: &Notifications,
+    notifier: &Notifier,
+    (words, env): (&[String], &[String]),
+    message: &Message,
+) -> Result<(), String> {
+    let passed = env.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
+    let program = Program {
+        words,
+        directory: &notifications.directory,
+        variables: passed.chain(message.variables()).collect(),
+        input: message.json().into_bytes(),
+        timeout: notifier.timeout,
+        kept: 0,
+    };
+    program.run(true).map(drop)
+}
+
+/// Keep what became of it; what could not be told.
+fn record(state: &mut State, told: Vec<Notice>, over: &[(&str, &str)]) -> Result<Untold, Error> {
+    let forgotten = over.iter().any(|(extractor, event)| {
+        let known = state.notices(Some(extractor)).unwrap_or_default();
+        known.iter().any(|notice| notice.event == *event)
+    });
+    if !told.is_empty() || forgotten {
+        state.note(&told, over).map_err(failed)?;
+    }
+    let untold = told.into_iter().filter_map(|notice| {
+        let Notice { extractor, event, target, error, .. } = notice;
+        Some(format!("{target} was not told of {event} of {extractor}: {}", error?))
+    });
+    Ok(untold.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_told_once_and_again_after_a_while() {
+        let at = |text: &str| Moment::parse(text).expect(text);
+        let notifier = Notifier {
+            name: "x".into(),
+            on: Vec::new(),
+            way: Way::Webhook(String::new(), false),
+            timeout: Duration::ZERO,
+            repeat: Duration::from_secs(3600),
+        };
+        let earlier = |error: Option<&str>| Notice {
+            extractor: "e".into(),
+            event: "failure".into(),
+            target: "x".into(),
+            told_at: "2026-03-10T12:00:00Z".into(),
+            run_id: 1,
+            error: error.map(Into::into),
+        };
+        let soon = at("2026-03-10T12:59:59Z");
+        for (event, error, now, due) in [
+            (Event::Failure, None, soon, false),
+            (Event::Failure, None, at("2026-03-10T13:00:00Z"), true),
+            (Event::Failure, Some("no"), soon, true),
+            (Event::Stale, None, soon, false),
+            (Event::Landed, None, soon, true),
+            (Event::Success, None, soon, true),
+            (Event::Recovery, None, soon, true),
+        ] {
+            assert_eq!(is_due(event, &notifier, &earlier(error), now), due, "{event:?} {error:?}");
+        }
+    }
+}
