@@ -4,6 +4,7 @@ mod allow;
 mod build;
 mod cat;
 mod compile;
+mod config;
 mod cursor;
 mod files;
 mod inspect;
@@ -69,6 +70,7 @@ enum Command {
     Files(files::FilesArgs),
     Cat(cat::CatArgs),
     Cursor(cursor::CursorArgs),
+    Config(config::ConfigArgs),
     Test(test::TestArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Show(arguments) => show::execute(&arguments),
         Command::Files(arguments) => files::execute(&arguments),
         Command::Cat(arguments) => cat::execute(&arguments),
+        Command::Config(arguments) => config::execute(&arguments),
         Command::Cursor(arguments) => cursor::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),

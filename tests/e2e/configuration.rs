@@ -117,3 +117,44 @@ fn a_configuration_may_come_through_a_pipe_that_the_operator_names() {
         shell(&environment, &script, &more).exits(1).says("it is no file that could be replaced");
     }
 }
+
+#[test]
+fn what_is_in_force_is_shown_with_where_it_came_from() {
+    let environment = environment();
+    let ran = environment.host(["config"]).exits(0);
+    assert!(ran.stdout.starts_with("there is no configuration file\n"), "{ran:?}");
+    assert!(ran.stdout.contains("# the variable LANDING_DIR"), "{ran:?}");
+    environment.write(
+        "host.toml",
+        format!(
+            "[defaults]\nmax-age = \"26h\"\n[defaults.budget]\ntimeout = \"5m\"\n\n[extractor.a]\ncomponent = {:?}\n\
+             param = {{ url = \"x\" }}\n[notify.ops]\non = [\"failure\"]\nwebhook = \"https://h.example/hush\"\n",
+            mirror()
+        ),
+    );
+    let text = environment.host(["config"]).exits(0).stdout;
+    let text =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect::<String>();
+    for line in [
+        "the configuration is host.toml\n",
+        "notify.ops.webhook \"https://h.example/…\" # line 11\n",
+        "\na\n",
+        "budget.timeout \"5m\" # line 4, for all\n",
+        "max-age \"26h\" # line 2, for all\n",
+        "param.extension \"csv\" # its manifest\n",
+        "param.url \"x\" # line 8\n",
+        "\nunless said otherwise\n",
+        "budget.max-memory \"256MiB\"\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    assert!(!text.contains("hush"), "{text}");
+    let json = environment.host(["config", "a", "--json"]).exits(0).json();
+    let settings = json["settings"].as_array().expect("an array");
+    let of = |key: &str| settings.iter().find(|setting| setting["key"] == key).expect(key)["from"].clone();
+    assert_eq!(of("budget.timeout"), serde_json::json!({ "defaults": 4 }));
+    assert_eq!(of("budget.max-cpu"), "default");
+    environment.host(["config", "b"]).exits(2).says("host.toml has no extractor `b`");
+    let schema = environment.host(["config", "schema"]).exits(0).json();
+    assert_eq!(schema["title"], "host.toml");
+}

@@ -19,9 +19,6 @@ use rules::policy::OriginGrant;
 use rules::schedule::Schedule;
 use rules::text;
 
-/// The byte order mark, which some editors put before a text.
-pub(super) const MARK: char = '\u{feff}';
-
 /// The whole file.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -202,6 +199,11 @@ impl Configuration {
         Ok(Self { path, file })
     }
 
+    /// Whether there is such a file.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
     /// The directory of its file.
     pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
@@ -214,7 +216,7 @@ impl Configuration {
 }
 
 pub(super) fn parse(text: &str) -> Result<ConfigFile, String> {
-    let text = text.strip_prefix(MARK).unwrap_or(text);
+    let text = text.strip_prefix(place::MARK).unwrap_or(text);
     let document = toml::Deserializer::parse(text).map_err(|error| placed(text, "", &error))?;
     serde_path_to_error::deserialize(document).map_err(|error| {
         let key = error.path().to_string();

@@ -17,6 +17,8 @@ pub(super) const DEFAULT: &str = "host.toml";
 const SYSTEM: &str = "/etc/host/host.toml";
 /// Largest file, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
+/// The byte order mark, which some editors put before a text.
+pub(super) const MARK: char = '\u{feff}';
 /// Permission to write, of the group and of everybody.
 const GROUP: u32 = 0o020;
 const OTHERS: u32 = 0o002;

@@ -58,8 +58,8 @@ pub fn record(path: &Path, name: &str, addition: &Addition) -> Result<(), Error>
 /// The file's text with the grant in it. Its line breaks, of which the first is taken for all, and its byte order mark stay
 /// as they are.
 fn changed(text: &str, name: &str, addition: &Addition) -> Result<String, String> {
-    let (mark, body) = match text.strip_prefix(file::MARK) {
-        Some(body) => (&text[..file::MARK.len_utf8()], body),
+    let (mark, body) = match text.strip_prefix(place::MARK) {
+        Some(body) => (&text[..place::MARK.len_utf8()], body),
         None => ("", text),
     };
     let changed = with_grant(body, name, addition)?;
@@ -237,7 +237,7 @@ mod tests {
         assert!(after.starts_with("\u{feff}# mine\r\n[extractor.prices]\r\n"), "{after:?}");
         assert!(after.contains("    \"https://b.example\", # why\r\n    \"https://a.example\",\r\n]\r\n"), "{after:?}");
         assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
-        assert_eq!(after.matches(file::MARK).count(), 1);
+        assert_eq!(after.matches(place::MARK).count(), 1);
         file::parse(&after).expect("it can be read");
         let unix = changed(&before.replace('\r', ""), "prices", &addition()).expect("a file");
         assert!(!unix.contains('\r'), "{unix:?}");
