@@ -22,6 +22,7 @@ mod health;
 mod hostile;
 mod http2;
 mod injected;
+mod install;
 mod kept;
 mod landing;
 mod limits;

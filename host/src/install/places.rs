@@ -74,8 +74,10 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
         }));
     }
     let in_homes = all().any(|path| below(path, &HOMES));
-    let credentials =
-        if wishes.user { format!("{}/credstore", absolute(&user_folder()?)?) } else { "/etc/credstore".into() };
+    let credentials = match wishes.user && wishes.systemd {
+        true => format!("{}/credstore", absolute(&user_folder()?)?),
+        false => "/etc/credstore".into(),
+    };
     let setup = Setup {
         tell_landing: wishes.landing.is_some_and(|path| !path.as_os_str().is_empty()) || !configuration.says_landing(),
         program,
