@@ -8,6 +8,7 @@ mod config;
 mod cursor;
 mod files;
 mod inspect;
+mod install;
 mod metrics;
 mod new;
 mod pack;
@@ -75,6 +76,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
     Prune(prune::PruneArgs),
+    Install(install::InstallArgs),
+    Uninstall(install::UninstallArgs),
     /// Compile a component from standard input to standard output, within limits
     #[command(hide = true)]
     Compile,
@@ -118,6 +121,8 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
+        Command::Install(arguments) => install::execute(&arguments),
+        Command::Uninstall(arguments) => install::undo(&arguments),
         Command::Compile => compile::execute().map(|code| u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)),
     };
     match done {

@@ -39,6 +39,8 @@
 //!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
+//! `install` has the machine's own scheduler start all of this; the host itself runs and ends.
+//!
 //! `config` resolves everything that can be wrong with an order before anything runs; what happens in a run is told once, in
 //! `events`; `console` and `report` speak to people; `error` says what the exit code is; `patience` waits for what others hold; the crate `clock` is the only one that knows the time.
 
@@ -51,10 +53,12 @@ mod cli;
 mod commands;
 mod config;
 mod console;
+mod diff;
 mod error;
 mod events;
 mod files;
 mod health;
+mod install;
 mod metrics;
 mod notify;
 mod patience;

@@ -4,7 +4,6 @@
 //! what must land. Each case is run by a process of its own, as `host run --replay`, in a zone that is removed.
 
 mod case;
-mod diff;
 mod expected;
 mod junit;
 mod making;
@@ -137,7 +136,7 @@ fn differences(wanted: &Tree, landed: &Tree, directory: &Path) -> Vec<(String, S
         .map(|path| {
             let (old, new) = (wanted.get(path).map(Vec::as_slice), landed.get(path).map(Vec::as_slice));
             let name = directory.join(path).display().to_string();
-            (path.clone(), diff::unified(&name, old, new))
+            (path.clone(), crate::diff::unified(&name, "landed: ", old, new))
         })
         .collect()
 }

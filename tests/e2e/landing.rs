@@ -5,7 +5,7 @@ use std::fs;
 use harness::{Origin, Reply, gzip};
 use sha2::{Digest as _, Sha256};
 
-use crate::{environment, mirror, with};
+use crate::{environment, kernels, mirror, with};
 
 const CSV: &str = "city,courts\nMalaga,41\n";
 
@@ -306,15 +306,17 @@ fn names_that_leave_their_place_are_refused() {
 
 #[test]
 fn symbolic_links_in_the_landing_directory_lead_nowhere() {
-    let (environment, origin) = (environment(), Origin::start());
-    origin.route("/courts.csv", Reply::new(CSV));
-    let outside = environment.path().join("outside");
-    fs::create_dir_all(&outside).expect("a directory");
-    fs::create_dir_all(environment.landing()).expect("a directory");
-    std::os::unix::fs::symlink(&outside, environment.landing().join("mirror")).expect("a link");
-    let arguments = mirror(&origin, "/courts.csv");
-    environment.run("mirror", &with(&arguments, &[])).exits(1).says("cannot open the directory mirror");
-    assert_eq!(fs::read_dir(&outside).expect("a directory").count(), 0);
+    for environment in kernels() {
+        let origin = Origin::start();
+        origin.route("/courts.csv", Reply::new(CSV));
+        let outside = environment.path().join("outside");
+        fs::create_dir_all(&outside).expect("a directory");
+        fs::create_dir_all(environment.landing()).expect("a directory");
+        std::os::unix::fs::symlink(&outside, environment.landing().join("mirror")).expect("a link");
+        let arguments = mirror(&origin, "/courts.csv");
+        environment.run("mirror", &with(&arguments, &[])).exits(1).says("cannot open the directory mirror");
+        assert_eq!(fs::read_dir(&outside).expect("a directory").count(), 0);
+    }
 }
 
 #[test]
@@ -392,29 +394,32 @@ fn names_that_are_taken_are_told_in_one_line() {
 
 #[test]
 fn a_directory_that_is_swapped_in_the_middle_of_a_run_is_told_as_that() {
-    let (environment, origin) = (environment(), Origin::start());
-    let (reached, hold) = (harness::Gate::default(), harness::Gate::default());
-    origin.route("/first.csv", Reply::new("first\n").etag("\"first\""));
-    origin.route("/last.csv", Reply::new("last\n").etag("\"last\"").gated(&reached, &hold));
-    let url = format!("url={} {}", origin.url("/first.csv"), origin.url("/last.csv"));
-    let arguments = ["--allow-http", &origin.grant(), "--param", &url, "--param", "concurrency=1"];
-    let running = environment.spawn("mirror", &arguments);
-    assert!(reached.wait());
-    let month = environment.landing().join(&environment.paths()[0]).parent().expect("a directory").to_owned();
-    fs::rename(&month, month.with_extension("away")).expect("a directory");
-    fs::create_dir(&month).expect("a directory");
-    hold.open();
-    let ran = harness::Ran::new(running.wait_with_output().expect("the program")).exits(1);
-    ran.says("somebody put another directory in its place while the run was going on");
-    assert_eq!(fs::read_dir(&month).expect("a directory").count(), 0, "nothing is written to the other one");
+    for environment in kernels() {
+        let origin = Origin::start();
+        let (reached, hold) = (harness::Gate::default(), harness::Gate::default());
+        origin.route("/first.csv", Reply::new("first\n").etag("\"first\""));
+        origin.route("/last.csv", Reply::new("last\n").etag("\"last\"").gated(&reached, &hold));
+        let url = format!("url={} {}", origin.url("/first.csv"), origin.url("/last.csv"));
+        let arguments = ["--allow-http", &origin.grant(), "--param", &url, "--param", "concurrency=1"];
+        let running = environment.spawn("mirror", &arguments);
+        assert!(reached.wait());
+        let month = environment.landing().join(&environment.paths()[0]).parent().expect("a directory").to_owned();
+        fs::rename(&month, month.with_extension("away")).expect("a directory");
+        fs::create_dir(&month).expect("a directory");
+        hold.open();
+        let ran = harness::Ran::new(running.wait_with_output().expect("the program")).exits(1);
+        ran.says("somebody put another directory in its place while the run was going on");
+        assert_eq!(fs::read_dir(&month).expect("a directory").count(), 0, "nothing is written to the other one");
+    }
 }
 
 #[test]
 fn directories_do_not_stay_open_in_any_number() {
-    let environment = environment();
-    let host = environment.run_command("probe", &["--param", "do=years", "--param", "count=300"]);
-    let mut bash = std::process::Command::new("bash");
-    bash.args(["-c", "ulimit -n 128 && exec \"$0\" \"$@\""]);
-    let ran = harness::under(bash, &host).output().expect("bash");
-    assert_eq!(harness::Ran::new(ran).exits(0).json()["files_written"], 300);
+    for environment in kernels() {
+        let host = environment.run_command("probe", &["--param", "do=years", "--param", "count=300"]);
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", "ulimit -n 128 && exec \"$0\" \"$@\""]);
+        let ran = harness::under(bash, &host).output().expect("bash");
+        assert_eq!(harness::Ran::new(ran).exits(0).json()["files_written"], 300);
+    }
 }

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod authors;
+mod beneath;
 mod book;
 mod cases;
 mod clock;
@@ -21,6 +22,7 @@ mod health;
 mod hostile;
 mod http2;
 mod injected;
+mod install;
 mod kept;
 mod landing;
 mod limits;
@@ -66,6 +68,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A fresh place to run `host` in.
 fn environment() -> Environment {
     Environment::new(env!("CARGO_BIN_EXE_host"))
+}
+
+/// Fresh places to run it in, one on each kind of kernel: with `openat2`, and without it as far as `strace` is there.
+fn kernels() -> Vec<Environment> {
+    let mut all = vec![environment()];
+    all.extend(injected::strace().then(|| environment().without_openat2()));
+    all
 }
 
 /// `--allow-http` for a server, and a `url` parameter.

@@ -5,11 +5,11 @@ use std::fs;
 use harness::soak::{Numbers, times};
 use harness::{Environment, Origin, Reply};
 
-use crate::environment;
+use crate::{environment, kernels};
 
 /// Land one URL for each tag, all in one run, each with content of its own; everything must be there and nothing else.
-fn land_all(tags: &[Vec<u8>]) -> Environment {
-    let (environment, origin) = (environment(), Origin::start());
+fn land_all(environment: &Environment, tags: &[Vec<u8>]) {
+    let origin = Origin::start();
     let mut url = "url=".to_owned();
     for (number, tag) in tags.iter().enumerate() {
         let head =
@@ -36,7 +36,6 @@ fn land_all(tags: &[Vec<u8>]) -> Environment {
     // Nothing beside the landing directory, and nothing hidden in it.
     assert_eq!(fs::read_dir(environment.path()).expect("a directory").count(), 1);
     assert_eq!(environment.everything().len(), tags.len());
-    environment
 }
 
 fn content(number: usize) -> String {
@@ -63,7 +62,7 @@ fn tags_of_any_bytes_land_every_content_once() {
                 [weak.as_bytes(), b"\"", &bytes.collect::<Vec<u8>>(), b"\""].concat()
             })
             .collect();
-        land_all(&tags);
+        kernels().iter().for_each(|environment| land_all(environment, &tags));
     }
 }
 
@@ -74,7 +73,7 @@ fn naughty_strings_are_only_strings() {
     // A field cannot hold control characters; everything else is sent as it is.
     let field = |text: &String| text.bytes().filter(|byte| !byte.is_ascii_control()).collect::<Vec<u8>>();
     let tags: Vec<Vec<u8>> = strings.iter().map(|text| [b"\"", &field(text)[..], b"\""].concat()).collect();
-    land_all(&tags);
+    land_all(&environment(), &tags);
 
     let environment = environment();
     for text in strings.iter().filter(|text| !text.contains('\0')).take(times(150, usize::MAX)) {

@@ -1,5 +1,4 @@
-//! The unit of the book: how systemd rates it, and the program under what it forbids, as far as that can be had
-//! without systemd. The calls that it refuses are refused by `strace`, the rest of the machine is shut by `unshare`.
+//! The unit that `host install` writes, and the program under what it forbids, as far as that can be had without systemd. The calls that it refuses are refused by `strace`, the rest of the machine is shut by `unshare`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,11 +9,7 @@ use harness::{Environment, Origin, Ran, Reply, guest, under};
 
 use crate::{environment, mirror};
 
-/// Tenths of the exposure that `systemd-analyze security` may find at most.
-const THRESHOLD: &str = "15";
-const UNIT: &str = "padelnomics.service";
-
-fn installed(program: &str) -> bool {
+pub(crate) fn installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     assert!(found || std::env::var_os("CI").is_none(), "CI has no {program}");
     if !found {
@@ -23,13 +18,15 @@ fn installed(program: &str) -> bool {
     found
 }
 
-/// The unit, as the book shows it.
+/// The service.
 fn unit() -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/src/schedule.md");
-    let page = fs::read_to_string(page).expect("the page");
-    let start = format!("```ini\n# /etc/systemd/system/{UNIT}\n");
-    let (_, rest) = page.split_once(&start).expect("the unit in the book");
-    rest.split("```").next().unwrap_or_default().to_owned()
+    let environment = environment();
+    let schedule = format!("[extractor.prices]\ncomponent = {:?}\nschedule = \"@daily\"\n", guest("mirror"));
+    environment.write("host.toml", schedule);
+    fs::create_dir(environment.landing()).expect("a directory");
+    let user = crate::install::user();
+    environment.host(["install", "systemd", "--run-as", &user, "--root", "root", "--yes"]).exits(0);
+    fs::read_to_string(environment.path().join("root/etc/systemd/system/host-prices.service")).expect("a unit")
 }
 
 /// The values of a setting, in their order.
@@ -67,6 +64,10 @@ fn allowed(unit: &str) -> BTreeSet<String> {
             };
         }
     }
+    // With it goes the call whose flags no filter can see (systemd's src/shared/seccomp-util.c).
+    if values(unit, "RestrictSUIDSGID") == ["yes"] {
+        allowed.remove("openat2");
+    }
     allowed
 }
 
@@ -92,29 +93,12 @@ fn landed_once(environment: &Environment, runs: [Ran; 2]) {
 }
 
 #[test]
-fn systemd_finds_little_exposed() {
-    if !installed("systemd-analyze") {
-        return;
-    }
-    let environment = environment();
-    let path = environment.write(UNIT, unit());
-    let threshold = format!("--threshold={THRESHOLD}");
-    let output = Command::new("systemd-analyze")
-        .args(["security", "--offline=yes", "--no-pager", &threshold])
-        .arg(path)
-        .output()
-        .expect("systemd-analyze");
-    let table = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{table}\n{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
 fn a_run_makes_no_call_that_the_unit_refuses() {
     if !installed("systemd-analyze") || !installed("strace") {
         return;
     }
     let allowed = allowed(&unit());
-    assert!(allowed.contains("openat2") && !allowed.contains("setpriority"), "{allowed:?}");
+    assert!(allowed.contains("openat") && !allowed.contains("setpriority"), "{allowed:?}");
     // Groups name calls of all machines; those that this one does not have are marked so that strace passes over them.
     let names: Vec<_> = allowed.iter().map(|call| format!("?{call}")).collect();
     let injection = format!("inject=!{}:error=EPERM", names.join(","));
@@ -131,7 +115,8 @@ fn a_run_makes_no_call_that_the_unit_refuses() {
     let refused: BTreeSet<_> = log.lines().filter(|line| line.contains("(INJECTED)")).filter_map(called).collect();
     // SQLite gives its files to the owner of the database where it runs as root; the unit has a user.
     let refused: Vec<_> = refused.into_iter().filter(|call| *call != "fchown").collect();
-    assert_eq!(refused, [""; 0]);
+    // Asked for once, to learn that it is not to be had.
+    assert_eq!(refused, ["openat2"]);
     assert!(log.lines().any(|line| called(line) == Some("execve")), "strace saw nothing");
 }
 

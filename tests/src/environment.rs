@@ -90,12 +90,32 @@ pub fn under(mut outer: Command, inner: &Command) -> Command {
 pub struct Environment {
     program: PathBuf,
     directory: tempfile::TempDir,
+    /// What the program and its children are started behind.
+    launcher: &'static [&'static str],
 }
+
+/// Has a kernel that knows no `openat2`: the call comes back with ENOSYS, as behind systemd's `RestrictSUIDSGID=`.
+const WITHOUT_OPENAT2: [&str; 8] = [
+    "strace",
+    "--seccomp-bpf",
+    "-f",
+    "-qq",
+    "--output=/dev/null",
+    "--trace=openat2",
+    "--signal=none",
+    "--inject=openat2:error=ENOSYS",
+];
 
 impl Environment {
     /// An empty place for the program at `program`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), directory: tempfile::tempdir().expect("a temporary directory") }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { program: program.into(), directory, launcher: &[] }
+    }
+
+    /// The same on a kernel that has no `openat2`. It takes `strace`.
+    pub fn without_openat2(self) -> Self {
+        Self { launcher: &WITHOUT_OPENAT2, ..self }
     }
 
     /// The working directory.
@@ -118,7 +138,14 @@ impl Environment {
 
     /// The program with arguments, not started. Compiled components are shared by all tests: they are found by digest.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.launcher {
+            [] => Command::new(&self.program),
+            [launcher, arguments @ ..] => {
+                let mut command = Command::new(launcher);
+                command.args(arguments).arg("--").arg(&self.program);
+                command
+            }
+        };
         let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/compiled");
         fs::create_dir_all(&cache).expect("a directory");
         command

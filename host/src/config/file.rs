@@ -169,7 +169,12 @@ impl Configuration {
         Self::read_or_new(named, false)
     }
 
-    /// The same, where a file that was named may be one that is yet to be made.
+    /// Where the file is that was named, else the first of those that are looked for. It is not read.
+    pub fn place(named: Option<&Path>) -> PathBuf {
+        place::find(named.filter(|path| !path.as_os_str().is_empty()))
+    }
+
+    /// [`Configuration::read`], where a file that was named may be one that is yet to be made.
     pub fn read_or_new(named: Option<&Path>, or_new: bool) -> Result<Self, Error> {
         let named = named.filter(|path| !path.as_os_str().is_empty());
         let path = place::find(named);

@@ -2,6 +2,7 @@
 //!
 //! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
 
+mod beneath;
 mod existing;
 mod listing;
 mod locks;
@@ -17,10 +18,11 @@ use std::path::{Path, PathBuf};
 use rules::domain::{Digest, Fault, LandError};
 
 use crate::{LandingError, content};
-use rustix::fs::{self, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, fstat, fsync, mkdirat, openat};
+use rustix::fs::{self, CWD, FileType, Mode, OFlags, RenameFlags, fstat, fsync, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use beneath::Way;
 pub use listing::Found;
 pub use locks::Lock;
 pub use unnamed::{Scratch, Unnamed, Writer, is_leftover};
@@ -89,6 +91,7 @@ fn spelled(path: &str) -> &str {
 pub struct Root {
     handle: OwnedFd,
     path: PathBuf,
+    way: Way,
 }
 
 /// A directory below the root.
@@ -145,7 +148,12 @@ impl Root {
             openat(CWD, path, DIRECTORY, Mode::empty()).map_err(failed("open the landing directory", &shown))?;
         // The state database is opened by path, which must not change its meaning by a link on the way.
         let path = std::fs::canonicalize(path).map_err(error)?;
-        Ok(Self { handle, path })
+        Self::of(handle, path)
+    }
+
+    fn of(handle: OwnedFd, path: PathBuf) -> Result<Self, DiskError> {
+        let way = Way::here(&handle).map_err(failed("open", "the landing directory"))?;
+        Ok(Self { handle, path, way })
     }
 
     /// Where the root is.
@@ -160,8 +168,7 @@ impl Root {
     }
 
     fn beneath(&self, path: impl Arg, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        fs::openat2(&self.handle, path, flags | OFlags::CLOEXEC, mode, resolve)
+        self.way.open(&self.handle, path, flags, mode)
     }
 
     /// Where the state database is.

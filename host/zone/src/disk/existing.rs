@@ -17,6 +17,6 @@ impl Root {
             Err(errno) => return Err(failed("open the landing directory", &shown)(errno)),
         };
         let error = |source| DiskError { action: "open the landing directory", path: shown.clone(), source };
-        Ok(Some(Self { handle, path: std::fs::canonicalize(path).map_err(error)? }))
+        Self::of(handle, std::fs::canonicalize(path).map_err(error)?).map(Some)
     }
 }

@@ -21,10 +21,11 @@ enum Change {
     New,
 }
 
-/// What is in `new` in the place of what is in `old`; `None` is a file that is not there.
-pub(super) fn unified(name: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> String {
+/// What is in `new` in the place of what is in `old`; `None` is a file that is not there. The new one is called `mark`
+/// and the name.
+pub(crate) fn unified(name: &str, mark: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> String {
     let side = |there: bool, mark: &str| if there { format!("{mark}{name}") } else { "/dev/null".to_owned() };
-    let head = format!("--- {}\n+++ {}\n", side(old.is_some(), ""), side(new.is_some(), "landed: "));
+    let head = format!("--- {}\n+++ {}\n", side(old.is_some(), ""), side(new.is_some(), mark));
     let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
     let (Ok(old), Ok(new)) = (std::str::from_utf8(old), std::str::from_utf8(new)) else {
         let sizes = [old, new].map(|bytes| text::counted(bytes.len() as u64, "byte"));
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
 
     fn diff(old: &str, new: &str) -> String {
-        let text = unified("a", Some(old.as_bytes()), Some(new.as_bytes()));
+        let text = unified("a", "landed: ", Some(old.as_bytes()), Some(new.as_bytes()));
         text.strip_prefix("--- a\n+++ landed: a\n").expect("a head").to_owned()
     }
 
@@ -145,7 +146,10 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_told_by_its_size() {
-        assert_eq!(unified("a", None, Some(b"\xff")), "--- /dev/null\n+++ landed: a\nno text: 0 bytes and 1 byte\n");
+        assert_eq!(
+            unified("a", "landed: ", None, Some(b"\xff")),
+            "--- /dev/null\n+++ landed: a\nno text: 0 bytes and 1 byte\n"
+        );
     }
 
     #[test]
