@@ -10,6 +10,7 @@ mod inspect;
 mod new;
 mod pack;
 mod prune;
+mod quarantine;
 mod repair;
 mod run;
 mod runs;
@@ -66,6 +67,7 @@ enum Command {
     Test(test::TestArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
+    Quarantine(quarantine::QuarantineArgs),
     Prune(prune::PruneArgs),
     /// Compile a component from standard input to standard output, within limits
     #[command(hide = true)]
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => test::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
+        Command::Quarantine(arguments) => quarantine::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
         Command::Compile => compile::execute().map(|code| u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)),
     };

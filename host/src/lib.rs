@@ -37,6 +37,8 @@
 //! Five crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
 //! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
+//! `quarantine` settles what was not as expected of a source.
+//!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
 //! `config` resolves everything that can be wrong with an order before anything runs; what happens in a run is told once, in
@@ -54,6 +56,8 @@ mod error;
 mod events;
 mod files;
 mod patience;
+mod preview;
+mod quarantine;
 mod repair;
 mod report;
 mod run;

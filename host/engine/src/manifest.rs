@@ -6,6 +6,7 @@ use wasmparser::{ComponentName, ComponentNameSectionReader, Encoding, KnownCusto
 
 use rules::budget::Settings;
 use rules::domain::SecretPlace;
+use rules::expectation::Expectations;
 use rules::text;
 
 /// The custom section that holds the manifest, as TOML.
@@ -71,6 +72,8 @@ pub struct Manifest {
     pub params: BTreeMap<String, Param>,
     /// What it expects to use.
     pub budget: Settings,
+    /// What it expects of the contents of its sources.
+    pub expect: Expectations,
     /// How it is made of its sources. Only `host build` reads that, from the file; in a component it means nothing.
     pub build: Build,
     /// Whether there is a manifest at all. Without one nobody knows what a component asks for.
@@ -267,6 +270,8 @@ fn check(manifest: &Manifest) -> Result<(), String> {
     for (key, count) in [("authors", authors.len()), ("http", http.len()), ("sources", sources.len())] {
         check_count(key, count)?;
     }
+    texts.extend(manifest.expect.texts());
+    check_count("expect.source", manifest.expect.source.len())?;
     check_count("secret", secrets.len())?;
     check_count("param", params.len())?;
     for (key, text) in texts {

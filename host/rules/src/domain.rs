@@ -431,7 +431,8 @@ impl FromStr for Window {
     }
 }
 
-fn parse_day(text: &str) -> Result<Date, String> {
+/// Read a day written as `YYYY-MM-DD`.
+pub fn parse_day(text: &str) -> Result<Date, String> {
     let shaped = text.len() == 10
         && text
             .bytes()

@@ -213,9 +213,7 @@ impl Expectation {
             return Err(broken.found(format!("it is `{line}`")));
         }
         match value(&self.json) {
-            Some(shape) => {
-                looks::check_json(shape, sample.head).map_err(|what| Broken::new("unexpected-json", what))
-            }
+            Some(shape) => looks::check_json(shape, sample.head).map_err(|what| Broken::new("unexpected-json", what)),
             None => Ok(()),
         }
     }
@@ -238,7 +236,8 @@ impl Expectation {
             return Ok(());
         }
         let expected: Vec<String> = expected.iter().map(|kind| format!("`{kind}`")).collect();
-        let broken = Broken::new("unexpected-content-type", format!("its content type is not {}", expected.join(" or ")));
+        let broken =
+            Broken::new("unexpected-content-type", format!("its content type is not {}", expected.join(" or ")));
         Err(match given {
             Some(given) => broken.found(format!("it is `{}`", text::quoted(given))),
             None => broken.found("the answer has none"),

@@ -281,9 +281,22 @@ mod tests {
             assert!(is_listed(path), "{path}");
         }
         let long = format!("x/{}", "a".repeat(256));
-        for path in
-            ["", "x", "x/", "/x/a", "x//a", "x/../a", "../a", "x/.a", "x/a/b/c/d", "x/a\0", "X/a", ".locks/a", ".quarantine/x/a", &long]
-        {
+        for path in [
+            "",
+            "x",
+            "x/",
+            "/x/a",
+            "x//a",
+            "x/../a",
+            "../a",
+            "x/.a",
+            "x/a/b/c/d",
+            "x/a\0",
+            "X/a",
+            ".locks/a",
+            ".quarantine/x/a",
+            &long,
+        ] {
             assert!(!is_listed(path), "{path:?}");
         }
     }

@@ -177,7 +177,11 @@ impl<'a> Quarantined<'a> {
         let (digits, extension) = name.strip_suffix(".gz")?.split_once('.')?;
         let hexadecimal = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let valid = check_name(source).is_ok() && check_extension(extension).is_ok();
-        (valid && hexadecimal && QUARANTINE_DIGITS.contains(&digits.len())).then_some(Self { source, digits, extension })
+        (valid && hexadecimal && QUARANTINE_DIGITS.contains(&digits.len())).then_some(Self {
+            source,
+            digits,
+            extension,
+        })
     }
 }
 

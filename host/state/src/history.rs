@@ -74,7 +74,8 @@ impl State {
                 finished_at: text(row, 3)?,
                 succeeded: status == "success",
             };
-            let count = |at| number(row, at).map(|count| count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
+            let count =
+                |at| number(row, at).map(|count| count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
             let history = all.entry(name).or_default();
             let files = count(5)?;
             history.count(&past, &status, (files, count(6)?), since);

@@ -170,7 +170,7 @@ impl Zone {
 
     /// Give a content in quarantine a name among these, which it then has in the place of its own: moved and never copied,
     /// so that there is one file at every moment. Where it was moved already, it is found. Its path, and the size of its
-    /// file; `None` where nothing holds it. [`Zone::sync`] settles both names.
+    /// file; `None` where nothing holds it. [`Zone::sync`] settles the name.
     pub fn release(
         &self,
         quarantined: &str,
@@ -182,13 +182,13 @@ impl Zone {
         let there = self.root.identify(quarantined)?.is_some_and(|(found, _)| found == *digest);
         for name in candidates {
             let path = format!("{below}/{name}");
-            let moved = there && self.entry(&path)? == Entry::Missing && self.root.give(quarantined, &directory, &name)?;
+            let moved =
+                there && self.entry(&path)? == Entry::Missing && self.root.give(quarantined, &directory, &name)?;
             let held = match self.entry(&path)? {
                 Entry::File(stored_size) if moved => Some(stored_size),
                 _ => self.compare(&path, digest, |_, _| None)?,
             };
             if let Some(stored_size) = held {
-                self.directories.count_on(quarantined);
                 self.directories.count_on(&path);
                 return Ok(Some((path, stored_size)));
             }
@@ -198,8 +198,9 @@ impl Zone {
 
     /// Remove a content from quarantine; [`Zone::sync`] settles that. One that is not there is left so.
     pub fn drop_quarantined(&self, quarantined: &str) -> Result<(), LandingError> {
-        self.root.remove(quarantined)?;
-        self.directories.count_on(quarantined);
+        if self.root.remove(quarantined)? {
+            self.directories.count_on(quarantined);
+        }
         Ok(())
     }
 

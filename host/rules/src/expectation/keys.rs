@@ -110,7 +110,8 @@ impl FromStr for MediaType {
     fn from_str(text: &str) -> Result<Self, String> {
         // RFC 9110, 5.6.2 and 8.3.1.
         let token = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte))
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte))
         };
         match text.split_once('/') {
             Some((kind, part)) if token(kind) && (token(part) || part == "*") => Ok(Self(text.to_ascii_lowercase())),

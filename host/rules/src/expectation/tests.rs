@@ -1,6 +1,7 @@
 use super::*;
 
-const SAMPLE: Sample<'_> = Sample { extension: "csv", size: 1000, head: b"id,name\n1,a\n", content_type: None, last: None };
+const SAMPLE: Sample<'_> =
+    Sample { extension: "csv", size: 1000, head: b"id,name\n1,a\n", content_type: None, last: None };
 
 fn said(text: &str) -> Expectations {
     toml::from_str(text).expect(text)
@@ -111,10 +112,14 @@ fn what_is_told_quotes_nothing_of_the_content() {
 #[test]
 fn whoever_is_asked_first_wins_key_by_key() {
     let operator = said("max-age = \"3d\"\njson = false\n[source.a]\nmin-size = 7\nhtml = false");
-    let author = said("min-size = 1\nmax-size = 9\njson = \"array\"\nhtml = true\n[source.a]\nmax-size = 8\nmax-age = \"9d\"");
+    let author =
+        said("min-size = 1\nmax-size = 9\njson = \"array\"\nhtml = true\n[source.a]\nmax-size = 8\nmax-age = \"9d\"");
     let both = operator.of("a", &author);
     assert_eq!(both, said("min-size = 7\nmax-size = 8\njson = false\nhtml = false\nmax-age = \"3d\"").all);
-    assert_eq!(operator.of("b", &author), said("min-size = 1\nmax-size = 9\njson = false\nhtml = true\nmax-age = \"3d\"").all);
+    assert_eq!(
+        operator.of("b", &author),
+        said("min-size = 1\nmax-size = 9\njson = false\nhtml = true\nmax-age = \"3d\"").all
+    );
     assert_eq!(both.json.as_ref().and_then(Key::value), None);
     assert!(both.max_age().is_some() && !both.compares());
 }

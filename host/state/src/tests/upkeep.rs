@@ -41,11 +41,11 @@ fn rows_that_no_host_wrote_are_told_apart_and_swept_out() {
     let fits: Vec<&[u8]> = all.iter().filter(fit).map(|row| row.path.as_slice()).collect();
     assert_eq!(fits, [&b""[..], b"7", b"g", b"h\xff"]);
     assert_eq!(all.len(), 10);
-    assert_eq!(state.nameless().ok(), Some(2));
-    let mut odd = all.into_iter().filter(|row| row.recorded.is_none()).map(|row| Mend::Forget(row.path));
+    assert_eq!(state.nameless(Table::Landed).ok(), Some(2));
+    let mut odd = all.into_iter().filter(|row| row.recorded.is_none()).map(|row| Mend::Forget(Table::Landed, row.path));
     state.rebuild(|| Ok::<_, StateError>(odd.next()), "2025-03-09T00:00:00Z").expect("a repair");
     assert_eq!(rows(&state).expect("rows").len(), 4);
-    assert_eq!(state.nameless().ok(), Some(0));
+    assert_eq!(state.nameless(Table::Landed).ok(), Some(0));
     let left: i64 =
         state.connection.query_row("SELECT count(*) FROM validators", [], |row| row.get(0)).expect("a count");
     assert_eq!(left, 1);

@@ -26,11 +26,11 @@ impl Root {
         }
     }
 
-    /// Remove a file from quarantine; one that is not there is left so.
-    pub(crate) fn remove(&self, quarantined: &str) -> Result<(), DiskError> {
-        let Some((above, own)) = self.above(quarantined)? else { return Ok(()) };
+    /// Remove a file from quarantine; one that is not there is left so. Whether there is the directory that it was in.
+    pub(crate) fn remove(&self, quarantined: &str) -> Result<bool, DiskError> {
+        let Some((above, own)) = self.above(quarantined)? else { return Ok(false) };
         match unlinkat(&above.handle, own, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(errno) => Err(failed("remove from quarantine", quarantined)(errno)),
         }
     }
@@ -67,14 +67,14 @@ mod tests {
         };
         let to = root.directory("x/2025").expect("a directory").0;
         assert!(!root.give(OWN, &to, "a").expect("no error"));
-        root.remove(OWN).expect("nothing to do");
+        assert!(!root.remove(OWN).expect("nothing to do"));
         write(OWN);
         write("x/2025/taken");
         assert!(!root.give(OWN, &to, "taken").expect("no error") && guard.path().join(OWN).exists());
         assert!(root.give(OWN, &to, "a").expect("no error") && !guard.path().join(OWN).exists());
         assert!(!root.give(OWN, &to, "b").expect("no error"));
         write(OWN);
-        root.remove(OWN).expect("no error");
+        assert!(root.remove(OWN).expect("no error"));
         assert!(!guard.path().join(OWN).exists());
         for path in ["x/2025/a", ".quarantine/x/../../x/2025/a", "/etc/passwd", ".state.sqlite", ".quarantine/x/a"] {
             assert!(root.remove(path).is_err() && root.give(path, &to, "c").is_err(), "{path}");
