@@ -12,13 +12,13 @@ use state::{QuarantinedRow, State};
 /// Longest reason in a list, in characters.
 const MAX_REASON: usize = 200;
 
-/// Write one line for each content: its path, and what is wrong with it.
+/// Write two lines for each content: its path, and what is wrong with it.
 pub fn write_text(state: &State, output: &mut impl Write) -> Result<(), WriteError> {
     let mut empty = true;
     state.quarantined(|row| {
         empty = false;
-        let line = format!("{}  {}  {}", row.path, size(&row), text::cut(&row.reason, MAX_REASON));
-        Ok::<_, WriteError>(writeln!(output, "{}", text::wrapped(&line))?)
+        let line = format!("  {} ({}, met {})", text::cut(&row.reason, MAX_REASON), size(&row), times(&row));
+        Ok::<_, WriteError>(writeln!(output, "{}\n{}", row.path, text::wrapped(&line))?)
     })?;
     if empty {
         writeln!(output, "nothing is in quarantine")?;
@@ -44,22 +44,26 @@ pub fn shown(row: &QuarantinedRow, lines: &Option<Vec<String>>) -> String {
         (Some(run), None) => format!("by run {run} of {}", row.extractor),
         (None, _) => "by no run that is known".to_owned(),
     };
-    let times = match row.times {
-        1 => "once".to_owned(),
-        times => format!("{times} times"),
-    };
     let mut said = vec![
         row.path.clone(),
         format!("  {}", row.reason),
         format!("  from {}", row.url.as_deref().unwrap_or("the extractor itself")),
-        format!("  met {times}, last {met}"),
-        format!("  {} before compression, SHA-256 {}", size(row), row.sha256),
+        format!("  met {}, last {met}", times(row)),
+        format!("  {} before compression", size(row)),
+        format!("  SHA-256 {}", row.sha256),
     ];
     match lines {
         Some(lines) => said.extend(lines.iter().map(|line| format!("    | {line}"))),
         None => said.push("    (no text)".to_owned()),
     }
     said.iter().map(|line| text::wrapped(&text::line(line)) + "\n").collect()
+}
+
+fn times(row: &QuarantinedRow) -> String {
+    match row.times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    }
 }
 
 fn size(row: &QuarantinedRow) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{fill, state};
-use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, State, StateError};
+use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, State, StateError, Table};
 use rules::domain::{Digest, Resource};
 use rules::validators::Validators;
 
