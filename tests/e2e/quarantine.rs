@@ -198,6 +198,30 @@ fn a_run_fails_whatever_its_extractor_makes_of_it() {
 }
 
 #[test]
+fn other_failures_are_told_beside_it() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/page.csv", Reply::new(PAGE));
+    origin.route("/empty.csv", Reply::new(""));
+    origin.route("/gone.csv", Reply::status(404));
+    let run = |guest: &str, paths: &[&str], more: &[&str]| {
+        let urls: Vec<String> = paths.iter().map(|path| origin.url(path)).collect();
+        let urls = format!("url={}", urls.join(" "));
+        let arguments = ["--allow-http", &origin.grant(), "--param", &urls];
+        environment.run(guest, &[&arguments[..], more].concat()).exits(1)
+    };
+    let page = "the content is not as expected: it is an HTML page, and no csv";
+    let ran =
+        run("mirror", &["/page.csv", "/gone.csv"], &[]).says(page).says("status 404").says("host quarantine show");
+    ran.says("2 of 2 failed");
+    let ran = run("mirror", &["/page.csv", "/empty.csv"], &[]).says(page).says("it is empty");
+    ran.says("`host quarantine list` shows both");
+    // One that makes light of it fails as well.
+    let probe = ["--param", "do=each", "--param", "how=mirror", "--param", "count=1"];
+    run("probe", &["/page.csv"], &probe).says(&format!("/page.csv: {page}\n"));
+    run("probe", &["/page.csv", "/empty.csv"], &probe).says("is not as expected, and 1 more is not: it is");
+}
+
+#[test]
 fn what_is_made_of_a_response_is_made_again_where_a_part_was_refused() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/cities.txt", Reply::new("Malaga\nX\n").etag("\"one\""));

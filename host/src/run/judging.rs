@@ -107,26 +107,29 @@ pub(super) fn rejected(end: &EndState, failure: Option<Failure>, rehearsed: bool
     let Some(first) = end.rejections.first() else { return failure };
     let Rejection { path, source, reason, url, .. } = first;
     let whose = url.as_deref().unwrap_or(source);
-    let more = match end.rejected {
-        1 => String::new(),
-        2 => ", and 1 more content is not as expected".to_owned(),
-        count => format!(", and {} more contents are not as expected", count - 1),
+    let (more, hint) = match end.rejected - 1 {
+        0 => (String::new(), format!("`host quarantine show {path}` shows it")),
+        1 => (", and 1 more is not".to_owned(), "`host quarantine list` shows both".to_owned()),
+        more => (format!(", and {more} more are not"), "`host quarantine list` shows them".to_owned()),
     };
-    let sentence = format!("{whose}: the content is not as expected: {reason}{more}");
-    let hint =
-        format!("`host quarantine show {path}` shows it; `accept` in the place of `show` lands it, `drop` removes it");
-    let hints = if rehearsed { Vec::new() } else { vec![hint] };
+    let sentence = format!("{whose}: the content is not as expected{more}: {reason}");
+    let hints = match rehearsed {
+        true => Vec::new(),
+        false => vec![format!("{hint}; `host quarantine accept` lands it after all, `drop` removes it")],
+    };
     Some(match failure {
-        // What the extractor says of it is said better here.
+        None => Failure { kind: Kind::Failed, message: sentence, hints },
+        // What the extractor says of one is said better here; what it says of several stays.
         Some(Failure { kind: Kind::Failed | Kind::NotGranted, message, hints: others })
             if end.fault.is_none() && end.rejections.iter().any(|it| message.contains(it.what())) =>
         {
-            Failure { kind: Kind::Failed, message: sentence, hints: [hints, others].concat() }
+            let alone = end.rejected == 1 && message.ends_with(first.what());
+            let message = if alone { sentence } else { message };
+            Failure { kind: Kind::Failed, message, hints: [hints, others].concat() }
         }
         Some(Failure { kind, message, hints: others }) => {
             Failure { kind, message: format!("{message}; before that: {sentence}"), hints: [others, hints].concat() }
         }
-        None => Failure { kind: Kind::Failed, message: sentence, hints },
     })
 }
 
