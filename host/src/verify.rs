@@ -43,7 +43,8 @@ fn check(root: &Root, read: bool, console: &Console, found: &Found<'_>) -> Resul
                 Some(Some(state)) => inspect(root, &state, read, found),
                 _ => Ok(()),
             });
-            let records = noted(state.files(), found)?.map_or(Records::Unknown, Records::Files);
+            let records =
+                noted(state.files(), found)?.map_or(Records::Unknown, |files| Records::Files(Box::new(files)));
             let files = files(root, read, console, found, records);
             // A panic over there is one here, too.
             inspection.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

@@ -287,6 +287,23 @@ fn accepted_content_lands_as_any_other_and_is_unchanged_from_then_on() {
 }
 
 #[test]
+fn what_landed_meanwhile_is_accepted_as_that_file() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(PAGE).etag("\"one\""));
+    run(&environment, &origin, "", &[]).exits(1);
+    let path = only(&environment);
+    run(&environment, &origin, "[extractor.mirror.expect]\nhtml = true", &[]).exits(0);
+    let landed = environment.stored();
+    // The run that let it land decided nothing about what was kept before.
+    assert_eq!(only(&environment), path);
+    sound(&environment);
+    environment.host(["quarantine", "accept", &path]).exits(0);
+    assert_eq!(environment.everything(), landed.keys().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(environment.stored(), landed);
+    sound(&environment);
+}
+
+#[test]
 fn dropped_content_is_gone_and_comes_back_if_it_is_sent_again() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/courts.csv", Reply::new(PAGE));

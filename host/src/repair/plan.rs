@@ -29,7 +29,7 @@ impl<'a> Plan<'a> {
         let records = match state {
             Some(state) => {
                 plan.done.forgotten = state.nameless(Table::Landed)? + state.nameless(Table::Quarantined)?;
-                Records::Files(state.files()?)
+                Records::Files(Box::new(state.files()?))
             }
             None => Records::None,
         };

@@ -32,7 +32,7 @@ pub enum Records<'a> {
     /// Nothing: there is no state yet.
     None,
     /// These rows.
-    Files(Files<'a>),
+    Files(Box<Files<'a>>),
 }
 
 /// What is there, or recorded, or both.

@@ -13,8 +13,8 @@ use crate::text;
 const MAX_TEXT: usize = 4096;
 /// Most media types, or keys of JSON.
 const MAX_ENTRIES: usize = 50;
-/// The most that a file may grow, in percent.
-const MAX_GROWTH: u64 = 1_000_000_00;
+/// The most that a file may have, in hundredths of the last one: a million times as much.
+const MAX_GROWTH: u64 = 100_000_000;
 
 /// What a key says: something, or `false` to switch off what somebody else says.
 #[derive(Debug, Clone, PartialEq, Eq)]
