@@ -173,6 +173,10 @@ fn a_manifest_expects_and_the_operator_wins_key_by_key() {
         command.arg(&component).args(mirror(&origin, "/courts.csv"));
         Ran::new(command.output().expect("the program"))
     };
+    let inspected = environment.host(["inspect", "mine.wasm", "--json"]).exits(0).json();
+    assert_eq!(inspected["manifest"]["expect"], serde_json::json!({ "first-line": "id,city", "max-size": "10" }));
+    let inspected = environment.host(["inspect", "mine.wasm"]).exits(0).stdout;
+    assert!(inspected.contains("  expects of its contents: `first-line` \"id,city\"\n"), "{inspected}");
     run("").exits(1).says("at most 10 are expected");
     run("[extractor.mine.expect]\nmax-size = 17").exits(1).says("its first line is not `id,city`");
     run("[extractor.mine.expect.source.mine]\nmax-size = 17\nfirst-line = false").exits(0);

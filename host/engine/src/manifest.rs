@@ -270,7 +270,7 @@ fn check(manifest: &Manifest) -> Result<(), String> {
     for (key, count) in [("authors", authors.len()), ("http", http.len()), ("sources", sources.len())] {
         check_count(key, count)?;
     }
-    texts.extend(manifest.expect.texts());
+    texts.extend(manifest.expect.said().into_iter().map(|(key, text)| (format!("expect.{key}"), text)));
     check_count("expect.source", manifest.expect.source.len())?;
     check_count("secret", secrets.len())?;
     check_count("param", params.len())?;
@@ -361,6 +361,8 @@ mod tests {
             (section(b"name = \"a\"\nname = \"b\""), "duplicate key"),
             (section(b"description = \"all is \\u001b[32mwell\""), "`description` holds characters"),
             (section("description = \"all is \u{202e}llew\"".as_bytes()), "`description` holds characters"),
+            (section(b"[expect]\njson = [\"a\", \"\\u001b[2J\"]"), "`expect.json` holds characters"),
+            (section(b"[expect.source.x]\nmin-size = \"lots\""), "`lots` is no size"),
             (section(b"[param.\"a b\"]"), "`a b` under `param` is no name"),
             (section(b"[secret.\"\"]"), "`` under `secret` is no name"),
             (section(format!("description = \"{}\"", "x".repeat(5000)).as_bytes()), "the limit is 4096"),

@@ -7,6 +7,7 @@ mod looks;
 
 use std::collections::BTreeMap;
 
+use keys::Said;
 pub use keys::{FirstLine, Growth, Key, MediaType, Shape, Shrinkage};
 
 use crate::budget::{Age, Size};
@@ -100,20 +101,11 @@ impl Expectations {
         own(self).or(own(others))
     }
 
-    /// All texts in it, each with its key, for whoever shows them.
-    pub fn texts(&self) -> Vec<(String, String)> {
-        let of = |(place, said): (String, &Expectation)| {
-            let (place, types) = (&place, said.content_type.iter().filter_map(Key::value).flatten());
-            let lines = said.first_line.iter().filter_map(Key::value);
-            let keys = said.json.iter().filter_map(Key::value).flat_map(Shape::keys);
-            let mut texts: Vec<(String, String)> =
-                types.map(|kind| (format!("{place}.content-type"), kind.to_string())).collect();
-            texts.extend(lines.map(|line| (format!("{place}.first-line"), line.to_string())));
-            texts.extend(keys.map(|key| (format!("{place}.json"), key.clone())));
-            texts
-        };
-        let sources = self.source.iter().map(|(name, said)| (format!("expect.source.{name}"), said));
-        [("expect".to_owned(), &self.all)].into_iter().chain(sources).flat_map(of).collect()
+    /// All that is said, each with its key, for whoever shows it. The texts are as they were written.
+    pub fn said(&self) -> Vec<(String, String)> {
+        let below = |name: &String| format!("source.{name}.");
+        let sources = self.source.iter().flat_map(|(name, said)| said.said(&below(name)));
+        self.all.said("").into_iter().chain(sources).collect()
     }
 }
 
@@ -172,6 +164,26 @@ impl Expectation {
             content_type, min_size, max_size, max_shrink, max_grow, first_line, json, max_age, html, empty,
         );
         both
+    }
+
+    /// See [`Expectations::said`].
+    fn said(&self, place: &str) -> Vec<(String, String)> {
+        macro_rules! each {
+            ($($key:literal $field:ident),* $(,)?) => { [$(($key, self.$field.as_ref().map(Said::text))),*] };
+        }
+        let keys = each!(
+            "content-type" content_type,
+            "min-size" min_size,
+            "max-size" max_size,
+            "max-shrink" max_shrink,
+            "max-grow" max_grow,
+            "first-line" first_line,
+            "json" json,
+            "max-age" max_age,
+            "html" html,
+            "empty" empty,
+        );
+        keys.into_iter().filter_map(|(key, text)| Some((format!("{place}{key}"), text?))).collect()
     }
 
     /// How many of the first bytes of a content it takes to judge it.

@@ -11,6 +11,8 @@ use crate::text;
 
 /// Longest first line, or name of a key of JSON, in bytes.
 const MAX_TEXT: usize = 4096;
+/// Seconds of a day.
+const DAY: u64 = 24 * 3600;
 /// Most media types, or keys of JSON.
 const MAX_ENTRIES: usize = 50;
 /// The most that a file may have, in hundredths of the last one: a million times as much.
@@ -35,6 +37,27 @@ impl<T> Key<T> {
     }
 }
 
+/// What can be shown as it may be written.
+pub(super) trait Said {
+    /// That text.
+    fn text(&self) -> String;
+}
+
+impl Said for bool {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl<T: Readable> Said for Key<T> {
+    fn text(&self) -> String {
+        match self {
+            Self::Off => "false".to_owned(),
+            Self::Is(value) => value.written(),
+        }
+    }
+}
+
 /// What may stand behind a key.
 #[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "a text, a number, a list of texts, or `false`")]
@@ -49,6 +72,8 @@ enum Written {
 pub(super) trait Readable: Sized {
     /// Read a text.
     fn of_text(text: &str) -> Result<Self, String>;
+    /// A text that says the same.
+    fn written(&self) -> String;
     /// Read a list.
     fn of_list(_: &[String]) -> Result<Self, String> {
         Err("a list is not expected here".into())
@@ -75,11 +100,22 @@ impl Readable for Size {
     fn of_text(text: &str) -> Result<Self, String> {
         text.parse()
     }
+
+    fn written(&self) -> String {
+        self.0.to_string()
+    }
 }
 
 impl Readable for Age {
     fn of_text(text: &str) -> Result<Self, String> {
         text.parse()
+    }
+
+    fn written(&self) -> String {
+        match self.0.as_secs() {
+            seconds if seconds % DAY == 0 => format!("{}d", seconds / DAY),
+            seconds => format!("{seconds}s"),
+        }
     }
 }
 
@@ -131,6 +167,10 @@ impl Readable for Vec<MediaType> {
             list => list.iter().map(|text| text.parse()).collect(),
         }
     }
+
+    fn written(&self) -> String {
+        self.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// How much smaller a file may be than the last one, in percent of that.
@@ -157,6 +197,10 @@ impl Readable for Shrinkage {
             Some(percent @ 0..=99) => Ok(Self(percent)),
             _ => Err(format!("`{}` is no share from 0% to 99%", text::quoted(text))),
         }
+    }
+
+    fn written(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -200,6 +244,10 @@ impl Readable for Growth {
             _ => Err(format!("`{}` is no growth such as 10x, 1.5x or 50%", text::quoted(text))),
         }
     }
+
+    fn written(&self) -> String {
+        format!("{}%", self.0 - 100)
+    }
 }
 
 /// A first line, or how it begins, where a `*` follows.
@@ -231,6 +279,10 @@ impl Readable for FirstLine {
             text => Ok(Self(text.to_owned())),
         }
     }
+
+    fn written(&self) -> String {
+        self.0.clone()
+    }
 }
 
 /// What a content is as JSON.
@@ -240,16 +292,6 @@ pub enum Shape {
     Array,
     /// An object with these keys, or with any where there are none.
     Object(Vec<String>),
-}
-
-impl Shape {
-    /// The keys that it has to have.
-    pub fn keys(&self) -> &[String] {
-        match self {
-            Self::Array => &[],
-            Self::Object(keys) => keys,
-        }
-    }
 }
 
 impl Readable for Shape {
@@ -268,6 +310,14 @@ impl Readable for Shape {
                 Err(format!("a key is longer than the limit of {MAX_TEXT} bytes"))
             }
             list => Ok(Self::Object(list.to_vec())),
+        }
+    }
+
+    fn written(&self) -> String {
+        match self {
+            Self::Array => "array".to_owned(),
+            Self::Object(keys) if keys.is_empty() => "object".to_owned(),
+            Self::Object(keys) => keys.join(", "),
         }
     }
 }

@@ -125,6 +125,18 @@ fn whoever_is_asked_first_wins_key_by_key() {
 }
 
 #[test]
+fn what_is_said_can_be_shown() {
+    let text = "json = [\"a\", \"b\"]\nmax-age = \"36h\"\nmax-grow = \"10x\"\nhtml = true\nmin-size = false\n\
+                [source.x]\ncontent-type = \"text/*\"\nmax-age = \"3d\"\nmax-shrink = \"5%\"\nfirst-line = \"a,*\"";
+    let shown: Vec<String> = said(text).said().into_iter().map(|(key, text)| format!("{key}={text}")).collect();
+    assert_eq!(
+        shown.join(" "),
+        "min-size=false max-grow=900% json=a, b max-age=129600s html=true source.x.content-type=text/* \
+         source.x.max-shrink=5% source.x.first-line=a,* source.x.max-age=3d"
+    );
+}
+
+#[test]
 fn mistakes_are_refused() {
     for (text, expected) in [
         ("min-size = \"lots\"", "no size"),
