@@ -13,6 +13,7 @@ mod metrics;
 mod new;
 mod pack;
 mod prune;
+mod quarantine;
 mod repair;
 mod run;
 mod runs;
@@ -75,6 +76,7 @@ enum Command {
     Test(test::TestArgs),
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
+    Quarantine(quarantine::QuarantineArgs),
     Prune(prune::PruneArgs),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),
@@ -120,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => test::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
+        Command::Quarantine(arguments) => quarantine::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
         Command::Install(arguments) => install::execute(&arguments),
         Command::Uninstall(arguments) => install::undo(&arguments),

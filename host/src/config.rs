@@ -42,13 +42,18 @@ pub use watched::Watched;
 use crate::error::Error;
 use engine::Manifest;
 use fetch::{Egress, FetchLimits, Recorder, Source};
+use file::ExtractorConfig;
 use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
 use rules::domain::{Digest, Grant, Window};
+use rules::expectation::Expectation;
 use rules::policy::Policy;
 use rules::redact::Redactor;
 
 /// Without `--wait` a lock is tried for this long, since `host verify` takes it for an instant.
 const NO_WAIT: Duration = Duration::from_millis(50);
+
+/// What is expected of the contents of each source, by its name.
+pub type Expected = BTreeMap<String, Expectation>;
 
 /// Everything that a run needs to know, checked.
 pub struct Plan {
@@ -76,6 +81,8 @@ pub struct Plan {
     pub budgets: Arc<Budgets>,
     /// What a landed content may be.
     pub content: zone::Limits,
+    /// What is expected of the contents of each source.
+    pub expected: Expected,
     /// What requests may cost.
     pub fetch: FetchLimits,
     /// What may be sent, and where to.
@@ -125,12 +132,14 @@ impl Plan {
         let taken = granted.sources.iter().filter(|source| asks.takes_source(source)).cloned();
         let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
         let settings = &granted.settings;
+        let sources: BTreeSet<String> = taken.chain([name.clone()]).collect();
+        let expected = expected(&config, component.manifest, &sources, &name)?;
         Ok(Self {
             landing: configuration.landing(flags.landing.as_deref()),
             params: params::resolve(flags, &config, component.manifest, &name)?,
             component: component.digest,
             asked: granted.missing(&asks),
-            sources: taken.chain([name.clone()]).collect(),
+            sources,
             asked_sources: (!asks.any_source).then(|| asks.sources.clone()),
             wait: match flags.wait {
                 Some(limit) => limit.map(|time| time.0),
@@ -139,7 +148,11 @@ impl Plan {
             backfill: flags.backfill,
             fresh: flags.fresh,
             budgets: Budgets::new(settings.amounts()),
-            content: zone::Limits { size: settings.body() },
+            content: zone::Limits {
+                size: settings.body(),
+                head: expected.values().map(Expectation::head).max().unwrap_or_default(),
+            },
+            expected,
             fetch: fetch_limits(settings, config.unframed),
             egress: Egress {
                 policy: Policy::new(granted.http, asked),
@@ -157,6 +170,22 @@ impl Plan {
             name,
         })
     }
+}
+
+/// What is expected of each source. A table for one that the extractor cannot append to is a mistake: nobody would miss
+/// what it was to catch.
+fn expected(
+    config: &ExtractorConfig,
+    manifest: &Manifest,
+    sources: &BTreeSet<String>,
+    name: &str,
+) -> Result<Expected, Error> {
+    if let Some(other) = config.expect.source.keys().find(|source| !sources.contains(*source)) {
+        let message = format!("[extractor.{name}.expect.source.{other}]: {name} has no source `{other}`");
+        return Err(Error::usage(message).hint("`sources` under its table lists those beside its own"));
+    }
+    let of = |source: &String| (source.clone(), config.expect.of(source, &manifest.expect));
+    Ok(sources.iter().map(of).collect())
 }
 
 fn fetch_limits(settings: &Settings, unframed: bool) -> FetchLimits {

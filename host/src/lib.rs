@@ -37,6 +37,8 @@
 //! Five crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
 //! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
+//! `quarantine` settles what was not as expected of a source.
+//!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
 //! `install` has the machine's own scheduler start all of this; the host itself runs and ends.
@@ -62,6 +64,8 @@ mod install;
 mod metrics;
 mod notify;
 mod patience;
+mod preview;
+mod quarantine;
 mod repair;
 mod report;
 mod run;

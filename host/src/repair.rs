@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::console::Console;
-use crate::error::{Error, Kind};
-use crate::patience::patiently;
+use crate::error::Error;
 use crate::upkeep::{self, Findings, Found, UpkeepError};
 use clock::Moment;
 use plan::Plan;
 use state::{State, StateError};
-use zone::{Lock, Root};
+use zone::Root;
 
 /// What a repair did.
 pub struct Repair {
@@ -51,7 +50,7 @@ pub struct Done {
 /// Repair a landing directory, while no run is going on in it; `wait` is how long to wait for that, `None` without end.
 pub fn repair(landing: &Path, wait: Option<Duration>, console: &Console) -> Result<Repair, Error> {
     let root = upkeep::open(landing)?;
-    let _alone = alone(&root, landing, wait)?;
+    let _alone = upkeep::alone(&root, landing, wait)?;
     let mut moved = Done::default();
     loop {
         let found = Found::new(&root);
@@ -70,17 +69,6 @@ pub fn repair(landing: &Path, wait: Option<Duration>, console: &Console) -> Resu
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// The zone's lock, which no run holds meanwhile.
-fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock, Error> {
-    patiently(wait, || {
-        let lock = root.lock_zone(true).map_err(|error| Error::new(Kind::Failed, error))?;
-        Ok(lock.ok_or_else(|| {
-            let message = format!("a run or another repair is going on in {}", landing.display());
-            Error::new(Kind::Locked, message).hint("wait for its end with `--wait`; `host runs` shows the runs")
-        }))
-    })
 }
 
 /// Make the state fit the files, if it is sound.

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod files;
+mod quarantine;
 mod run;
 mod runs;
 mod status;
@@ -20,6 +21,7 @@ use state::Counters;
 
 pub use cursors::{write_json as write_cursors_json, write_text as write_cursors};
 pub use files::{write_json as write_files_json, write_text as write_files};
+pub use quarantine::{shown as quarantined, write_json as write_quarantine_json, write_text as write_quarantine};
 pub use run::{write_json as write_run_json, write_text as write_run};
 pub use runs::{write_json as write_runs_json, write_text as write_runs};
 pub use status::status;
@@ -43,6 +45,28 @@ impl Failure {
     /// A failure without a hint.
     pub fn new(kind: Kind, message: String) -> Self {
         Self { kind, message, hints: Vec::new() }
+    }
+}
+
+/// A content that was not as expected.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Rejection {
+    /// Where it is kept, below the landing directory.
+    pub path: String,
+    /// The source that it did not enter.
+    pub source: String,
+    /// What is wrong with it, in a word that never changes.
+    pub code: &'static str,
+    /// The same in a sentence.
+    pub reason: String,
+    /// Where it came from; none where the extractor made it.
+    pub url: Option<String>,
+}
+
+impl Rejection {
+    /// The part of the sentence that the extractor is told as well.
+    pub(crate) fn what(&self) -> &str {
+        self.reason.split_once("; ").map_or(&self.reason, |(what, _)| what)
     }
 }
 
@@ -75,6 +99,8 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// What became of each content, in the order of landing.
     pub(crate) receipts: Receipts,
+    /// The first contents that were not as expected.
+    pub rejections: Vec<Rejection>,
     /// What was used of each budget and what was allowed.
     pub budgets: serde_json::Value,
     /// How long it took.
@@ -101,6 +127,7 @@ impl Report {
             "bytes_written": self.counters.bytes_written,
             "cursor": self.cursor,
             "error": self.failure.as_ref().map(|failure| &failure.message),
+            "quarantined": self.rejections,
             "budgets": self.budgets,
             "warnings": self.notes,
         })
@@ -203,6 +230,7 @@ mod tests {
             cursor: None,
             failure: None,
             receipts,
+            rejections: Vec::new(),
             budgets: json!({}),
             elapsed: Duration::from_millis(12),
             notes: Vec::new(),
@@ -232,6 +260,6 @@ mod tests {
         assert_eq!(value["files"][0]["outcome"], "written");
         assert_eq!(value["files"][0]["sha256"], "01".repeat(32));
         assert_eq!(value["error"], serde_json::Value::Null);
-        assert_eq!(value.as_object().map(|object| object.len()), Some(11));
+        assert_eq!(value.as_object().map(|object| object.len()), Some(12));
     }
 }

@@ -8,6 +8,7 @@ mod deciding;
 mod deriving;
 mod details;
 mod ending;
+mod judging;
 mod ledger;
 mod locking;
 mod receipts;
@@ -152,11 +153,12 @@ async fn run(
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
     let zone = Zone::over(Arc::new(root), base);
-    let store = Store::new(zone, plan.content, Arc::clone(&budgets), Arc::clone(timings), ledger, end);
+    let store = Store::new(zone, &plan, Arc::clone(timings), ledger, end);
     let store = Arc::new(store);
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
     let details = Details::of(&plan);
+    let (newest, rehearsed) = (plan.backfill.is_none(), plan.trial.dry_run);
     let session = session(plan, started, (&events, timings), &store);
     let extractor = session.name.clone();
     let mut ended = match caught {
@@ -176,7 +178,20 @@ async fn run(
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
     }
-    let ending = Ending { extractor, advice, budgets, redactor, events, kept, details, quiet, stopwatch, clock };
+    let ending = Ending {
+        extractor,
+        advice,
+        budgets,
+        redactor,
+        events,
+        kept,
+        details,
+        quiet,
+        stopwatch,
+        clock,
+        newest,
+        rehearsed,
+    };
     let end = move || ending.finish(&store, ended);
     let ((mut report, recorded), caught) = signals.during(end).await;
     timings.step("make all of it durable");

@@ -8,10 +8,12 @@ mod pairing;
 mod reading;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Error, Kind};
+use crate::patience::patiently;
 use state::StateError;
-use zone::{DiskError, Root};
+use zone::{DiskError, Lock, Root};
 
 pub use findings::{Findings, Found};
 pub use pairing::{Fact, Records, Told, pair};
@@ -44,4 +46,15 @@ pub fn open(landing: &Path) -> Result<Root, Error> {
         return Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where it is"));
     }
     Root::open(landing).map_err(|error| Error::new(Kind::Failed, error))
+}
+
+/// The zone's lock, which no run holds meanwhile.
+pub fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock, Error> {
+    patiently(wait, || {
+        let lock = root.lock_zone(true).map_err(|error| Error::new(Kind::Failed, error))?;
+        Ok(lock.ok_or_else(|| {
+            let message = format!("a run or a repair is going on in {}", landing.display());
+            Error::new(Kind::Locked, message).hint("wait for its end with `--wait`; `host runs` shows the runs")
+        }))
+    })
 }

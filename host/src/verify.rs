@@ -11,7 +11,7 @@ use crate::upkeep::{self, Content, Fact, Findings, Found, HELD, Queue, Queued, R
 use rules::findings::{Duplicates, Finding, Kind, compare, content_record, is_ours, judge};
 use rules::name::check_name;
 use rules::text;
-use state::{State, StateError};
+use state::{State, StateError, Table};
 use zone::{DATABASE, Entry, Root, Sorter};
 
 /// What was looked at, and what was found.
@@ -43,7 +43,8 @@ fn check(root: &Root, read: bool, console: &Console, found: &Found<'_>) -> Resul
                 Some(Some(state)) => inspect(root, &state, read, found),
                 _ => Ok(()),
             });
-            let records = noted(state.files(), found)?.map_or(Records::Unknown, Records::Files);
+            let records =
+                noted(state.files(), found)?.map_or(Records::Unknown, |files| Records::Files(Box::new(files)));
             let files = files(root, read, console, found, records);
             // A panic over there is one here, too.
             inspection.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -85,10 +86,12 @@ fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<
         found.database(Kind::Database, problem)?;
     }
     duplicates(contents, found)?;
-    let nameless = noted(state.nameless(), found)?.unwrap_or_default();
-    if nameless > 0 {
-        let rows = rules::text::counted(nameless, "row");
-        found.database(Kind::Database, format!("{rows} of `landed_files` with a path that is no text"))?;
+    for table in [Table::Landed, Table::Quarantined] {
+        let nameless = noted(state.nameless(table), found)?.unwrap_or_default();
+        if nameless > 0 {
+            let (rows, table) = (text::counted(nameless, "row"), table.name());
+            found.database(Kind::Database, format!("{rows} of `{table}` with a path that is no text"))?;
+        }
     }
     let running = state.running(|run_id, extractor| stale(root, run_id, extractor, found));
     noted::<(), UpkeepError>(running, found).map(|_| ())
@@ -138,7 +141,7 @@ fn files(
                 }
                 finding.filter(|finding| known || finding.kind != Kind::Unrecorded)
             }
-            Fact::Missing(path) => {
+            Fact::Missing(_, path) => {
                 Some(Finding::new(Kind::Missing, path, "the state knows this file, and it is not there"))
             }
             Fact::Leftover(path) => {
@@ -148,9 +151,9 @@ fn files(
                 Some(Finding::new(Kind::Foreign, path, "it is no file, and the host leaves it alone"))
             }
             Fact::Unreadable(path, why) => Some(unreadable(path, &format!("the directory cannot be read: {why}"))),
-            Fact::Odd(path) => {
+            Fact::Odd(table, path) => {
                 let shown = text::quoted(&String::from_utf8_lossy(path));
-                let detail = format!("the row of `landed_files` for `{shown}` holds what no host wrote");
+                let detail = format!("the row of `{}` for `{shown}` holds what no host wrote", table.name());
                 Some(Finding::new(Kind::Database, DATABASE, detail))
             }
         };

@@ -189,6 +189,8 @@ fn place(origin: &Origin) -> Environment {
     origin.route("/eurostat/urb_cpop1", Reply::new(EUROSTAT).last_modified("Sat, 14 Jun 2025 21:00:00 GMT"));
     origin.route("/prices.csv", Reply::new(PRICES).etag("\"66f0a1b2-4e\""));
     origin.route("/a.csv", Reply::new("name,value\na,1\n"));
+    let down = "<!DOCTYPE html>\n<title>503 Service Unavailable</title>\n";
+    origin.route("/down.csv", Reply::new(down).header("Content-Type", "text/csv"));
     let sample = format!(
         "[extractor.padelnomics]\nhttp = [\"{}\"]\nsources = [\"overpass\", \"eurostat\", \"feeds\"]\n\n\
          [extractor.padelnomics.param]\noverpass_url = \"{}\"\neurostat_url = \"{}\"\nfeeds = \"{}\"\n",
@@ -498,8 +500,12 @@ fn the_codes_of_errors_that_are_listed_are_all() {
     let source =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/src/domain.rs")).expect("a source");
     let parts = source.split("pub fn code(").skip(1).map(|rest| rest.split("    }\n\n").next().unwrap_or_default());
-    let known: BTreeSet<String> =
+    let mut known: BTreeSet<String> =
         parts.flat_map(|part| code.captures_iter(part)).map(|found| found[1].to_owned()).collect();
+    let source =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/src/expectation.rs")).expect("a source");
+    let code = Regex::new(r#"Broken::new\(\s*"([a-z-]+)""#).expect("a pattern");
+    known.extend(code.captures_iter(&source).map(|found| found[1].to_owned()));
     let cell = Regex::new(r"`([a-z-]+)`").expect("a pattern");
     let shown = rows(&format!("{BOOK}/recipes.md")).into_iter().filter(|row| row[0] == "`http`" || row[0] == "`zone`");
     let shown: BTreeSet<String> = shown
@@ -515,12 +521,20 @@ fn the_page_of_json_names_every_key() {
     origin.route("/a.csv", Reply::new("name,value\na,1\n"));
     let url = format!("url={}", origin.url("/a.csv"));
     environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &url]).exits(0);
+    origin.route("/empty.csv", Reply::new(""));
+    let empty = format!("url={}", origin.url("/empty.csv"));
+    environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &empty]).exits(1);
     let mirror = guest("mirror").display().to_string();
     let run = ["run", &mirror, "--json", "--allow-http", &origin.grant(), "--param", &url];
     let page = page(&format!("{BOOK}/json.md"));
-    for arguments in
-        [&run[..], &["inspect", &mirror, "--json"], &["cursor", "--json"], &["verify", "--json"], &["repair", "--json"]]
-    {
+    for arguments in [
+        &run[..],
+        &["inspect", &mirror, "--json"],
+        &["cursor", "--json"],
+        &["quarantine", "list", "--json"],
+        &["verify", "--json"],
+        &["repair", "--json"],
+    ] {
         let printed = environment.host(arguments).exits(0).json();
         let one = if printed.is_array() { printed[0].clone() } else { printed };
         for key in one.as_object().into_iter().flatten().map(|(key, _)| key) {

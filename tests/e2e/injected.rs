@@ -13,9 +13,10 @@ use crate::environment;
 
 /// The calls that write, make, name, sync or remove something, of the landing zone and of SQLite. Both write at
 /// positions, so that `write` is left to the runtime, which wakes its threads by it.
-const CALLS: [&str; 8] = ["fsync", "fdatasync", "linkat", "mkdirat", "pwrite64", "unlink", "openat2", "ftruncate"];
+pub(crate) const CALLS: [&str; 8] =
+    ["fsync", "fdatasync", "linkat", "mkdirat", "pwrite64", "unlink", "openat2", "ftruncate"];
 /// Most calls of one kind that a run makes.
-const MOST: usize = 60;
+pub(crate) const MOST: usize = 60;
 
 /// The errors that a call fails with: one of them in its turn, or each of them in `cargo soak`.
 fn errors(turn: usize) -> impl Iterator<Item = &'static str> {
@@ -60,7 +61,7 @@ fn injected(environment: &Environment, origin: &Origin, injection: &str) -> (Ran
     injected_into(environment, &command(environment, origin), injection)
 }
 
-fn injected_into(environment: &Environment, command: &Command, injection: &str) -> (Ran, bool) {
+pub(crate) fn injected_into(environment: &Environment, command: &Command, injection: &str) -> (Ran, bool) {
     let mut strace = Command::new("strace");
     let log = environment.path().join("strace.log");
     strace.args(["-f", "-qq", "-o"]).arg(&log).args(["-e", "signal=none", "-e", &format!("inject={injection}")]);

@@ -38,6 +38,7 @@ mod power;
 mod proxy;
 mod prune;
 mod python;
+mod quarantine;
 mod readers;
 mod released;
 mod replay;

@@ -250,6 +250,7 @@ fn what_a_browser_saved_replays_too() {
     } });
     environment.write("run.har", format!("\u{feff}{har}"));
     let url = "https://prices.example/a.csv?x=%20y https://prices.example/empty";
+    environment.write("host.toml", "[extractor.mirror.expect]\nempty = true\n");
     replay(&environment, "https://prices.example", url, "one", &[]).exits(0);
     let landed = tree(&environment, "one");
     assert_eq!(landed.len(), 2);

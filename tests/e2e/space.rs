@@ -15,10 +15,10 @@ fn origin() -> Origin {
 }
 
 /// A file system in memory, unmounted when this is dropped; nothing where this user may not mount.
-struct Memory<'a>(&'a Path);
+pub(crate) struct Memory<'a>(&'a Path);
 
 impl<'a> Memory<'a> {
-    fn mount(at: &'a Path, options: &str) -> Option<Self> {
+    pub(crate) fn mount(at: &'a Path, options: &str) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a directory");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         let mounted = mounted.is_ok_and(|output| output.status.success());

@@ -12,8 +12,11 @@ pub(crate) async fn derive() -> Result<(), Error> {
     };
     let text = response.into_text().await?;
     for line in text.lines() {
-        let landed = derivation.land_made(Slot::new("txt"), async |content| Ok(content.write(line).await?)).await?;
-        landing::info!("{:?} {}", landed.outcome, landed.path);
+        match derivation.land_made(Slot::new("txt"), async |content| Ok(content.write(line).await?)).await {
+            Ok(landed) => landing::info!("{:?} {}", landed.outcome, landed.path),
+            Err(error) if params::get("how").as_deref() == Some("regardless") => landing::info!("{error}"),
+            Err(error) => return Err(error.into()),
+        }
     }
     match params::get("how").as_deref() {
         Some("incomplete") => drop(derivation),

@@ -6,6 +6,7 @@ use wasmparser::{ComponentName, ComponentNameSectionReader, Encoding, KnownCusto
 
 use rules::budget::Settings;
 use rules::domain::SecretPlace;
+use rules::expectation::Expectations;
 use rules::text;
 
 /// The custom section that holds the manifest, as TOML.
@@ -71,6 +72,8 @@ pub struct Manifest {
     pub params: BTreeMap<String, Param>,
     /// What it expects to use.
     pub budget: Settings,
+    /// What it expects of the contents of its sources.
+    pub expect: Expectations,
     /// How it is made of its sources. Only `host build` reads that, from the file; in a component it means nothing.
     pub build: Build,
     /// Whether there is a manifest at all. Without one nobody knows what a component asks for.
@@ -267,6 +270,8 @@ fn check(manifest: &Manifest) -> Result<(), String> {
     for (key, count) in [("authors", authors.len()), ("http", http.len()), ("sources", sources.len())] {
         check_count(key, count)?;
     }
+    texts.extend(manifest.expect.said().into_iter().map(|(key, text)| (format!("expect.{key}"), text)));
+    check_count("expect.source", manifest.expect.source.len())?;
     check_count("secret", secrets.len())?;
     check_count("param", params.len())?;
     for (key, text) in texts {
@@ -356,6 +361,8 @@ mod tests {
             (section(b"name = \"a\"\nname = \"b\""), "duplicate key"),
             (section(b"description = \"all is \\u001b[32mwell\""), "`description` holds characters"),
             (section("description = \"all is \u{202e}llew\"".as_bytes()), "`description` holds characters"),
+            (section(b"[expect]\njson = [\"a\", \"\\u001b[2J\"]"), "`expect.json` holds characters"),
+            (section(b"[expect.source.x]\nmin-size = \"lots\""), "`lots` is no size"),
             (section(b"[param.\"a b\"]"), "`a b` under `param` is no name"),
             (section(b"[secret.\"\"]"), "`` under `secret` is no name"),
             (section(format!("description = \"{}\"", "x".repeat(5000)).as_bytes()), "the limit is 4096"),

@@ -362,6 +362,14 @@ pub enum LandError {
     /// The server answered, but with no content to land.
     #[error("the server answered with status {0}")]
     Status(u16),
+    /// The content is not what is expected of the source.
+    #[error("the content is not as expected: {what}")]
+    Rejected {
+        /// How, in a word that never changes.
+        code: &'static str,
+        /// How, without any of its own words.
+        what: String,
+    },
     /// The landing zone or the state could not be written.
     #[error(transparent)]
     Storage(#[from] Fault),
@@ -375,6 +383,7 @@ impl LandError {
             Self::Invalid(_) => "slot-invalid",
             Self::Fetch(error) => error.code(),
             Self::Status(_) => "status",
+            Self::Rejected { code, .. } => code,
             Self::Storage(_) => "storage-failed",
         }
     }
@@ -422,7 +431,8 @@ impl FromStr for Window {
     }
 }
 
-fn parse_day(text: &str) -> Result<Date, String> {
+/// Read a day written as `YYYY-MM-DD`.
+pub fn parse_day(text: &str) -> Result<Date, String> {
     let shaped = text.len() == 10
         && text
             .bytes()

@@ -2,7 +2,7 @@
 //!
 //! Pure: it gets what is on disk, what is recorded, and what content was read, and must not look for itself.
 
-use super::name::{self, check_extension, check_name};
+use super::name::{self, Quarantined, check_extension, check_name};
 use crate::domain::Digest;
 use crate::text;
 
@@ -107,6 +107,9 @@ enum Named<'a> {
 }
 
 fn named(path: &str) -> Named<'_> {
+    if let Some(quarantined) = Quarantined::parse(path) {
+        return Named::Hash(quarantined.digits);
+    }
     let parts: Vec<&str> = path.split('/').collect();
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     match parts[..] {
@@ -195,7 +198,11 @@ pub fn judge(path: &str, recorded: Option<&Recorded>, content: Option<Digest>) -
 /// A content in a file, as bytes that sort so that the same content of one source and extension comes together, and its
 /// files in the order of their paths.
 pub fn content_record(path: &str, digest: &Digest) -> Vec<u8> {
-    let source = path.split('/').next().unwrap_or(path);
+    let source = match Quarantined::parse(path) {
+        // Apart from the source's own: what is in both is no copy of the one in the other.
+        Some(_) => path.rsplit_once('/').map_or(path, |(directory, _)| directory),
+        None => path.split('/').next().unwrap_or(path),
+    };
     let extension = path.rsplit('/').next().and_then(|name| name.split_once('.')).map_or("", |(_, rest)| rest);
     [source.as_bytes(), &[0], extension.as_bytes(), &[0], &digest.0, path.as_bytes()].concat()
 }
@@ -256,6 +263,9 @@ mod tests {
             ("x/25/03/tag.csv.gz", Named::Foreign),
             ("X/2025/03/tag.csv.gz", Named::Foreign),
             ("x/2025/03/~0123.csv.gz", Named::Tag),
+            (".quarantine/x/0123456789abcdef.csv.gz", Named::Hash("0123456789abcdef")),
+            (".quarantine/x/2025-03-09_abababab.csv.gz", Named::Foreign),
+            (".quarantine/x/2025/0123456789abcdef.csv.gz", Named::Foreign),
             ("x/2025/03/.tag.csv.gz", Named::Foreign),
             ("x/2025/03/\u{1b}[2J.csv.gz", Named::Foreign),
             ("x/2025/2025-03-09_abababab.\0.csv.gz", Named::Foreign),
@@ -271,9 +281,22 @@ mod tests {
             assert!(is_listed(path), "{path}");
         }
         let long = format!("x/{}", "a".repeat(256));
-        for path in
-            ["", "x", "x/", "/x/a", "x//a", "x/../a", "../a", "x/.a", "x/a/b/c/d", "x/a\0", "X/a", ".locks/a", &long]
-        {
+        for path in [
+            "",
+            "x",
+            "x/",
+            "/x/a",
+            "x//a",
+            "x/../a",
+            "../a",
+            "x/.a",
+            "x/a/b/c/d",
+            "x/a\0",
+            "X/a",
+            ".locks/a",
+            ".quarantine/x/a",
+            &long,
+        ] {
             assert!(!is_listed(path), "{path:?}");
         }
     }
@@ -329,6 +352,8 @@ mod tests {
             ("x/2025/03/c.json.gz", DIGEST),
             ("x/2025/03/d.csv.gz", other),
             ("y/2025/03/a.csv.gz", DIGEST),
+            (".quarantine/x/abababababababab.csv.gz", DIGEST),
+            (".quarantine/y/abababababababab.csv.gz", DIGEST),
         ]
         .map(|(path, digest)| content_record(path, &digest))
         .into();

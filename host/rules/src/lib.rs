@@ -8,6 +8,7 @@
 pub mod address;
 pub mod budget;
 pub mod domain;
+pub mod expectation;
 pub mod findings;
 pub mod framing;
 #[doc(hidden)]

@@ -2,12 +2,16 @@
 //!
 //! Pure. `FORMAT.md` is its specification.
 
+mod quarantined;
+
 use http::HeaderMap;
 use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::Digest;
 use crate::text;
+
+pub use quarantined::{QUARANTINE, Quarantined};
 
 /// Longest entity tag that counts as one, in bytes, quotes included.
 const MAX_TAG: usize = 1024;
@@ -146,6 +150,15 @@ pub fn hash_digits(name: &str) -> Option<&str> {
     (dated && end >= 8 && rest[end..].starts_with(['.', '~'])).then(|| &rest[..end])
 }
 
+/// The names that a content may have in one directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The directory.
+    pub directory: String,
+    /// File names, best first; the next is for where the one before is taken by other content.
+    pub candidates: Vec<String>,
+}
+
 /// Where a content belongs: a source, a day, an extension, all of them checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -168,6 +181,21 @@ impl Place {
     /// The source's name.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The extension.
+    pub fn extension(&self) -> &str {
+        &self.extension
+    }
+
+    /// The day.
+    pub fn date(&self) -> Date {
+        self.date
+    }
+
+    /// The names for a content.
+    pub fn names(&self, tag: Option<&EntityTag>, digest: &Digest) -> Names {
+        Names { directory: self.directory(tag.is_some()), candidates: self.candidates(tag, digest) }
     }
 
     /// Whether a file of that path has this place's extension, so that it can stand for the same content.

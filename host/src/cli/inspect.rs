@@ -68,6 +68,9 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
         let help = text::saying(&param.help, MAX_SAID);
         line(&mut text, &format!("  takes the parameter `{name}`: {help}{}", default.unwrap_or_default()));
     }
+    for (key, expected) in component_manifest.expect.said() {
+        line(&mut text, &format!("  expects of its contents: `{key}` {}", text::saying(&expected, MAX_SAID)));
+    }
     line(&mut text, &format!("It has {}, and imports", text::counted(size as u64, "byte")));
     for ImportedInterface { name, functions } in imports.iter().flatten() {
         let functions = if functions.is_empty() { "types only".to_owned() } else { functions.join(", ") };
@@ -115,6 +118,7 @@ fn manifest(manifest: &Manifest) -> Value {
         "secrets": manifest.secrets.iter().map(secret).collect::<serde_json::Map<_, _>>(),
         "params": manifest.params.iter().map(param).collect::<serde_json::Map<_, _>>(),
         "budget": Budget::ALL.into_iter().filter_map(budget).collect::<serde_json::Map<_, _>>(),
+        "expect": manifest.expect.said().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "unknown": manifest.unknown,
     })
 }

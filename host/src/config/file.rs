@@ -14,6 +14,7 @@ use super::secrets::SecretGrant;
 use crate::error::Error;
 use fetch::{Authorities, Proxy};
 use rules::budget::{Age, Settings};
+use rules::expectation::Expectations;
 use rules::name::check_name;
 use rules::policy::OriginGrant;
 use rules::schedule::Schedule;
@@ -108,6 +109,8 @@ pub(super) struct ExtractorConfig {
     pub(super) secret: BTreeMap<String, SecretGrant>,
     pub(super) param: BTreeMap<String, String>,
     pub(super) budget: Settings,
+    /// What is expected of the contents of its sources.
+    pub(super) expect: Expectations,
     /// Whether a body may end with its connection and nothing else, as some old servers have it.
     pub(super) unframed: bool,
 }
@@ -278,6 +281,12 @@ mod tests {
             ),
             ("[extractor.x]\nhttp = [\n\"a\",\n1]", "line 4: `extractor.x.http[1]`: invalid type: integer `1`"),
             ("[extractor.x.secret.y]\nfrom = 1", "line 2: `extractor.x.secret.y.from`: `from` is a table"),
+            ("[extractor.x.expect]\nmin-size = \"lots\"", "line 2: `extractor.x.expect.min-size`: `lots` is no size"),
+            ("[extractor.x.expect]\nmin-sise = 1", "line 2: `extractor.x.expect.min-sise`: unknown field `min-sise`"),
+            (
+                "[extractor.x.expect.source.y]\njson = \"csv\"",
+                "line 2: `extractor.x.expect.source.y.json`: `csv` is neither",
+            ),
             ("tls = 1", "line 1: `tls`: invalid type: integer `1`"),
             ("[extractor", "line 1"),
             (

@@ -8,7 +8,8 @@ use crate::upkeep::{Content, Fact, Found, HELD, Queue, Queued, Records, Told, Up
 use clock::Moment;
 use rules::domain::Digest;
 use rules::findings::{Finding, Kind, is_ours, source};
-use state::{FileRow, Mend, State};
+use rules::name::Quarantined;
+use state::{FileRow, Mend, State, Table};
 use zone::{DiskError, Root, Sorter};
 
 /// What there is to do.
@@ -27,8 +28,8 @@ impl<'a> Plan<'a> {
         let mut plan = Self { root, steps, queue: Queue::new(root), done: Done::default() };
         let records = match state {
             Some(state) => {
-                plan.done.forgotten = state.nameless()?;
-                Records::Files(state.files()?)
+                plan.done.forgotten = state.nameless(Table::Landed)? + state.nameless(Table::Quarantined)?;
+                Records::Files(Box::new(state.files()?))
             }
             None => Records::None,
         };
@@ -47,8 +48,8 @@ impl<'a> Plan<'a> {
                 }
                 Ok(())
             }
-            Fact::Missing(path) => plan.forget(path.as_bytes()),
-            Fact::Odd(path) => plan.forget(path),
+            Fact::Missing(table, path) => plan.forget(table, path.as_bytes()),
+            Fact::Odd(table, path) => plan.forget(table, path),
             Fact::Leftover(path) => Ok(plan.push(&Step::Sweep(path.to_owned()))?),
             Fact::Unreadable(path, why) => {
                 plan.unreadable(path, &format!("the directory cannot be read: {why}"), found)
@@ -76,23 +77,29 @@ impl<'a> Plan<'a> {
             Content::Whole(digest, size) => {
                 self.done.recorded += 1;
                 let altered = recorded.and_then(|it| it.sha256).is_some_and(|recorded| recorded != digest);
-                let source = source(&path).unwrap_or_default().to_owned();
+                let quarantined = Quarantined::parse(&path).map(|parsed| parsed.source.to_owned());
+                let own = source(&path).unwrap_or_default().to_owned();
                 let file = FileRow { path, sha256: Some(digest), size: Some(size), stored_size };
-                Ok(self.push(&Step::Mend(Mend::File { source, file, altered }))?)
+                let mend = match quarantined {
+                    Some(source) => Mend::Quarantined { source, file },
+                    None => Mend::File { source: own, file, altered },
+                };
+                Ok(self.push(&Step::Mend(mend))?)
             }
             Content::Torn => {
                 self.done.torn += 1;
                 found.push(&Finding::new(Kind::Torn, path.as_str(), "it is not whole gzip"))?;
-                if recorded.is_some() { self.forget(path.as_bytes()) } else { Ok(()) }
+                let table = if Quarantined::parse(&path).is_some() { Table::Quarantined } else { Table::Landed };
+                if recorded.is_some() { self.forget(table, path.as_bytes()) } else { Ok(()) }
             }
             // What it holds is as unknown as before, and so is whether anything may count on it.
             Content::Unreadable(why) => self.unreadable(&path, &why, found),
         }
     }
 
-    fn forget(&mut self, path: &[u8]) -> Result<(), UpkeepError> {
+    fn forget(&mut self, table: Table, path: &[u8]) -> Result<(), UpkeepError> {
         self.done.forgotten += 1;
-        Ok(self.push(&Step::Mend(Mend::Forget(path.to_owned())))?)
+        Ok(self.push(&Step::Mend(Mend::Forget(table, path.to_owned())))?)
     }
 
     fn unreadable(&mut self, path: &str, why: &str, found: &Found<'_>) -> Result<(), UpkeepError> {
@@ -119,7 +126,7 @@ impl<'a> Plan<'a> {
                 Some(Step::Sweep(path)) => done.swept += u64::from(root.sweep(&path)?),
                 Some(Step::Mend(Mend::Source(source))) if source == incomplete => {}
                 Some(Step::Mend(mend)) => {
-                    if let Mend::File { file, .. } = &mend {
+                    if let Mend::File { file, .. } | Mend::Quarantined { file, .. } = &mend {
                         synced.sync(root, &file.path)?;
                     }
                     return Ok::<_, UpkeepError>(Some(mend));
@@ -147,9 +154,11 @@ enum Step {
 /// Kinds of steps, in the order in which those of one source are taken.
 const INCOMPLETE: u8 = 0;
 const FORGET: u8 = 1;
-const FILE: u8 = 2;
-const SOURCE: u8 = 3;
-const SWEEP: u8 = 4;
+const FORGET_QUARANTINED: u8 = 2;
+const FILE: u8 = 3;
+const QUARANTINED: u8 = 4;
+const SOURCE: u8 = 5;
+const SWEEP: u8 = 6;
 
 impl Step {
     /// Its source, NUL, its kind, and what belongs to it, the path last.
@@ -160,16 +169,17 @@ impl Step {
             Self::Incomplete(source) => record(source, INCOMPLETE, &[]),
             Self::Sweep(path) => record("", SWEEP, &[path.as_bytes()]),
             Self::Mend(Mend::Source(source)) => record(source, SOURCE, &[]),
-            Self::Mend(Mend::Forget(path)) => {
+            Self::Mend(Mend::Forget(table, path)) => {
                 let text = std::str::from_utf8(path).unwrap_or_default();
-                record(source(text).unwrap_or_default(), FORGET, &[path])
+                let kind = if *table == Table::Landed { FORGET } else { FORGET_QUARANTINED };
+                record(source(text).unwrap_or_default(), kind, &[path])
             }
+            // The path first, so that the rows are written in its order.
             Self::Mend(Mend::File { source, file, altered }) => {
-                let digest = file.sha256.unwrap_or(Digest([0; 32])).0;
-                let sizes = [file.size.unwrap_or_default(), file.stored_size].map(u64::to_le_bytes).concat();
-                // The path first, so that the rows are written in its order.
-                record(source, FILE, &[file.path.as_bytes(), &digest, &sizes, &[u8::from(*altered)]])
+                record(source, FILE, &[&packed(file), &[u8::from(*altered)]])
             }
+            // No source is listed for it.
+            Self::Mend(Mend::Quarantined { file, .. }) => record("", QUARANTINED, &[&packed(file)]),
         }
     }
 
@@ -183,23 +193,39 @@ impl Step {
             INCOMPLETE => Self::Incomplete(source),
             SWEEP => Self::Sweep(text(rest)?),
             SOURCE => Self::Mend(Mend::Source(source)),
-            FORGET => Self::Mend(Mend::Forget(rest.to_owned())),
+            FORGET => Self::Mend(Mend::Forget(Table::Landed, rest.to_owned())),
+            FORGET_QUARANTINED => Self::Mend(Mend::Forget(Table::Quarantined, rest.to_owned())),
             FILE => {
                 let (rest, altered) = rest.split_last_chunk::<1>()?;
-                let (rest, stored_size) = rest.split_last_chunk()?;
-                let (rest, size) = rest.split_last_chunk()?;
-                let (path, digest) = rest.split_last_chunk()?;
-                let file = FileRow {
-                    path: text(path)?,
-                    sha256: Some(Digest(*digest)),
-                    size: Some(u64::from_le_bytes(*size)),
-                    stored_size: u64::from_le_bytes(*stored_size),
-                };
-                Self::Mend(Mend::File { source, file, altered: altered == &[1] })
+                Self::Mend(Mend::File { source, file: unpacked(rest)?, altered: altered == &[1] })
+            }
+            QUARANTINED => {
+                let file = unpacked(rest)?;
+                let source = Quarantined::parse(&file.path)?.source.to_owned();
+                Self::Mend(Mend::Quarantined { source, file })
             }
             _ => return None,
         })
     }
+}
+
+/// A file: its path, its digest, its sizes.
+fn packed(file: &FileRow) -> Vec<u8> {
+    let digest = file.sha256.unwrap_or(Digest([0; 32])).0;
+    let sizes = [file.size.unwrap_or_default(), file.stored_size].map(u64::to_le_bytes).concat();
+    [file.path.as_bytes(), &digest, &sizes].concat()
+}
+
+fn unpacked(record: &[u8]) -> Option<FileRow> {
+    let (rest, stored_size) = record.split_last_chunk()?;
+    let (rest, size) = rest.split_last_chunk()?;
+    let (path, digest) = rest.split_last_chunk()?;
+    Some(FileRow {
+        path: String::from_utf8(path.to_vec()).ok()?,
+        sha256: Some(Digest(*digest)),
+        size: Some(u64::from_le_bytes(*size)),
+        stored_size: u64::from_le_bytes(*stored_size),
+    })
 }
 
 /// Directories that are durable, as far as it takes to know that of the next one in the order of paths.

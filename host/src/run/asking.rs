@@ -34,14 +34,7 @@ impl Session {
             if known.validators.confirmed_by(&response.headers, &response.url) {
                 let url = self.redactor.text(url).into_owned();
                 let subject = Some(request.subject.clone());
-                let landing = Landing {
-                    place: place.clone(),
-                    tag: None,
-                    asked: None,
-                    subject,
-                    url: Some(url),
-                    likely_new: false,
-                };
+                let landing = Landing { url: Some(url), subject, ..Landing::made(place.clone()) };
                 return self.unchanged(landing, known.file.clone()).await.map(Answered::Unchanged);
             }
             // A redirect leads elsewhere now, and tags of different URLs say nothing of each other; or the server speaks

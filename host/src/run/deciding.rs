@@ -44,12 +44,15 @@ impl Store {
         if let Some(file) = self.held(place, tag, &digest)? {
             return Ok((file, Outcome::Unchanged));
         }
+        if let Err(broken) = self.judge(&staged, landing)? {
+            return Err(self.quarantine(staged, reserved, landing, &broken)?);
+        }
         // Before the file gets its name: what goes beyond the budget must not be there.
         let mut counted = self.budgets.reserve(Budget::Files);
         counted.grow_to(1).map_err(FetchError::from)?;
-        self.before_a_name(&place.directory(tag.is_some()))?;
-        let landed =
-            self.zone.commit(staged, place, tag, |path, stored_size| self.ledger().recorded(path, stored_size))?;
+        let names = place.names(tag, &digest);
+        self.before_a_name(&names.directory)?;
+        let landed = self.zone.commit(staged, names, |path, stored_size| self.ledger().recorded(path, stored_size))?;
         if landed.written {
             reserved.keep();
             counted.keep();
@@ -62,7 +65,7 @@ impl Store {
     }
 
     /// What has to be known, and to be durable, before a file gets a name in a directory.
-    fn before_a_name(&self, directory: &str) -> Result<(), LandError> {
+    pub(super) fn before_a_name(&self, directory: &str) -> Result<(), LandError> {
         // A power cut may leave the file, and then it must leave the row that says that there may be such files.
         self.ledger().announce()?;
         if !self.zone.is_settled(directory) && self.ledger().has_landed_in(directory)? {
@@ -72,7 +75,7 @@ impl Store {
     }
 
     /// Count names that hold other content, or something unreadable.
-    fn note_taken(&self, source: &str, taken: Vec<String>) {
+    pub(super) fn note_taken(&self, source: &str, taken: Vec<String>) {
         let count = taken.len() as u64;
         if let Some(first) = taken.into_iter().next() {
             self.end().taken.entry(source.to_owned()).or_insert((0, first)).0 += count;
@@ -141,7 +144,7 @@ impl Store {
         if let Some(subject) = &landing.subject {
             ledger.stands_for(landing.place.source(), subject, &file.path)?;
         }
-        ledger.count(&receipt, || self.zone.scratch())?;
+        ledger.count(landing.place.source(), &receipt, || self.zone.scratch())?;
         // Under the ledger's lock, so that no fact comes in between whose file was not synced.
         if ledger.is_full() {
             self.flush(&mut ledger)?;
@@ -150,7 +153,7 @@ impl Store {
     }
 
     /// Make durable what was found so far.
-    fn flush(&self, ledger: &mut super::ledger::Ledger) -> Result<(), LandError> {
+    pub(super) fn flush(&self, ledger: &mut super::ledger::Ledger) -> Result<(), LandError> {
         if let Err(error) = self.zone.sync() {
             ledger.sync_failed();
             return Err(error.into());

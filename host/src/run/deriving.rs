@@ -26,7 +26,7 @@ impl Session {
         let mut response = self.send(checked.clone(), &conditions, Until::Head, attempts).await?;
         if let (304, Some(known)) = (response.status, &known) {
             if known.validators.confirmed_by(&response.headers, &response.url) {
-                return self.unchanged_derivation(known).await;
+                return self.unchanged_derivation(source, known).await;
             }
             response = self.send(checked, &Conditions::new(), Until::Head, attempts).await?;
         }
@@ -40,7 +40,7 @@ impl Session {
             validators.as_ref().is_some_and(|answer| known.validators.recognise(answer, &response.url))
         });
         if let Some(known) = same {
-            return self.unchanged_derivation(&known).await;
+            return self.unchanged_derivation(source, &known).await;
         }
         let asked = Asked { resource, url: response.url.kept().to_owned(), validators };
         Ok(Some((response, Some(asked))))
@@ -68,8 +68,12 @@ impl Session {
     }
 
     /// Count the files of a derivation as unchanged.
-    async fn unchanged_derivation(&self, known: &Derived) -> Result<Option<(Response, Option<Asked>)>, LandError> {
-        let files = known.files.clone();
+    async fn unchanged_derivation(
+        &self,
+        source: &OpenSource,
+        known: &Derived,
+    ) -> Result<Option<(Response, Option<Asked>)>, LandError> {
+        let (source, files) = (source.name().to_owned(), known.files.clone());
         let count = move |store: &Store| {
             let mut ledger = store.ledger();
             for file in files {
@@ -82,7 +86,7 @@ impl Session {
                     outcome: Outcome::Unchanged,
                     url: None,
                 };
-                ledger.count(&receipt, || store.zone.scratch())?;
+                ledger.count(&source, &receipt, || store.zone.scratch())?;
             }
             Ok(())
         };

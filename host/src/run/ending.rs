@@ -9,6 +9,7 @@ use rules::redact::Redactor;
 
 use super::Ended;
 use super::details::Details;
+use super::judging;
 use super::storing::{EndState, Store};
 use super::verdict::{self, GrantAdvice};
 use crate::error::Kind;
@@ -28,6 +29,10 @@ pub(super) struct Ending {
     pub(super) quiet: bool,
     pub(super) stopwatch: Stopwatch,
     pub(super) clock: Clock,
+    /// Whether the run was for the newest data, and not a backfill.
+    pub(super) newest: bool,
+    /// Whether nothing of it stays.
+    pub(super) rehearsed: bool,
 }
 
 impl Ending {
@@ -40,7 +45,12 @@ impl Ending {
             end.fault.get_or_insert_with(|| Fault::new(error));
         }
         self.tell_taken(&end);
-        let mut failure = verdict::verdict(ended, &end, &self.advice);
+        let failure = verdict::verdict(ended, &end, &self.advice);
+        let mut failure = judging::rejected(&end, failure, self.rehearsed);
+        if failure.is_none() && self.newest {
+            let stale = judging::stale(&ledger, &store.expected, self.clock.now(), &self.extractor);
+            failure = stale.unwrap_or_else(|error| Some(Failure::new(Kind::Failed, error.to_string())));
+        }
         if let Some(failure) = &mut failure {
             failure.message = self.redactor.text(&failure.message).into_owned();
             failure.hints.iter_mut().for_each(|hint| *hint = self.redactor.text(hint).into_owned());
@@ -64,6 +74,7 @@ impl Ending {
             cursor: end.cursor.filter(|_| end.cursor_is_new),
             failure,
             receipts: std::mem::take(&mut ledger.receipts),
+            rejections: end.rejections,
             budgets: usage,
             elapsed: self.stopwatch.elapsed(),
             notes: Vec::new(),

@@ -12,7 +12,8 @@ use zone::{DiskError, Scratch};
 use super::receipts::Receipts;
 use super::values::Values;
 use state::{
-    Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, State, StateError,
+    Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, QuarantinedFact, State,
+    StateError,
 };
 
 /// Most facts that wait to be written down: a run of any number of contents has constant memory.
@@ -43,6 +44,10 @@ pub(super) struct Ledger {
     pub(super) receipts: Receipts,
     /// Whether the row of this run is durable.
     announced: bool,
+    /// Sources that this run wrote something new into.
+    written_into: HashSet<String>,
+    /// Sizes of what landed last, by source and extension.
+    last_sizes: HashMap<(String, String), Option<u64>>,
 }
 
 impl Ledger {
@@ -64,6 +69,8 @@ impl Ledger {
             counters: Counters::default(),
             receipts,
             announced: false,
+            written_into: HashSet::new(),
+            last_sizes: HashMap::new(),
         }
     }
 
@@ -168,6 +175,7 @@ impl Ledger {
     /// Count what became of a content.
     pub(super) fn count(
         &mut self,
+        source: &str,
         receipt: &Receipt,
         scratch: impl FnOnce() -> Result<Scratch, DiskError>,
     ) -> Result<(), LandError> {
@@ -175,10 +183,44 @@ impl Ledger {
             Outcome::Written => {
                 self.counters.files_written += 1;
                 self.counters.bytes_written += receipt.stored_size;
+                self.written_into.insert(source.to_owned());
             }
             Outcome::Unchanged => self.counters.files_skipped += 1,
         }
         self.receipts.push(receipt, scratch)
+    }
+
+    /// Whether this run wrote anything new into a source.
+    pub(super) fn has_written_into(&self, source: &str) -> bool {
+        self.written_into.contains(source)
+    }
+
+    /// When the newest content of a source landed: the number of a run, and not before when.
+    pub(super) fn newest(&self, source: &str) -> Result<Option<(i64, String)>, StateError> {
+        self.state.newest(source)
+    }
+
+    /// The size of what landed last in a source under an extension before this run.
+    pub(super) fn last_size(&mut self, source: &str, extension: &str) -> Result<Option<u64>, StateError> {
+        let key = (source.to_owned(), extension.to_owned());
+        if let Some(known) = self.last_sizes.get(&key) {
+            return Ok(*known);
+        }
+        let last = self.state.last_size(source, extension, self.run_id)?;
+        self.last_sizes.insert(key, last);
+        Ok(last)
+    }
+
+    /// Record a content in quarantine.
+    pub(super) fn quarantine(&mut self, fact: QuarantinedFact) {
+        let fact = QuarantinedFact { extractor: self.extractor.clone(), ..fact };
+        self.pending.push(Fact::Quarantined(Box::new(fact)));
+    }
+
+    /// What a file of that path and size in quarantine is known to hold. An error is as good as not knowing.
+    pub(super) fn in_quarantine(&self, path: &str, stored_size: u64) -> Option<Digest> {
+        let known = self.state.quarantined_digest(path).unwrap_or(None);
+        known.filter(|(_, size)| *size == stored_size).map(|(digest, _)| digest)
     }
 
     /// Make the row of this run durable, once: from now on there may be files that no row tells of.

@@ -1,7 +1,6 @@
 //! A dry run: it reads the landing directory and its state as they are, and writes into a temporary directory.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,15 +10,12 @@ use zone::{DATABASE, Root};
 use crate::config::Plan;
 use crate::error::{Error, Kind};
 use crate::patience::patiently;
+use crate::preview;
 use crate::report::{Preview, Receipts};
-use rules::gunzip::Gunzip;
 use rules::redact::Redactor;
 
 /// Most files that are shown.
 const MAX_SHOWN: usize = 100;
-/// Most lines of one that are shown, and most bytes of them.
-const MAX_LINES: usize = 5;
-const MAX_BYTES: usize = 2048;
 
 /// Where a dry run writes, and what it reads.
 pub(super) struct Rehearsal {
@@ -68,16 +64,10 @@ impl Rehearsal {
         let Ok(root) = Root::open(self.directory.path()) else { return Vec::new() };
         let mut previews: Vec<Preview> = receipts.first(MAX_SHOWN);
         for preview in previews.iter_mut().filter(|preview| preview.outcome == "written") {
-            let start = match root.file(&preview.path) {
-                Ok(Some(file)) => start(file),
-                // Nothing of it can be shown, which is no failure of the run.
-                _ => Vec::new(),
+            preview.lines = match preview::raw_lines(&root, &preview.path) {
+                Some(lines) => lines.iter().map(|line| redactor.line(line)).collect(),
+                None => vec!["(no text)".to_owned()],
             };
-            let Ok(text) = std::str::from_utf8(&start[..whole(&start)]) else {
-                preview.lines.push("(no text)".to_owned());
-                continue;
-            };
-            preview.lines = text.lines().take(MAX_LINES).map(|line| redactor.line(line)).collect();
         }
         previews
     }
@@ -103,24 +93,4 @@ fn copy(base: &Root, name: &str, to: &Path) -> Result<(), String> {
     let Some(mut from) = base.file(name).map_err(|error| error.to_string())? else { return Ok(()) };
     let mut to = fs::File::create_new(to).map_err(|error| error.to_string())?;
     std::io::copy(&mut from, &mut to).map(drop).map_err(|error| error.to_string())
-}
-
-/// The first bytes of what a file of gzip holds.
-fn start(file: fs::File) -> Vec<u8> {
-    let (mut decoder, mut start, mut packed) = (Gunzip::default(), Vec::new(), Vec::new());
-    let _ = file.take(MAX_BYTES as u64 * 4).read_to_end(&mut packed);
-    // An error is that there is enough, or that this is not all of it.
-    let _ = decoder.push(&packed, |piece| {
-        start.extend_from_slice(&piece[..piece.len().min(MAX_BYTES - start.len())]);
-        if start.len() < MAX_BYTES { Ok(()) } else { Err(()) }
-    });
-    start
-}
-
-/// How many of these bytes are whole characters, where only the last one may be cut.
-fn whole(bytes: &[u8]) -> usize {
-    match std::str::from_utf8(bytes) {
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        _ => bytes.len(),
-    }
 }

@@ -138,9 +138,11 @@ impl Session {
         }
         let url = Some(self.redactor.text(&url).into_owned());
         let subject = Some(response.subject.clone());
+        let content_type = response.headers.get(http::header::CONTENT_TYPE);
+        let content_type = Some(content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let Some(resource) = response.resource().cloned() else {
             // What cannot be asked for again has no validators, and nothing is known of it.
-            let landing = Landing { place, tag: None, asked: None, subject, url, likely_new: false };
+            let landing = Landing { subject, url, content_type, ..Landing::made(place) };
             return self.store.store(response.body, landing).await;
         };
         let validators = Validators::of(&response.headers, &response.url);
@@ -151,7 +153,7 @@ impl Session {
         });
         let tag = EntityTag::of(&response.headers);
         let asked = Asked { resource, url: response.url.kept().to_owned(), validators };
-        let landing = Landing { place, tag, asked: Some(asked), subject, url, likely_new };
+        let landing = Landing { place, tag, asked: Some(asked), subject, url, content_type, likely_new };
         match same {
             Some(known) => self.unchanged(landing, known.file).await,
             None => self.store.store(response.body, landing).await,
@@ -164,8 +166,7 @@ impl Session {
     }
 
     async fn land_made(&self, place: Place, body: Body) -> Result<Receipt, LandError> {
-        let landing = Landing { place, tag: None, asked: None, subject: None, url: None, likely_new: false };
-        self.store.store(body, landing).await
+        self.store.store(body, Landing::made(place)).await
     }
 
     /// A job whose failure ends the run.

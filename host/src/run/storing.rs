@@ -13,10 +13,13 @@ use futures::StreamExt as _;
 use rules::budget::{Budget, Budgets};
 use rules::domain::{Asked, Body, Digest, Fault, FetchError, Grant, LandError, Receipt, Resource};
 use rules::name::{EntityTag, Place};
+use rules::redact::Redactor;
 use tokio::sync::Semaphore;
 use zone::{Intake, LandingError, Limits, Staging, Zone};
 
 use super::ledger::Ledger;
+use crate::config::{Expected, Plan};
+use crate::report::Rejection;
 use crate::timings::{Beside, Timings};
 
 /// Most jobs on blocking threads at once.
@@ -48,8 +51,17 @@ pub(super) struct Landing {
     pub(super) subject: Option<Resource>,
     /// Where it came from; `None` where the extractor made it.
     pub(super) url: Option<String>,
+    /// What the answer says that it is, if it says so; the outer one is none where there was no answer.
+    pub(super) content_type: Option<Option<String>>,
     /// Whether it is most likely new.
     pub(super) likely_new: bool,
+}
+
+impl Landing {
+    /// A content that the extractor makes.
+    pub(super) fn made(place: Place) -> Self {
+        Self { place, tag: None, asked: None, subject: None, url: None, content_type: None, likely_new: false }
+    }
 }
 
 /// What counts for the run's end.
@@ -67,6 +79,9 @@ pub(super) struct EndState {
     pub(super) cursor_is_new: bool,
     /// By source, how many names were taken by other content, and one of them.
     pub(super) taken: BTreeMap<String, (u64, String)>,
+    /// How many contents were not as expected, and the first of them.
+    pub(super) rejected: u64,
+    pub(super) rejections: Vec<Rejection>,
 }
 
 /// One entry for each content that is being decided on, so that the same content twice at once is one file.
@@ -77,6 +92,9 @@ pub(super) struct Store {
     pub(super) zone: Zone,
     limits: Limits,
     pub(super) budgets: Arc<Budgets>,
+    /// What is expected of each source.
+    pub(super) expected: Expected,
+    pub(super) redactor: Arc<Redactor>,
     timings: Arc<Timings>,
     ledger: Mutex<Ledger>,
     end: Mutex<EndState>,
@@ -92,18 +110,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Store {
-    pub(super) fn new(
-        zone: Zone,
-        limits: Limits,
-        budgets: Arc<Budgets>,
-        timings: Arc<Timings>,
-        ledger: Ledger,
-        end: EndState,
-    ) -> Self {
+    pub(super) fn new(zone: Zone, plan: &Plan, timings: Arc<Timings>, ledger: Ledger, end: EndState) -> Self {
         Self {
             zone,
-            limits,
-            budgets,
+            limits: plan.content,
+            budgets: Arc::clone(&plan.budgets),
+            expected: plan.expected.clone(),
+            redactor: Arc::clone(&plan.redactor),
             timings,
             ledger: Mutex::new(ledger),
             end: Mutex::new(end),

@@ -5,7 +5,8 @@ use std::sync::mpsc::{self, SyncSender};
 
 use super::UpkeepError;
 use rules::findings::{Recorded, is_listed};
-use state::{Files, Row, StateError};
+use rules::name::Quarantined;
+use state::{Files, Row, StateError, Table};
 use zone::{DiskError, Entry, Met, Root, Seen, Walk, is_leftover};
 
 /// How many things are seen at once.
@@ -31,7 +32,7 @@ pub enum Records<'a> {
     /// Nothing: there is no state yet.
     None,
     /// These rows.
-    Files(Files<'a>),
+    Files(Box<Files<'a>>),
 }
 
 /// What is there, or recorded, or both.
@@ -40,7 +41,7 @@ pub enum Fact<'a> {
     /// A file of that many bytes.
     File { path: &'a str, size: u64, told: Told },
     /// A recorded file that is not there.
-    Missing(&'a str),
+    Missing(Table, &'a str),
     /// What a killed run left.
     Leftover(&'a str),
     /// Something that holds no content.
@@ -48,7 +49,7 @@ pub enum Fact<'a> {
     /// A directory of which not everything can be seen, and why.
     Unreadable(&'a str, &'a str),
     /// A row that no host wrote, by the bytes of its path.
-    Odd(&'a [u8]),
+    Odd(Table, &'a [u8]),
 }
 
 /// Show everything below the root and in `records`, in the order of paths. Where a row cannot be read, `lost` decides
@@ -100,8 +101,8 @@ fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
         {
             recorded = listed(row);
             match recorded {
-                None => see(Fact::Odd(&row.path))?,
-                Some((path, _)) if order.is_gt() && is_gone(root, path) => see(Fact::Missing(path))?,
+                None => see(Fact::Odd(row.table, &row.path))?,
+                Some((path, _)) if order.is_gt() && is_gone(root, path) => see(Fact::Missing(row.table, path))?,
                 Some(_) => {}
             }
         }
@@ -146,7 +147,11 @@ impl<L: FnMut(StateError) -> Result<(), UpkeepError>> Rows<'_, L> {
 
 /// Path and record of a row that a host may have written.
 fn listed(row: &Row) -> Option<(&str, &Recorded)> {
-    let path = std::str::from_utf8(&row.path).ok().filter(|path| is_listed(path))?;
+    let ours = |path: &&str| match row.table {
+        Table::Landed => is_listed(path),
+        Table::Quarantined => Quarantined::parse(path).is_some(),
+    };
+    let path = std::str::from_utf8(&row.path).ok().filter(ours)?;
     Some((path, row.recorded.as_ref()?))
 }
 

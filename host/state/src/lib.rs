@@ -9,6 +9,7 @@ mod journal;
 mod kept;
 mod notices;
 mod prune;
+mod quarantined;
 mod rebuild;
 mod rows;
 mod salvage;
@@ -31,9 +32,10 @@ pub use history::{History, Lately, Past};
 pub use kept::CursorRow;
 pub use notices::Notice;
 pub use prune::{Forgotten, Old};
+pub use quarantined::{QuarantinedFact, QuarantinedRow};
 pub use rebuild::Mend;
 pub use rows::{Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, RunRow};
-pub use upkeep::{Files, Row};
+pub use upkeep::{Files, Row, Table};
 
 use connection::connect;
 use journal::{Durability, Journal};
@@ -349,6 +351,7 @@ fn record_fact(connection: &Connection, run_id: i64, fact: &Fact) -> Result<(), 
             }
             current::change(connection, run_id, (&key.source, &key.resource, &key.extractor), paths)?;
         }
+        Fact::Quarantined(fact) => quarantined::record(connection, run_id, fact)?,
     }
     Ok(())
 }

@@ -3,13 +3,20 @@
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::journal::Durability;
-use super::{FileRow, State, StateError};
+use super::{FileRow, State, StateError, Table};
 
 /// One thing that a repair found out.
 #[derive(Debug)]
 pub enum Mend {
-    /// Nothing can count on what is recorded under this path, given as its bytes.
-    Forget(Vec<u8>),
+    /// Nothing can count on what this table has under this path, given as its bytes.
+    Forget(Table, Vec<u8>),
+    /// A file in quarantine that was read.
+    Quarantined {
+        /// The source that it did not enter.
+        source: String,
+        /// What it is.
+        file: FileRow,
+    },
     /// A file that was read.
     File {
         /// The first part of its path.
@@ -24,8 +31,9 @@ pub enum Mend {
 }
 
 /// Validators that stand for nothing, and rows that no host wrote, as far as they were not found one by one.
-const UNFOUNDED: [&str; 11] = [
+const UNFOUNDED: [&str; 12] = [
     "DELETE FROM landed_files WHERE path >= x''",
+    "DELETE FROM quarantined WHERE path >= x''",
     "DELETE FROM validators
       WHERE path IN (SELECT path FROM unfounded)
          OR typeof(source) <> 'text' OR typeof(resource) <> 'text' OR typeof(url) <> 'text' OR typeof(path) <> 'text'
@@ -85,7 +93,22 @@ impl State {
 fn apply(connection: &Connection, mend: &Mend) -> Result<(), StateError> {
     let unfounded = "INSERT OR IGNORE INTO unfounded (path) VALUES (CAST(?1 AS TEXT))";
     match mend {
-        Mend::Forget(path) => {
+        Mend::Forget(Table::Quarantined, path) => {
+            let sql = "DELETE FROM quarantined WHERE path = CAST(?1 AS TEXT)";
+            connection.prepare_cached(sql)?.execute([path])?;
+        }
+        Mend::Quarantined { source, file } => {
+            let sha256 = file.sha256.map(|digest| digest.0);
+            let sql = "INSERT INTO quarantined
+                              (path, source, sha256, size, stored_size, day, code, reason, extractor, times)
+                       VALUES (?1, ?2, ?3, ?4, ?5, '', 'unknown', 'a repair found it, and nobody knows why it is here',
+                               '', 0)
+                       ON CONFLICT (path) DO UPDATE SET source = excluded.source, sha256 = excluded.sha256,
+                           size = excluded.size, stored_size = excluded.stored_size";
+            let row = params![file.path, source, sha256, file.size, file.stored_size];
+            connection.prepare_cached(sql)?.execute(row)?;
+        }
+        Mend::Forget(Table::Landed, path) => {
             let sql = "DELETE FROM landed_files WHERE path = CAST(?1 AS TEXT)";
             connection.prepare_cached(sql)?.execute([path])?;
             connection.prepare_cached(unfounded)?.execute([path])?;

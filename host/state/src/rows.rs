@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::QuarantinedFact;
+
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -102,6 +104,8 @@ pub enum Fact {
         /// The files that hold it.
         paths: Vec<String>,
     },
+    /// A content that was not as expected.
+    Quarantined(Box<QuarantinedFact>),
 }
 
 /// A resource that an extractor makes something of.

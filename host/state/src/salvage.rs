@@ -8,7 +8,7 @@ use super::connection::connect;
 use super::journal::Durability;
 use super::rows::{run_row, text};
 use super::{RUNS, State, StateError};
-use rules::name::check_name;
+use rules::name::{Quarantined, check_name};
 
 /// Cursors, and the columns of each.
 const CURSORS: &str = "SELECT extractor, period, value, run_id FROM cursors ORDER BY extractor, period";
@@ -19,6 +19,10 @@ const CHANGES: &str = "SELECT source, resource, extractor, change, path, run_id,
 
 /// Values, and the columns of each.
 const VALUES: &str = "SELECT extractor, period, key, value, run_id FROM cursor_values ORDER BY extractor, period, key";
+
+/// What is in quarantine, and the columns of each.
+const QUARANTINED: &str = "SELECT path, source, sha256, size, stored_size, day, etag, url, code, reason, extractor,
+                                  run_id, times FROM quarantined ORDER BY path";
 
 impl State {
     /// Put what can be read of the damaged database at `path` into this new one; how many runs that was.
@@ -35,6 +39,7 @@ impl State {
         cursors(&damaged, &transaction)?;
         values(&damaged, &transaction)?;
         changes(&damaged, &transaction)?;
+        quarantined(&damaged, &transaction)?;
         transaction.commit()?;
         Ok(runs)
     }
@@ -158,5 +163,32 @@ fn changes(damaged: &Connection, new: &Connection) -> Result<usize, StateError> 
             Err(_) => 0,
         };
         Ok(((source, resource, extractor, change, path), taken))
+    })
+}
+
+fn quarantined(damaged: &Connection, new: &Connection) -> Result<usize, StateError> {
+    let sql =
+        "INSERT OR IGNORE INTO quarantined (path, source, sha256, size, stored_size, day, etag, url, code, reason,
+                                                  extractor, run_id, times)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let mut insert = new.prepare(sql)?;
+    copy(damaged, QUARANTINED, |row| {
+        let path: String = row.get(0).map_err(reading)?;
+        let values = (0..13).map(|at| row.get(at)).collect::<Result<Vec<rusqlite::types::Value>, _>>();
+        // What else is in them is looked at as in any other row.
+        let taken = match Quarantined::parse(&path) {
+            Some(_) => match insert.execute(rusqlite::params_from_iter(values.map_err(reading)?)) {
+                Ok(taken) => taken,
+                // A column holds nothing where there has to be something.
+                Err(rusqlite::Error::SqliteFailure(error, _))
+                    if error.code == rusqlite::ErrorCode::ConstraintViolation =>
+                {
+                    0
+                }
+                Err(error) => return Err(Failed::Writing(error.into())),
+            },
+            None => 0,
+        };
+        Ok((path, taken))
     })
 }

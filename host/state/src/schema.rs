@@ -204,6 +204,24 @@ CREATE TABLE notices (
     PRIMARY KEY (extractor, event, target)
 ) WITHOUT ROWID;
 ",
+    "
+-- Contents that were not as expected, the run that met each last, and what would name it if it landed.
+CREATE TABLE quarantined (
+    path        TEXT PRIMARY KEY,
+    source      TEXT NOT NULL,
+    sha256      BLOB NOT NULL,
+    size        INTEGER NOT NULL,
+    stored_size INTEGER NOT NULL,
+    day         TEXT NOT NULL,
+    etag        BLOB,
+    url         TEXT,
+    code        TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    extractor   TEXT NOT NULL,
+    run_id      INTEGER,
+    times       INTEGER NOT NULL
+) WITHOUT ROWID;
+",
 ];
 
 /// What counts the migrations; made last.
@@ -279,7 +297,7 @@ pub(super) const INDEXES: [Index; 5] = [
 ];
 
 /// The tables that only the host makes, those of earlier versions included.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
     "host_schema",
     "landed_files",
     "indexed_sources",
@@ -296,6 +314,7 @@ const OWN: [&str; 16] = [
     "run_details",
     "run_logs",
     "notices",
+    "quarantined",
 ];
 
 const COLUMNS: [&str; 10] = [

@@ -1,6 +1,8 @@
 //! What checking and repairing read of the state. Whatever the tables hold, it ends: rows have to come in order, and are
 //! read a few at a time, so that no run waits for it.
 
+use std::iter::Peekable;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row as SqlRow, params};
 
@@ -13,18 +15,46 @@ const PAGE: usize = 1000;
 /// About how many bytes of paths a page has at most.
 const PAGE_BYTES: usize = 1 << 20;
 
-/// A row of `landed_files`.
+/// A table that has a row for each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// What landed.
+    Landed,
+    /// What is in quarantine.
+    Quarantined,
+}
+
+impl Table {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Landed => "landed_files",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// A row of one of them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Row {
+    /// Which one.
+    pub table: Table,
     /// Its key, as the bytes that it has.
     pub path: Vec<u8>,
     /// What it says of the file; `None` where a column holds what no host wrote.
     pub recorded: Option<Recorded>,
 }
 
-/// The rows of `landed_files` in the order of their paths.
+/// The rows of both tables in the order of their paths.
 pub struct Files<'a> {
+    landed: Peekable<Rows<'a>>,
+    quarantined: Peekable<Rows<'a>>,
+}
+
+/// The rows of one table.
+struct Rows<'a> {
     connection: &'a Connection,
+    table: Table,
     page: std::vec::IntoIter<Row>,
     /// The last path of the page; the rest of the rows is behind it.
     last: Option<Vec<u8>>,
@@ -34,17 +64,23 @@ pub struct Files<'a> {
 impl State {
     /// All recorded files; none where the host never used this database.
     pub fn files(&self) -> Result<Files<'_>, StateError> {
-        let over = !super::schema::has_table(&self.connection, "landed_files")?;
-        Ok(Files { connection: &self.connection, page: Vec::new().into_iter(), last: None, over })
+        let rows = |table: Table| {
+            let over = !super::schema::has_table(&self.connection, table.name())?;
+            let page = Vec::new().into_iter();
+            Ok::<_, StateError>(Rows { connection: &self.connection, table, page, last: None, over }.peekable())
+        };
+        Ok(Files { landed: rows(Table::Landed)?, quarantined: rows(Table::Quarantined)? })
     }
 
-    /// How many rows of `landed_files` have a path that is no text, and so do not come with the others.
-    pub fn nameless(&self) -> Result<u64, StateError> {
-        if !super::schema::has_table(&self.connection, "landed_files")? {
+    /// How many rows of a table have a path that is no text, and so do not come with the others.
+    pub fn nameless(&self, table: Table) -> Result<u64, StateError> {
+        let table = table.name();
+        if !super::schema::has_table(&self.connection, table)? {
             return Ok(0);
         }
         // Texts come before blobs, and this column turns numbers into texts.
-        Ok(self.connection.query_row("SELECT count(*) FROM landed_files WHERE path >= x''", [], |row| row.get(0))?)
+        let sql = format!("SELECT count(*) FROM {table} WHERE path >= x''");
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// Show the runs that say that they are running: number and extractor.
@@ -69,11 +105,23 @@ impl Iterator for Files<'_> {
     type Item = Result<Row, StateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        match (self.landed.peek(), self.quarantined.peek()) {
+            (Some(Ok(landed)), Some(Ok(quarantined))) if quarantined.path < landed.path => self.quarantined.next(),
+            (None, _) | (_, Some(Err(_))) => self.quarantined.next(),
+            _ => self.landed.next(),
+        }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         self.step().transpose()
     }
 }
 
-impl Files<'_> {
+impl Rows<'_> {
     fn step(&mut self) -> Result<Option<Row>, StateError> {
         loop {
             match self.page.next() {
@@ -86,8 +134,9 @@ impl Files<'_> {
 
     fn turn(&mut self) -> Result<(), StateError> {
         let sql = format!(
-            "SELECT path, sha256, size, stored_size FROM landed_files
+            "SELECT path, sha256, size, stored_size FROM {}
               WHERE path {} CAST(?1 AS TEXT) AND path < x'' ORDER BY path LIMIT ?2",
+            self.table.name(),
             if self.last.is_some() { ">" } else { ">=" }
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
@@ -95,9 +144,9 @@ impl Files<'_> {
         let (mut page, mut bytes): (Vec<Row>, usize) = (Vec::new(), 0);
         let over = loop {
             let Some(row) = rows.next()? else { break page.len() < PAGE };
-            let row = read(row)?;
+            let row = read(self.table, row)?;
             if page.last().map(|earlier| &earlier.path).or(self.last.as_ref()).is_some_and(|last| *last >= row.path) {
-                return Err(StateError::disordered("landed_files"));
+                return Err(StateError::disordered(self.table.name()));
             }
             bytes += row.path.len();
             page.push(row);
@@ -112,10 +161,10 @@ impl Files<'_> {
     }
 }
 
-fn read(row: &SqlRow<'_>) -> Result<Row, StateError> {
+fn read(table: Table, row: &SqlRow<'_>) -> Result<Row, StateError> {
     let path = row.get_ref(0)?.as_bytes().map_err(|error| StateError::Odd(error.to_string()))?.to_vec();
     let sha256 = match row.get_ref(1)? {
-        ValueRef::Null => Some(None),
+        ValueRef::Null if table == Table::Landed => Some(None),
         ValueRef::Blob(bytes) => bytes.try_into().ok().map(|digest| Some(Digest(digest))),
         _ => None,
     };
@@ -128,5 +177,5 @@ fn read(row: &SqlRow<'_>) -> Result<Row, StateError> {
         (Some(sha256), Some(stored_size)) if fits => Some(Recorded { sha256, stored_size }),
         _ => None,
     };
-    Ok(Row { path, recorded })
+    Ok(Row { table, path, recorded })
 }

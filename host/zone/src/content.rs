@@ -21,6 +21,8 @@ const HEAD: usize = 4;
 pub struct Limits {
     /// Most decoded bytes.
     pub size: u64,
+    /// How many of the first decoded bytes are kept, to be looked at.
+    pub head: usize,
 }
 
 /// Why content was not taken.
@@ -38,7 +40,7 @@ pub enum IntakeError {
 }
 
 /// What a body turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// Over the content before compression.
     pub digest: Digest,
@@ -46,6 +48,8 @@ pub struct Content {
     pub size: u64,
     /// How the bytes that came become the file.
     pub packing: Packing,
+    /// The first bytes before compression.
+    pub head: Vec<u8>,
 }
 
 /// How the bytes that came become the file.
@@ -63,6 +67,7 @@ pub enum Packing {
 pub struct Intake {
     limits: Limits,
     hasher: Sha256,
+    head: Vec<u8>,
     size: u64,
     received: u64,
     form: Form,
@@ -77,7 +82,8 @@ enum Form {
 impl Intake {
     /// Nothing taken yet.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, hasher: Sha256::new(), size: 0, received: 0, form: Form::Unknown(Vec::with_capacity(HEAD)) }
+        let form = Form::Unknown(Vec::with_capacity(HEAD));
+        Self { limits, hasher: Sha256::new(), head: Vec::new(), size: 0, received: 0, form }
     }
 
     /// How many bytes there are so far, decoded where the body is a gzip file.
@@ -111,9 +117,10 @@ impl Intake {
     }
 
     fn take(&mut self, chunk: &[u8]) -> Result<(), IntakeError> {
-        let Self { limits, hasher, size, received, form } = self;
+        let Self { limits, hasher, head, size, received, form } = self;
         let mut hash = |piece: &[u8], ratio: bool| {
             hasher.update(piece);
+            head.extend_from_slice(&piece[..piece.len().min(limits.head.saturating_sub(head.len()))]);
             *size += piece.len() as u64;
             if *size > limits.size {
                 return Err(IntakeError::TooLarge(limits.size));
@@ -145,7 +152,7 @@ impl Intake {
             },
             Form::Plain | Form::Unknown(_) => Packing::Compress,
         };
-        Ok(Content { digest: Digest(self.hasher.finalize().into()), size: self.size, packing })
+        Ok(Content { digest: Digest(self.hasher.finalize().into()), size: self.size, packing, head: self.head })
     }
 }
 
@@ -190,7 +197,7 @@ mod tests {
     use super::*;
     use crate::packer::{pack, repack};
 
-    const LIMITS: Limits = Limits { size: 1 << 30 };
+    const LIMITS: Limits = Limits { size: 1 << 30, head: 10 };
 
     fn take(body: &[u8], chunk: usize, limits: Limits) -> Result<Content, IntakeError> {
         let mut intake = Intake::new(limits);
@@ -219,6 +226,7 @@ mod tests {
         for chunk in [1, 3, 4, 5, 8192] {
             let gzipped = take(&packed(&content), chunk, LIMITS).expect("gzip");
             assert_eq!((gzipped.digest, gzipped.size, gzipped.packing), (plain.digest, plain.size, Packing::AsItCame));
+            assert_eq!([&plain.head, &gzipped.head], [b"city,court"; 2]);
         }
         assert_eq!(identify(&packed(&content)[..]).expect("memory"), Some((plain.digest, plain.size)));
     }
@@ -228,6 +236,7 @@ mod tests {
         for body in [&b""[..], b"a", b"\x1f\x8b", b"abcd"] {
             let content = take(body, 2, LIMITS).expect("plain");
             assert_eq!((content.size, content.packing), (body.len() as u64, Packing::Compress));
+            assert_eq!(content.head, body);
         }
         assert_eq!(take(b"\x1f\x8b\x08", 2, LIMITS), Err(IntakeError::Gzip(GzipError::Truncated)));
     }
@@ -256,7 +265,7 @@ mod tests {
 
     #[test]
     fn limits_act_while_streaming() {
-        let small = Limits { size: 10 };
+        let small = Limits { size: 10, head: 0 };
         assert_eq!(take(b"12345678901", 3, small), Err(IntakeError::TooLarge(10)));
         assert_eq!(take(&packed(b"12345678901"), 3, small), Err(IntakeError::TooLarge(10)));
         assert!(take(b"1234567890", 3, small).is_ok());

@@ -7,6 +7,7 @@ mod existing;
 mod listing;
 mod locks;
 mod purpose;
+mod quarantined;
 mod unnamed;
 mod walk;
 

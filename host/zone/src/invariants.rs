@@ -9,7 +9,7 @@ use super::packer::{pack, repack};
 
 use rules::domain::Digest;
 
-const LIMITS: Limits = Limits { size: 1 << 20 };
+const LIMITS: Limits = Limits { size: 1 << 20, head: 64 };
 
 /// A byte that says how a body is cut into chunks, then the body: how it comes makes no difference, and whatever is
 /// taken can be read back as what it was taken for. The body compressed comes back as it was.

@@ -24,7 +24,7 @@ pub use staging::{Bytes, Staged, Staging};
 use directories::Directories;
 use disk::Directory;
 use rules::domain::{Digest, Fault, FetchError, LandError};
-use rules::name::{EntityTag, Place};
+use rules::name::Names;
 use staging::Packed;
 
 /// Why a body could not be staged or committed.
@@ -129,16 +129,15 @@ impl Zone {
     pub fn commit(
         &self,
         staged: Staged,
-        place: &Place,
-        tag: Option<&EntityTag>,
+        names: Names,
         recorded: impl Fn(&str, u64) -> Option<Digest>,
     ) -> Result<Landed, LandingError> {
-        let below = place.directory(tag.is_some());
+        let Names { directory: below, candidates } = names;
         let directory = self.directories.open(&self.root, &below)?;
         let digest = staged.digest();
         let mut content = Unplaced::Staged(staged);
         let mut taken = Vec::new();
-        for name in place.candidates(tag, &digest) {
+        for name in candidates {
             let path = format!("{below}/{name}");
             let (found, written) = match self.put(&mut content, &directory, &path, &name)? {
                 Some(stored_size) => (Some(stored_size), true),
@@ -167,6 +166,42 @@ impl Zone {
         }
         let packed = content.pack(directory)?;
         Ok(directory.link(&mut packed.file, name)?.then_some(packed.stored_size))
+    }
+
+    /// Give a content in quarantine a name among these, which it then has in the place of its own: moved and never copied,
+    /// so that there is one file at every moment. Where it was moved already, it is found. Its path, and the size of its
+    /// file; `None` where nothing holds it. [`Zone::sync`] settles the name.
+    pub fn release(
+        &self,
+        quarantined: &str,
+        names: Names,
+        digest: &Digest,
+    ) -> Result<Option<(String, u64)>, LandingError> {
+        let Names { directory: below, candidates } = names;
+        let directory = self.directories.open(&self.root, &below)?;
+        let there = self.root.identify(quarantined)?.is_some_and(|(found, _)| found == *digest);
+        for name in candidates {
+            let path = format!("{below}/{name}");
+            let moved =
+                there && self.entry(&path)? == Entry::Missing && self.root.give(quarantined, &directory, &name)?;
+            let held = match self.entry(&path)? {
+                Entry::File(stored_size) if moved => Some(stored_size),
+                _ => self.compare(&path, digest, |_, _| None)?,
+            };
+            if let Some(stored_size) = held {
+                self.directories.count_on(&path);
+                return Ok(Some((path, stored_size)));
+            }
+        }
+        if there { Err(LandingError::Crowded(below)) } else { Ok(None) }
+    }
+
+    /// Remove a content from quarantine; [`Zone::sync`] settles that. One that is not there is left so.
+    pub fn drop_quarantined(&self, quarantined: &str) -> Result<(), LandingError> {
+        if self.root.remove(quarantined)? {
+            self.directories.count_on(quarantined);
+        }
+        Ok(())
     }
 
     /// The size of the file there, if it holds that content. What cannot be read is other content: it is left alone.

@@ -127,6 +127,11 @@ impl Staged {
         self.content.size
     }
 
+    /// The first bytes before compression, as many as the limits say.
+    pub fn head(&self) -> &[u8] {
+        &self.content.head
+    }
+
     /// The file that will be linked into `directory`, its content durable.
     pub(crate) fn pack(self, directory: &Directory) -> Result<Packed, LandingError> {
         let new_file = |error| LandingError::Io("write a new file", error);

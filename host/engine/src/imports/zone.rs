@@ -38,6 +38,7 @@ impl From<LandError> for zone::Error {
                 let message = format!("the server answered with status {status} and no content to land");
                 Self { status: Some(status), ..failed(ErrorKind::Status, message) }
             }
+            rejected @ LandError::Rejected { .. } => failed(ErrorKind::Rejected, rejected.to_string()),
             LandError::Storage(fault) => {
                 failed(ErrorKind::Storage, format!("the landing zone could not be written: {fault}"))
             }
@@ -263,7 +264,16 @@ async fn land_made<T: 'static>(
             made.files.push(receipt.path.clone());
             Ok(Ok(receipt.into()))
         }),
-        Err(error) => Ok(Err(error.into())),
+        Err(error) => {
+            if let LandError::Rejected { .. } = error {
+                // Not all of it has landed, whatever the extractor says: it is to be made again.
+                accessor.with(|mut access| {
+                    access.get().table.get_mut(&derivation)?.asked = None;
+                    wasmtime::error::Ok(())
+                })?;
+            }
+            Ok(Err(error.into()))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{fill, state};
-use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, State, StateError};
+use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, State, StateError, Table};
 use rules::domain::{Digest, Resource};
 use rules::validators::Validators;
 
@@ -66,7 +66,8 @@ fn a_repair_does_as_much_for_each_file_however_many_there_are() {
     let of = |files: u32| {
         let (_guard, mut state) = state();
         fill(&state, files, 10);
-        let mut gone = (1..=files).map(|number| Mend::Forget(format!("x/2025/03/{number:08}.csv.gz").into_bytes()));
+        let mut gone =
+            (1..=files).map(|number| Mend::Forget(Table::Landed, format!("x/2025/03/{number:08}.csv.gz").into_bytes()));
         let rounds = rounds(&mut state, |state| {
             state.rebuild(|| Ok::<_, StateError>(gone.next()), "2025-03-09T00:00:00Z").expect("a repair");
         });

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use tempfile::TempDir;
 
 use super::{fill, path, state};
-use crate::{Mend, Row, State, StateError};
+use crate::{Mend, Row, State, StateError, Table};
 use rules::domain::Digest;
 use rules::findings::Recorded;
 
@@ -21,7 +21,29 @@ fn rows_come_in_the_order_of_their_paths_and_all_of_them() {
     assert_eq!(rows.len(), 2500);
     assert!(rows.is_sorted_by(|one, other| one.path < other.path));
     let recorded = Recorded { sha256: Some(Digest(*b"00000000000000000000000000000001")), stored_size: 1 };
-    assert_eq!(rows[0], Row { path: b"x/2025/03/00000001.csv.gz".to_vec(), recorded: Some(recorded) });
+    let path = b"x/2025/03/00000001.csv.gz".to_vec();
+    assert_eq!(rows[0], Row { table: Table::Landed, path, recorded: Some(recorded) });
+}
+
+#[test]
+fn rows_of_both_tables_come_in_one_order() {
+    let (_guard, state) = state();
+    fill(&state, 1500, 0);
+    let sql = "INSERT INTO landed_files (path, source, stored_size) VALUES ('!', 'x', 1);
+               INSERT INTO quarantined
+               SELECT '.quarantine' || substr(path, 2), source, sha256, 1, 1, '', NULL, NULL, '', '', '', NULL, 1
+                 FROM landed_files WHERE path > 'x';
+               INSERT INTO quarantined VALUES ('y', 'x', zeroblob(32), 1, 1, '', NULL, NULL, '', '', '', NULL, 1),
+                      ('z', 'x', 'text', 1, 1, '', NULL, NULL, '', '', '', NULL, 1),
+                      (x'ff', 'x', zeroblob(32), 1, 1, '', NULL, NULL, '', '', '', NULL, 1)";
+    state.connection.execute_batch(sql).expect(sql);
+    let rows = rows(&state).expect("rows");
+    assert_eq!(rows.len(), 1 + 1500 + 1500 + 2);
+    assert!(rows.is_sorted_by(|one, other| one.path < other.path));
+    let of = |table| rows.iter().filter(|row| row.table == table).count();
+    assert_eq!((of(Table::Landed), of(Table::Quarantined)), (1501, 1502));
+    assert_eq!(rows.last().map(|row| row.recorded.clone()), Some(None));
+    assert_eq!(state.nameless(Table::Quarantined).ok(), Some(1));
 }
 
 #[test]
@@ -41,11 +63,11 @@ fn rows_that_no_host_wrote_are_told_apart_and_swept_out() {
     let fits: Vec<&[u8]> = all.iter().filter(fit).map(|row| row.path.as_slice()).collect();
     assert_eq!(fits, [&b""[..], b"7", b"g", b"h\xff"]);
     assert_eq!(all.len(), 10);
-    assert_eq!(state.nameless().ok(), Some(2));
-    let mut odd = all.into_iter().filter(|row| row.recorded.is_none()).map(|row| Mend::Forget(row.path));
+    assert_eq!(state.nameless(Table::Landed).ok(), Some(2));
+    let mut odd = all.into_iter().filter(|row| row.recorded.is_none()).map(|row| Mend::Forget(Table::Landed, row.path));
     state.rebuild(|| Ok::<_, StateError>(odd.next()), "2025-03-09T00:00:00Z").expect("a repair");
     assert_eq!(rows(&state).expect("rows").len(), 4);
-    assert_eq!(state.nameless().ok(), Some(0));
+    assert_eq!(state.nameless(Table::Landed).ok(), Some(0));
     let left: i64 =
         state.connection.query_row("SELECT count(*) FROM validators", [], |row| row.get(0)).expect("a count");
     assert_eq!(left, 1);
