@@ -44,7 +44,7 @@ impl Configuration {
             match &secret.from {
                 SecretFrom::Credential(credential) => credentials.push(credential.clone()),
                 SecretFrom::Env(variable) => variables.push(variable.clone()),
-                SecretFrom::File(_) => {}
+                SecretFrom::File(_) | SecretFrom::Command(_) => {}
             }
         }
         credentials.sort();
