@@ -26,6 +26,7 @@ mod landing;
 mod limits;
 mod mapping;
 mod named;
+mod misfits;
 mod names;
 mod network;
 mod notices;
