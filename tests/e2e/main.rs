@@ -12,6 +12,7 @@ mod components;
 mod configuration;
 mod contract;
 mod current;
+mod dry_run;
 mod earlier;
 mod extractors;
 mod faults;
