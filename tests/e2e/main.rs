@@ -54,6 +54,7 @@ mod syncs;
 mod systemd;
 mod texts;
 mod tls;
+mod unpack;
 mod upkeep;
 mod validators;
 

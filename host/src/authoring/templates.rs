@@ -54,13 +54,17 @@ const RUST: [File; 4] = [
     ("landing-sdk/Cargo.toml", include_str!("../../templates/rust/landing-sdk.toml")),
 ];
 const SDK: &[File] = sdk![
+    "archive.rs",
     "bindings.rs",
     "calendar.rs",
     "concurrent.rs",
     "date.rs",
+    "entry.rs",
     "error.rs",
     "export.rs",
+    "gunzip.rs",
     "http.rs",
+    "inflate.rs",
     "later.rs",
     "lib.rs",
     "lines.rs",
@@ -68,6 +72,7 @@ const SDK: &[File] = sdk![
     "pages.rs",
     "params.rs",
     "run.rs",
+    "unzip.rs",
     "url.rs",
     "zone.rs",
 ];
