@@ -86,7 +86,7 @@ fn blocks(path: &str, language: &str) -> Vec<Block> {
 
 /// The first block of a language on a page that contains a text.
 #[track_caller]
-fn block(path: &str, language: &str, text: &str) -> String {
+pub(crate) fn block(path: &str, language: &str, text: &str) -> String {
     let found = blocks(path, language).into_iter().find(|block| block.text.contains(text));
     found.unwrap_or_else(|| panic!("{path} has no `{language}` block with {text:?}")).text
 }

@@ -32,6 +32,7 @@ mod names;
 mod network;
 mod notices;
 mod others;
+mod packages;
 mod padelnomics;
 mod planted;
 mod power;

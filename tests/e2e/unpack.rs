@@ -10,7 +10,7 @@ use crate::environment;
 const LARGE: usize = 40_000_000;
 
 /// A zip of these files, each by its name and content.
-fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut all, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in files {
         let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
