@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -195,6 +196,35 @@ fn a_build_that_cannot_be_leaves_nothing() {
     build("[build]\ncommand = \"true\"\nfile = \"misfit\"", "`landing:extractor/run.now`", 1);
     environment.write("prices/misfit", b"\0asm\x01\0\0\0");
     build("[build]\ncommand = \"true\"\nfile = \"misfit\"", "no component can be made of this core module", 1);
+}
+
+/// With a compiler that has no standard library for the target, cargo has many words, and the last ones are ours.
+#[test]
+fn a_target_of_rust_that_is_not_installed_is_named() {
+    let environment = environment();
+    environment.host(["new", "prices"]).exits(0);
+    let programs = environment.path().join("programs");
+    std::fs::create_dir(&programs).expect("a directory");
+    let program = |name: &str, lines: &str| {
+        let path = programs.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).expect("a program");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    };
+    program("cargo", "echo 'error[E0463]: cannot find crate for core' >&2; exit 101");
+    let library = environment.path().join("lib");
+    program(
+        "rustc",
+        &format!("[ \"$*\" = '--print target-libdir --target wasm32-unknown-unknown' ] && echo {}", library.display()),
+    );
+    let build = || ran(&mut host(&environment, Some(&programs), &["build", "prices"])).exits(1);
+    let told = build().says("E0463");
+    let sentence = "error: the build needs Rust's standard library for wasm32-unknown-unknown, which is not installed\n\
+                    hint: `rustup target add wasm32-unknown-unknown`, in prices\n";
+    assert!(told.stderr.ends_with(sentence), "{}", told.stderr);
+    // Where it is there, something else went wrong.
+    std::fs::create_dir(&library).expect("a directory");
+    let told = build().says("error: the build failed: `cargo build");
+    assert!(!told.stderr.contains("rustup"), "{}", told.stderr);
 }
 
 #[test]

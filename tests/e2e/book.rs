@@ -16,7 +16,9 @@ use regex::Regex;
 
 use crate::environment;
 
+mod lists;
 mod reference;
+mod shown;
 
 /// The pages at the top of the repository and beside the book, whose links are checked as well.
 const BESIDE: [&str; 5] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "host/FORMAT.md"];
@@ -84,7 +86,7 @@ fn blocks(path: &str, language: &str) -> Vec<Block> {
 
 /// The first block of a language on a page that contains a text.
 #[track_caller]
-fn block(path: &str, language: &str, text: &str) -> String {
+pub(crate) fn block(path: &str, language: &str, text: &str) -> String {
     let found = blocks(path, language).into_iter().find(|block| block.text.contains(text));
     found.unwrap_or_else(|| panic!("{path} has no `{language}` block with {text:?}")).text
 }
@@ -203,118 +205,6 @@ fn place(origin: &Origin) -> Environment {
     environment
 }
 
-/// What the commands of a page may call: the program, and what its hidden lines do.
-const SHELL: &str = r#"exec 2>&1
-program=$0 origin=$1
-unset LANDING_DIR
-host() { "$program" "$@"; }
-sample() { cp sample.toml host.toml; }
-land_two() { host run guests/mirror.wasm --allow-http "$origin" --param url="$origin/prices.csv $origin/a.csv" >/dev/null; }
-spoil() { printf brokenbroken | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
-"#;
-/// Stands in the output between two commands.
-const MARK: &str = "\u{1}";
-
-/// The commands of a `console` block, each with the lines that it prints.
-fn steps(text: &str) -> Vec<(String, Vec<String>)> {
-    let mut steps: Vec<(String, Vec<String>)> = Vec::new();
-    for line in text.lines() {
-        match (line.strip_prefix("$ "), steps.last_mut()) {
-            (Some(command), _) => steps.push((command.to_owned(), Vec::new())),
-            (None, Some((command, _))) if command.ends_with('\\') => {
-                command.pop();
-                command.push_str(line.trim_start());
-            }
-            (None, Some((_, printed))) => printed.push(line.to_owned()),
-            (None, None) => panic!("a block does not begin with a command: {line}"),
-        }
-    }
-    steps
-}
-
-/// What differs from one run to another, in a word.
-fn plain(line: &str) -> String {
-    let words = [
-        (r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?", "DATE"),
-        (r"/[0-9]{4}/[0-9]{2}/", "/YEAR/MONTH/"),
-        (r"/[0-9]{4}/", "/YEAR/"),
-        (r" in [0-9.]+m?s$", " in TIME"),
-        (r"[0-9a-f]{64}", "DIGEST"),
-        (r"damaged-[0-9]+", "damaged-SECONDS"),
-    ];
-    words.iter().fold(line.trim_end().to_owned(), |line, (pattern, word)| {
-        Regex::new(pattern).expect("a pattern").replace_all(&line, *word).into_owned()
-    })
-}
-
-/// The lines with files in the order of their paths: a run lists them as they land.
-fn in_order(mut lines: Vec<String>) -> Vec<String> {
-    let is_file = |line: &String| line.starts_with("  ") && line.contains(".gz  ");
-    lines.chunk_by_mut(|one, next| is_file(one) && is_file(next)).for_each(<[String]>::sort);
-    lines
-}
-
-/// Whether lines are as shown; `…` alone stands for any lines.
-fn alike(shown: &[String], printed: &[String]) -> bool {
-    match (shown.split_first(), printed.split_first()) {
-        (Some((any, rest)), _) if any == "…" => (0..=printed.len()).any(|skip| alike(rest, &printed[skip..])),
-        (Some((shown, shown_rest)), Some((printed, printed_rest))) => {
-            shown == printed && alike(shown_rest, printed_rest)
-        }
-        (shown, printed) => shown.is_none() && printed.is_none(),
-    }
-}
-
-/// What is wrong with what a block shows.
-fn wrong(environment: &Environment, origin: &Origin, block: &Block) -> Vec<String> {
-    let mut steps = steps(&block.text);
-    let mut script = format!("{SHELL}\n{}\n", block.first);
-    for (command, shown) in &mut steps {
-        // Nobody is there to be asked; the answer is the flag that says yes.
-        let asked = shown.iter().position(|line| line.ends_with("[y/N] y"));
-        let yes = asked.map(|at| shown.remove(at)).map_or("", |_| " --yes");
-        let command = command.replace("https://example.org", &origin.grant());
-        script.push_str(&format!("{command}{yes}\nstatus=$?\nprintf '{MARK}'\n(exit $status)\n"));
-    }
-    let mut bash = Command::new("bash");
-    bash.args(["-c", &script]);
-    let inner = environment.command([origin.grant()]);
-    let ran = Ran::new(under(bash, &inner).output().expect("bash"));
-    let place = environment.path().canonicalize().expect("a directory").display().to_string();
-    let output = ran.stdout.replace(&origin.grant(), "https://example.org").replace(&place, "/srv/padel");
-    let printed: Vec<&str> = output.split(MARK).collect();
-    let lines = |text: &str| in_order(text.lines().map(plain).collect());
-    steps
-        .iter()
-        .enumerate()
-        .filter_map(|(at, (command, shown))| {
-            let shown = lines(&shown.join("\n"));
-            let printed = lines(printed.get(at).unwrap_or(&"(nothing: the shell ended)"));
-            let told = format!("$ {command}\n-- shown\n{}\n-- printed\n{}\n", shown.join("\n"), printed.join("\n"));
-            (!alike(&shown, &printed)).then_some(told)
-        })
-        .collect()
-}
-
-#[test]
-fn what_the_pages_show_is_what_the_program_prints() {
-    let (mut wrongs, mut commands) = (Vec::new(), 0);
-    for path in everything() {
-        let blocks = blocks(&path, "console");
-        if blocks.is_empty() {
-            continue;
-        }
-        let origin = Origin::start();
-        let environment = place(&origin);
-        for block in &blocks {
-            commands += steps(&block.text).len();
-            wrongs.extend(wrong(&environment, &origin, block).into_iter().map(|told| format!("{path}:\n{told}")));
-        }
-    }
-    assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
-    assert!(commands > 20, "only {commands} commands were found");
-}
-
 /// The `host` commands of a block, each with what comes of it where help is asked for in its place.
 fn parsed(environment: &Environment, block: &Block) -> Vec<(String, Ran)> {
     let variables = Regex::new(r"^([A-Z_]+=[^ ]* +)*").expect("a pattern");
@@ -419,137 +309,4 @@ fn the_python_extractor_of_the_book_lands() {
     };
     assert_eq!(run("/a.csv").exits(0).json()["files_written"], 1);
     run("/none.csv").exits(1).says("/none.csv: the server answered with status 404");
-}
-
-/// The flags below a heading of `host run --help`, each with its default.
-fn flags(help: &str, heading: &str) -> BTreeMap<String, String> {
-    let (_, rest) = help.split_once(heading).expect(heading);
-    let text = rest.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    let flag = Regex::new(r"(--[a-z-]+) <[A-Z]+> .*?\[default: ([^\]]+)\]").expect("a pattern");
-    flag.captures_iter(&text).map(|found| (found[1].to_owned(), found[2].to_owned())).collect()
-}
-
-#[test]
-fn the_page_of_budgets_has_all_of_them() {
-    let help = environment().host(["run", "--help"]).exits(0).stdout;
-    let mut known = flags(&help, "Budgets of the run:");
-    known.extend(flags(&help, "Limits of each request:"));
-    known.insert("--max-rate".to_owned(), "none".to_owned());
-    let shown = rows(&format!("{BOOK}/budgets.md")).into_iter().filter(|row| row[0].starts_with("`--"));
-    let shown: BTreeMap<String, String> = shown.map(|row| (row[0].replace('`', ""), row[1].replace('`', ""))).collect();
-    assert_eq!(shown, known);
-}
-
-#[test]
-fn the_page_of_exit_codes_has_all_of_them() {
-    let help = environment().host(["--help"]).exits(0).stdout;
-    let (_, list) = help.split_once("Exit codes:\n").expect("exit codes");
-    let code = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
-    let known: Vec<String> = list.lines().map(code).collect();
-    let shown = rows(&format!("{BOOK}/exit-codes.md")).into_iter().map(|row| row[0].clone());
-    let shown: Vec<String> = shown.filter(|code| code.parse::<u8>().is_ok()).collect();
-    assert_eq!(shown, known);
-}
-
-#[test]
-fn the_findings_are_those_of_the_specification() {
-    let finding = Regex::new(r"^`[a-z]+`$").expect("a pattern");
-    let kinds = |path: &str, between: [&str; 2]| {
-        let text = page(path);
-        let (_, rest) = text.split_once(between[0]).expect(path);
-        let part = rest.split(between[1]).next().unwrap_or_default();
-        let first = |line: &str| line.trim_matches('|').split('|').next().unwrap_or_default().trim().to_owned();
-        part.lines()
-            .filter(|line| line.starts_with('|'))
-            .map(first)
-            .filter(|cell| finding.is_match(cell))
-            .collect::<Vec<String>>()
-    };
-    let specified = kinds("host/FORMAT.md", ["## Checking and repairing", "**`host repair`**"]);
-    assert!(specified.len() > 5, "{specified:?}");
-    assert_eq!(kinds(&format!("{BOOK}/upkeep.md"), ["## Check", "## Repair"]), specified);
-}
-
-/// All text of the sources of the host, its tests included.
-fn sources(directory: &Path, into: &mut String) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push_str(&fs::read_to_string(&path).expect("a source"));
-        }
-    }
-}
-
-#[test]
-fn the_messages_that_are_explained_exist() {
-    let mut code = String::new();
-    sources(Path::new(env!("CARGO_MANIFEST_DIR")), &mut code);
-    let page = page(&format!("{BOOK}/troubleshooting.md"));
-    let messages: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
-    assert!(messages.len() > 30, "{messages:?}");
-    let lost: Vec<_> =
-        messages.iter().filter(|message| !message.split('…').map(str::trim).all(|part| code.contains(part))).collect();
-    assert!(lost.is_empty(), "no message has the words of {lost:#?}");
-}
-
-#[test]
-fn the_codes_of_errors_that_are_listed_are_all() {
-    let code = Regex::new(r#"=> "([a-z-]+)""#).expect("a pattern");
-    let source =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/src/domain.rs")).expect("a source");
-    let parts = source.split("pub fn code(").skip(1).map(|rest| rest.split("    }\n\n").next().unwrap_or_default());
-    let mut known: BTreeSet<String> =
-        parts.flat_map(|part| code.captures_iter(part)).map(|found| found[1].to_owned()).collect();
-    let source =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/src/expectation.rs")).expect("a source");
-    let code = Regex::new(r#"Broken::new\(\s*"([a-z-]+)""#).expect("a pattern");
-    known.extend(code.captures_iter(&source).map(|found| found[1].to_owned()));
-    let cell = Regex::new(r"`([a-z-]+)`").expect("a pattern");
-    let shown = rows(&format!("{BOOK}/recipes.md")).into_iter().filter(|row| row[0] == "`http`" || row[0] == "`zone`");
-    let shown: BTreeSet<String> = shown
-        .flat_map(|row| cell.captures_iter(&row[1]).map(|found| found[1].to_owned()).collect::<Vec<_>>())
-        .filter(|word| word != "http" && word != "fetch")
-        .collect();
-    assert_eq!(shown, known);
-}
-
-#[test]
-fn the_page_of_json_names_every_key() {
-    let (environment, origin) = (environment(), Origin::start());
-    origin.route("/a.csv", Reply::new("name,value\na,1\n"));
-    let url = format!("url={}", origin.url("/a.csv"));
-    environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &url]).exits(0);
-    origin.route("/empty.csv", Reply::new(""));
-    let empty = format!("url={}", origin.url("/empty.csv"));
-    environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &empty]).exits(1);
-    let mirror = guest("mirror").display().to_string();
-    let run = ["run", &mirror, "--json", "--allow-http", &origin.grant(), "--param", &url];
-    let page = page(&format!("{BOOK}/json.md"));
-    for arguments in [
-        &run[..],
-        &["inspect", &mirror, "--json"],
-        &["cursor", "--json"],
-        &["quarantine", "list", "--json"],
-        &["verify", "--json"],
-        &["repair", "--json"],
-    ] {
-        let printed = environment.host(arguments).exits(0).json();
-        let one = if printed.is_array() { printed[0].clone() } else { printed };
-        for key in one.as_object().into_iter().flatten().map(|(key, _)| key) {
-            let named = page.contains(&format!("`{key}`")) || page.contains(&format!("\"{key}\":"));
-            assert!(named, "json.md does not name `{key}` of `host {}`", arguments[0]);
-        }
-    }
-}
-
-#[test]
-fn the_pages_that_hints_name_exist() {
-    let mut code = String::new();
-    sources(Path::new(env!("CARGO_MANIFEST_DIR")), &mut code);
-    let named = Regex::new(r"host/book/src/[a-z-]+[.]md").expect("a pattern");
-    let named: BTreeSet<&str> = named.find_iter(&code).map(|found| found.as_str()).collect();
-    assert!(named.len() >= 2 && named.iter().all(|path| root().join(path).exists()), "{named:?}");
-    assert!(!code.contains("README.md shows"), "the README is a page, and shows little: name a page of the book");
 }

@@ -145,6 +145,29 @@ fn a_case_is_recorded_from_a_live_run() {
 }
 
 #[test]
+fn a_case_is_recorded_from_a_server_of_this_machine_in_the_place_of_the_source() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new(CONTENT));
+    let map = format!("https://prices.example={}", origin.grant());
+    let asks = ["--param", "url=https://prices.example/a.csv", "--allow-http", "https://prices.example"];
+    test(&environment, &[&["--record", "first", "--map", &map], &asks[..]].concat()).exits(0);
+    let recorded = files(&environment.path().join("cases"));
+    assert!(
+        recorded.iter().any(|(path, text)| path.ends_with(".har") && text.contains("https://prices.example/a.csv"))
+    );
+    // The server of this machine is no part of the case.
+    assert!(recorded.iter().all(|(_, text)| !text.contains(&origin.grant())), "{recorded:?}");
+    assert!(recorded.iter().any(|(_, text)| text == CONTENT));
+    let asked = origin.asked().len();
+    assert_eq!(test(&environment, &[]).exits(0).stdout, "passed   first\n1 case, all as expected\n");
+    assert_eq!(origin.asked().len(), asked);
+    // What is no mapping makes no case.
+    test(&environment, &["--record", "second", "--map", "https://prices.example"]).exits(1).says("FROM=TO");
+    test(&environment, &["--map", &map]).exits(2).says("--record");
+    assert!(!environment.path().join("cases/second").exists());
+}
+
+#[test]
 fn what_is_no_case_is_said_in_a_sentence() {
     let environment = environment();
     test(&environment, &[]).exits(2).says("cannot read cases: No such file");

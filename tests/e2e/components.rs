@@ -15,7 +15,7 @@ fn run(environment: &Environment, component: impl AsRef<[u8]>) -> Ran {
 }
 
 #[track_caller]
-fn misfit(component: impl AsRef<[u8]>, says: &str) {
+pub(crate) fn misfit(component: impl AsRef<[u8]>, says: &str) {
     let environment = environment();
     let ran = run(&environment, &component).exits(2);
     let path = environment.path().join("it.wasm");

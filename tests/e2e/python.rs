@@ -1,10 +1,11 @@
 //! What other languages make and read: a Python component, and Python's and DuckDB's readers.
 
+use std::fs;
 use std::path::Path;
 
 use harness::{Origin, Reply, python};
 
-use crate::{environment, mirror, with};
+use crate::{environment, mirror, misfits, with};
 
 const CSV: &str = "city,courts\nMalaga,41\nMadrid,112\n";
 
@@ -42,6 +43,7 @@ fn a_python_component_lands_in_an_empty_world() {
     let mut command = environment.command(["run"]);
     command.arg(&component);
     harness::Ran::new(command.output().expect("the program")).exits(1).says("error: set the parameter `url`");
+    misfits::are_named(&fs::read(&component).expect("a component"), misfits::FIRST);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the contract offers beside requests and landing: values, derivations, many requests at once, the run itself.
 
-use landing::{Context, Derivation, Error, Request, Slot, Source, params, run};
+use landing::{Context, Derivation, Error, Gunzip, Request, Slot, Source, Unzip, params, run};
 
 /// Fetches `url` and lands each line of it as a file of its own, unless all of that is there. With `how` it fails, or
 /// leaves out to say that it is complete. The host must ask conditionally once everything was durable, and not before.
@@ -31,6 +31,31 @@ pub(crate) async fn derive() -> Result<(), Error> {
         }
         _ => Derivation::complete(derivation).await,
     }
+    Ok(())
+}
+
+/// Unpacks what `url` brings, gzip or zip, at most `size` bytes where that is set, and lands each file of it. The host must
+/// land nothing of a file that is damaged, and all of it has to go through little memory.
+pub(crate) async fn unpack() -> Result<(), Error> {
+    let (url, source) = (params::required("url")?, Source::own()?);
+    let most = params::parsed("size")?.unwrap_or(1 << 30);
+    let Some((response, derivation)) = source.derive(Request::get(&url)).await? else {
+        landing::info!("nothing to make");
+        return Ok(());
+    };
+    if url.ends_with(".gz") {
+        let mut packed = Gunzip::of(response).at_most(most);
+        derivation.land_made(Slot::new("txt"), async |content| packed.write_to(content).await).await?;
+    } else {
+        let mut zip = Unzip::of(response).at_most(10, most);
+        while let Some(name) = zip.next_file().await? {
+            if name.ends_with(".txt") {
+                let landed = derivation.land_made(Slot::new("txt"), async |content| zip.write_to(content).await);
+                landing::info!("{} holds {name}", landed.await.context(&name)?.path);
+            }
+        }
+    }
+    Derivation::complete(derivation).await;
     Ok(())
 }
 

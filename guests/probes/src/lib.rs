@@ -57,6 +57,7 @@ impl Extractor for Probe {
             "echo" => acts::echo().await,
             "post" => acts::post().await,
             "derive" => contract::derive().await,
+            "unpack" => contract::unpack().await,
             "values" => contract::values().await,
             "many-values" => contract::many_values().await,
             "mirror-all" => contract::mirror_all().await,

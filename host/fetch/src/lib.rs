@@ -8,6 +8,8 @@ mod connect;
 mod exchange;
 mod failure;
 mod har;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 mod lanes;
 mod pace;
 mod proxy;

@@ -219,7 +219,7 @@ fn answer(response: har::Response, error: Option<har::Failed>) -> Result<Answer,
     Ok(Answer::Head(status, headers, body, then))
 }
 
-fn decoded(text: String, encoding: &str) -> Result<Bytes, String> {
+pub(crate) fn decoded(text: String, encoding: &str) -> Result<Bytes, String> {
     match encoding {
         "" => Ok(text.into()),
         "base64" => {

@@ -50,8 +50,12 @@ pub fn run_build(folder: &Path, manifest: &Path, build: &Build) -> Result<(PathB
         .map_err(run)?;
     if !status.success() {
         let failed = Error::new(Kind::Failed, format!("the build failed: `{}`: {status}", build.command));
-        return Err(match status.code() {
-            Some(NOT_FOUND) => failed.hint("a program that the command names is not in PATH"),
+        return Err(match (status.code(), absent_target(folder, &build.command, &path)) {
+            (Some(NOT_FOUND), _) => failed.hint("a program that the command names is not in PATH"),
+            (_, Some(target)) => {
+                let message = format!("the build needs Rust's standard library for {target}, which is not installed");
+                Error::new(Kind::Failed, message).hint(format!("`rustup target add {target}`, in {}", folder.display()))
+            }
             _ => failed,
         });
     }
@@ -82,6 +86,27 @@ fn missing(command: &str, path: &OsString) -> Option<(&'static str, &'static str
     known.copied().find(|(tool, _)| !there(tool))
 }
 
+/// The target that cargo builds for by this command, where the compiler of that folder has no standard library for it.
+fn absent_target(folder: &Path, command: &str, path: &OsString) -> Option<String> {
+    let target = target(command)?;
+    let asked = ["--print", "target-libdir", "--target", target];
+    let asked = Command::new("rustc").args(asked).current_dir(folder).env("PATH", path).stdin(Stdio::null()).output();
+    let libraries = asked.ok().filter(|output| output.status.success())?.stdout;
+    let libraries = PathBuf::from(String::from_utf8(libraries).ok()?.trim_end());
+    (libraries.is_absolute() && !libraries.exists()).then(|| target.to_owned())
+}
+
+/// What cargo builds for, where the command says that.
+fn target(command: &str) -> Option<&str> {
+    let own = command.split("&&").find(|part| part.split_whitespace().any(|word| word == "cargo"))?;
+    let mut words = own.split_whitespace();
+    let target = words.find_map(|word| match word.strip_prefix("--target")? {
+        "" => Some(None),
+        rest => rest.strip_prefix('=').map(Some),
+    })?;
+    target.or_else(|| words.next()).filter(|target| rules::text::shell(target) == *target)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +119,21 @@ mod tests {
         assert_eq!(tool("GOOS=wasip1 GOARCH=wasm go build ."), Some("go"));
         assert_eq!(tool("true && npm run build"), Some("npm"));
         assert_eq!(tool("true cargo"), None);
+    }
+
+    #[test]
+    fn the_target_is_what_the_command_says() {
+        for (command, expected) in [
+            ("cargo build --release --target wasm32-wasip2", Some("wasm32-wasip2")),
+            ("true && cargo build --target=wasm32-wasip2 && true", Some("wasm32-wasip2")),
+            ("cargo build --target-dir x --target wasm32-wasip2", Some("wasm32-wasip2")),
+            ("cargo build --target", None),
+            ("cargo build --target '$TARGET'", None),
+            ("cargo build", None),
+            ("go build --target x", None),
+        ] {
+            assert_eq!(target(command), expected, "{command}");
+        }
     }
 
     #[test]

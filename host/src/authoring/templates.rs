@@ -54,13 +54,17 @@ const RUST: [File; 4] = [
     ("landing-sdk/Cargo.toml", include_str!("../../templates/rust/landing-sdk.toml")),
 ];
 const SDK: &[File] = sdk![
+    "archive.rs",
     "bindings.rs",
     "calendar.rs",
     "concurrent.rs",
     "date.rs",
+    "entry.rs",
     "error.rs",
     "export.rs",
+    "gunzip.rs",
     "http.rs",
+    "inflate.rs",
     "later.rs",
     "lib.rs",
     "lines.rs",
@@ -68,6 +72,7 @@ const SDK: &[File] = sdk![
     "pages.rs",
     "params.rs",
     "run.rs",
+    "unzip.rs",
     "url.rs",
     "zone.rs",
 ];
@@ -85,26 +90,27 @@ const TYPESCRIPT: [File; 6] = [
     ("src/wit.d.ts", include_str!("../../templates/typescript/wit.d.ts")),
 ];
 
-/// wit-bindgen 0.63.0 made `wit_exports.go` and the packages `landing_extractor_*` from the rendering without `async`;
+/// wit-bindgen 0.63.0 made the packages `exports` and `landing_extractor_*` from the rendering without `async`;
 /// `runtime` and `types`, which they build on, are written by hand. `templates/go.md` says how they are made anew.
 const GO: &[File] = go![
     "README.md",
     "extractor.go",
     "go.mod",
-    "landing/landing.go",
-    "wit/export_landing_extractor_entry/empty.s",
-    "wit/export_landing_extractor_entry/entry.go",
-    "wit/landing_extractor_http/empty.s",
-    "wit/landing_extractor_http/wit_bindings.go",
-    "wit/landing_extractor_run/empty.s",
-    "wit/landing_extractor_run/wit_bindings.go",
-    "wit/landing_extractor_zone/empty.s",
-    "wit/landing_extractor_zone/wit_bindings.go",
-    "wit/runtime/empty.s",
-    "wit/runtime/handle.go",
-    "wit/runtime/memory.go",
-    "wit/types/types.go",
-    "wit_exports.go",
+    "landing-sdk/go.mod",
+    "landing-sdk/landing/landing.go",
+    "landing-sdk/wit/export_landing_extractor_entry/empty.s",
+    "landing-sdk/wit/export_landing_extractor_entry/entry.go",
+    "landing-sdk/wit/exports/wit_exports.go",
+    "landing-sdk/wit/landing_extractor_http/empty.s",
+    "landing-sdk/wit/landing_extractor_http/wit_bindings.go",
+    "landing-sdk/wit/landing_extractor_run/empty.s",
+    "landing-sdk/wit/landing_extractor_run/wit_bindings.go",
+    "landing-sdk/wit/landing_extractor_zone/empty.s",
+    "landing-sdk/wit/landing_extractor_zone/wit_bindings.go",
+    "landing-sdk/wit/runtime/empty.s",
+    "landing-sdk/wit/runtime/handle.go",
+    "landing-sdk/wit/runtime/memory.go",
+    "landing-sdk/wit/types/types.go",
 ];
 
 impl Language {

@@ -37,6 +37,10 @@ pub(super) struct TestArgs {
     /// Let the live run append to this source
     #[arg(long, value_name = "SOURCE", requires = "record")]
     allow_source: Vec<String>,
+    /// Have another origin answer in the place of one in the live run, such as
+    /// `https://prices.example=http://127.0.0.1:8080`
+    #[arg(long = "map", value_name = "FROM=TO", requires = "record")]
+    mapped: Vec<String>,
     /// Extract the days of a window in the live run
     #[arg(long, value_name = "START..END", requires = "record")]
     backfill: Option<String>,
@@ -90,6 +94,7 @@ fn record(extractor: &Extractor<'_>, name: &str, arguments: &TestArgs) -> Result
         params: arguments.params.iter().map(value).collect::<Result<_, Error>>()?,
         allow_http: arguments.allow_http.clone(),
         allow_source: arguments.allow_source.clone(),
+        mapped: arguments.mapped.clone(),
         backfill: arguments.backfill.clone(),
     };
     let directory = arguments.cases.join(name);

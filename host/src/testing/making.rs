@@ -23,6 +23,8 @@ pub struct Making {
     pub allow_http: Vec<String>,
     /// Sources that are.
     pub allow_source: Vec<String>,
+    /// Origins that others answer for, `FROM=TO`.
+    pub mapped: Vec<String>,
     /// The days of a backfill.
     pub backfill: Option<String>,
 }
@@ -49,6 +51,7 @@ pub fn make(extractor: &Extractor<'_>, directory: &Path, making: &Making) -> Res
     command.args(making.params.iter().map(|(key, value)| format!("--param={key}={}{value}", mark(value))));
     command.args(making.allow_http.iter().map(|origin| format!("--allow-http={origin}")));
     command.args(making.allow_source.iter().map(|source| format!("--allow-source={source}")));
+    command.args(making.mapped.iter().map(|mapping| format!("--map={mapping}")));
     let status = command.status().map_err(TestError::Start)?;
     if !har.is_file() {
         return Err(TestError::NotRun { case, reason: format!("the live run ended with {status}") });

@@ -1,9 +1,12 @@
 // An extractor that mirrors a file, and follows an API page by page.
 package main
 
-import "extractor/landing"
+import "landing-sdk/landing"
 
 func init() { landing.Export(extract) }
+
+// The host calls extract, and never this.
+func main() {}
 
 func extract() error {
 	base, err := landing.Param("base_url")

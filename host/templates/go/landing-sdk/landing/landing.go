@@ -5,7 +5,6 @@ package landing
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"net/url"
@@ -13,11 +12,14 @@ import (
 	"strconv"
 	"strings"
 
-	http "extractor/wit/landing_extractor_http"
-	run "extractor/wit/landing_extractor_run"
-	zone "extractor/wit/landing_extractor_zone"
-	"extractor/wit/runtime"
-	"extractor/wit/types"
+	entry "landing-sdk/wit/export_landing_extractor_entry"
+	// What the host calls is in the program because of this.
+	_ "landing-sdk/wit/exports"
+	http "landing-sdk/wit/landing_extractor_http"
+	run "landing-sdk/wit/landing_extractor_run"
+	zone "landing-sdk/wit/landing_extractor_zone"
+	"landing-sdk/wit/runtime"
+	"landing-sdk/wit/types"
 )
 
 // Error is what failed, in one sentence.
@@ -44,13 +46,8 @@ func param(name string) types.Option[string] {
 	return Quiet(func() types.Option[string] { return run.Param(name) })
 }
 
-var extract = func() error { return errors.New("nothing was given to landing.Export") }
-
 // Export says what one run does; its error ends the run with its text.
-func Export(function func() error) { extract = function }
-
-// Run is for the host.
-func Run() error { return extract() }
+func Export(function func() error) { entry.Run = function }
 
 // Param is a parameter that has to be set.
 func Param(name string) (string, error) {

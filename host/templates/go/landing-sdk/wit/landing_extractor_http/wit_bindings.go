@@ -6,8 +6,8 @@
 package landing_extractor_http
 
 import (
-	witRuntime "extractor/wit/runtime"
-	witTypes "extractor/wit/types"
+	witRuntime "landing-sdk/wit/runtime"
+	witTypes "landing-sdk/wit/types"
 	"runtime"
 	"unsafe"
 )

@@ -6,9 +6,9 @@
 package landing_extractor_zone
 
 import (
-	"extractor/wit/landing_extractor_http"
-	witRuntime "extractor/wit/runtime"
-	witTypes "extractor/wit/types"
+	"landing-sdk/wit/landing_extractor_http"
+	witRuntime "landing-sdk/wit/runtime"
+	witTypes "landing-sdk/wit/types"
 	"runtime"
 	"unsafe"
 )

@@ -3,12 +3,12 @@
 // This code was generated from the following packages:
 //     landing:extractor@0.2.0
 
-package main
+package exports
 
 import (
-	"extractor/wit/export_landing_extractor_entry"
-	witRuntime "extractor/wit/runtime"
-	witTypes "extractor/wit/types"
+	"landing-sdk/wit/export_landing_extractor_entry"
+	witRuntime "landing-sdk/wit/runtime"
+	witTypes "landing-sdk/wit/types"
 	"runtime"
 	"unsafe"
 )
@@ -47,6 +47,3 @@ func wasm_export_landing_extractor_entry_extract() uintptr {
 func wasm_export_post_return_landing_extractor_entry_extract(result uintptr) {
 	syncExportPinner.Unpin()
 }
-
-// Unused, but present to make the compiler happy
-func main() {}

@@ -1,0 +1,3 @@
+module landing-sdk
+
+go 1.24
