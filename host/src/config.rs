@@ -122,6 +122,7 @@ impl Plan {
         let configured = Configured::resolve(flags, configuration, component)?;
         configured.check(component)?;
         let secrets = configured.secrets(trial.replay.is_some())?;
+        let certificates = configured.certificates(trial.replay.is_some())?;
         let Configured { name, asks, granted, allow, config, tls, network, .. } = configured;
         let redactor = Arc::new(Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts()))));
         let source = match (&trial.replay, &trial.record) {
@@ -159,6 +160,7 @@ impl Plan {
                 secrets,
                 asked_secrets: (!asks.any_secret).then(|| asks.secrets.keys().cloned().collect()),
                 authorities: tls.authorities,
+                certificates,
                 proxy: network.proxy,
                 mapped: flags.mapped.clone(),
                 source,

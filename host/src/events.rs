@@ -1,6 +1,7 @@
 //! What happens in a run, told once, and read by whoever has to do with it: the console, the kept log, the run of several
 //! that this one is a part of.
 
+mod journal;
 mod kept;
 mod wire;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use rules::domain::{Level, Receipt};
 use rules::redact::Redactor;
 
+pub(crate) use journal::Journal;
 pub(crate) use kept::KeptLog;
 pub(crate) use wire::{Told, Wire};
 

@@ -24,6 +24,7 @@ mod hostile;
 mod http2;
 mod injected;
 mod install;
+mod journal;
 mod kept;
 mod landing;
 mod limits;

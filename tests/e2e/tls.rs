@@ -304,3 +304,49 @@ fn the_operators_environment_may_name_the_roots_and_cannot_turn_them_off() {
         mirror(&environment, &origin.url("/a.csv"), &[flag]).exits(2).says("unexpected argument");
     }
 }
+
+#[test]
+fn a_client_certificate_is_shown_where_the_operator_says_and_nowhere_else() {
+    let (authority, clients) = (Authority::new("The tests' own"), Authority::new("Clients"));
+    let (client, stranger) = (clients.identity(&["extractor"]), Authority::new("Strangers").identity(&["extractor"]));
+    let origin = Origin::secure_for(authority.identity(HERE), &clients);
+    origin.route("/a.csv", Reply::new(CSV));
+    let url = origin.url("/a.csv");
+    let place = |chain: String, key: String, at: &str, more: &str| {
+        let environment = environment();
+        environment.write("client.pem", chain);
+        environment.write("client.key", key);
+        let table = format!(
+            "[[extractor.mirror.client-certificate]]\norigin = \"{at}\"\nchain = {{ file = \"client.pem\" }}\n\
+             key = {{ file = \"client.key\" }}\n{more}"
+        );
+        trusting(&environment, &authority, &[&origin.grant()], &table);
+        environment
+    };
+    let good = || (client.chain_pem(), client.key_pem());
+    let (chain, key) = good();
+    let environment = place(chain, key, &origin.grant(), "");
+    mirror(&environment, &url, &[]).exits(0);
+    assert_eq!(origin.asked().len(), 1);
+    origin.forget();
+    // A server that wants none gets none of it; one of another origin does not get this one.
+    let other = serving(authority.identity(HERE));
+    let (chain, key) = good();
+    let environment = place(chain, key, &other.grant(), "");
+    mirror(&environment, &url, &["--retries", "0"]).exits(1).says("TLS with 127.0.0.1");
+    // Nor is one enough that somebody else signed.
+    let environment = place(stranger.chain_pem(), stranger.key_pem(), &origin.grant(), "");
+    mirror(&environment, &url, &["--retries", "0"]).exits(1);
+    assert!(origin.asked().is_empty());
+    let (chain, key) = good();
+    for (chain, key, at, says) in [
+        ("x".to_owned(), key.clone(), origin.grant(), "there is no certificate in `chain`"),
+        (chain.clone(), "x".to_owned(), origin.grant(), "there is no private key in `key`"),
+        (chain.clone(), stranger.key_pem(), origin.grant(), "`key` is not the key of the first certificate in `chain`"),
+        (chain.clone(), key.clone(), "http://a.example".to_owned(), "`http://a.example` is no https origin"),
+    ] {
+        let environment = place(chain, key, &at, "");
+        let ran = mirror(&environment, &url, &[]).exits(2).says(&format!("the client certificate of mirror for {at}: {says}"));
+        assert!(!ran.stderr.contains("BEGIN"), "{ran:?}");
+    }
+}

@@ -67,6 +67,15 @@ impl Authority {
         pem(&self.root)
     }
 
+    /// What lets in those alone that show a certificate of this authority.
+    fn verifier(&self) -> Arc<dyn rustls::server::danger::ClientCertVerifier> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.root.clone()).expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        verifier.expect("a verifier")
+    }
+
     /// A certificate for names and addresses.
     pub fn identity(&self, names: &[&str]) -> Identity {
         self.identity_in(names, ALWAYS)
@@ -123,13 +132,21 @@ impl Identity {
 
     /// What serves TLS with it.
     pub(crate) fn server(self) -> Arc<rustls::ServerConfig> {
+        self.server_for(None)
+    }
+
+    /// The same, for clients alone that show a certificate of that authority.
+    pub(crate) fn server_for(self, clients: Option<&Authority>) -> Arc<rustls::ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions: &[_] =
             if self.old { &[&rustls::version::TLS12] } else { &[&rustls::version::TLS12, &rustls::version::TLS13] };
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .expect("versions of TLS")
-            .with_no_client_auth()
+            .with_client_cert_verifier(match clients {
+                Some(authority) => authority.verifier(),
+                None => rustls::server::WebPkiClientVerifier::no_client_auth(),
+            })
             .with_single_cert(self.chain, self.key);
         Arc::new(config.expect("a certificate and its key"))
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 
-use crate::certificate::Identity;
+use crate::certificate::{Authority, Identity};
 use crate::reply::Reply;
 use crate::wire::Wire;
 
@@ -119,6 +119,11 @@ impl Origin {
     /// Start one that speaks TLS, and shows this certificate.
     pub fn secure(identity: Identity) -> Self {
         Self::serving("https", Some(identity.server()))
+    }
+
+    /// The same, for clients alone that show a certificate of that authority.
+    pub fn secure_for(identity: Identity, clients: &Authority) -> Self {
+        Self::serving("https", Some(identity.server_for(Some(clients))))
     }
 
     fn serving(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {

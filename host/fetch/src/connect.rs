@@ -16,11 +16,11 @@ use super::lanes::Lanes;
 use super::proxy::{self, Proxy};
 use super::race;
 use super::stream::{Stream, Wire};
-use super::tls::{self, Authorities};
+use super::tls::{self, Authorities, ClientCertificate};
 use super::wire::Counted;
 use rules::budget::Budgets;
 use rules::domain::FetchError;
-use rules::policy::{Mapping, Policy, Refusal};
+use rules::policy::{Mapping, Origin, Policy, Refusal};
 
 /// Most names that are looked up at once.
 const MAX_LOOKUPS: usize = 8;
@@ -100,7 +100,9 @@ struct Inner {
     proxy: Option<Proxy>,
     /// What is spent by receiving.
     budgets: Option<Arc<Budgets>>,
-    tls: OnceLock<Result<tokio_rustls::TlsConnector, ConnectError>>,
+    /// Shown at their origins.
+    certificates: Vec<ClientCertificate>,
+    tls: OnceLock<Result<Arc<rustls::ClientConfig>, ConnectError>>,
     lanes: Lanes,
 }
 
@@ -109,11 +111,23 @@ impl Connector {
         (policy, mapped): (Policy, Vec<Mapping>),
         resolver: impl Resolve,
         timeout: Duration,
-        (authorities, proxy, budgets): (Authorities, Option<Proxy>, Option<Arc<Budgets>>),
+        (authorities, certificates): (Authorities, Vec<ClientCertificate>),
+        (proxy, budgets): (Option<Proxy>, Option<Arc<Budgets>>),
     ) -> Self {
         let resolver = Box::new(resolver);
         let (tls, lanes) = (OnceLock::new(), Lanes::default());
-        Self(Arc::new(Inner { policy, mapped, resolver, timeout, authorities, proxy, budgets, tls, lanes }))
+        Self(Arc::new(Inner {
+            policy,
+            mapped,
+            resolver,
+            timeout,
+            authorities,
+            proxy,
+            budgets,
+            certificates,
+            tls,
+            lanes,
+        }))
     }
 }
 
@@ -174,9 +188,13 @@ impl Inner {
         }
         let name = tls::server_name(&host).map_err(|reason| ConnectError::lasting(FetchError::Invalid(reason)))?;
         let unusable = |reason| ConnectError::lasting(FetchError::Unreachable(reason));
-        let client = || tls::client(&self.authorities).map(|config| Arc::new(config).into()).map_err(unusable);
-        let tls = self.tls.get_or_init(client).clone()?;
-        let stream = tls.connect(name, stream).await.map_err(|error| {
+        let client = || tls::client(&self.authorities).map(Arc::new).map_err(unusable);
+        let mut client = self.tls.get_or_init(client).clone()?;
+        let origin = url::Url::parse(&uri.to_string()).ok().and_then(|url| Origin::of(&url));
+        if let Some(shown) = origin.and_then(|origin| self.certificates.iter().find(|one| one.is_for(&origin))) {
+            client = Arc::new(shown.shown_by(&client));
+        }
+        let stream = tokio_rustls::TlsConnector::from(client).connect(name, stream).await.map_err(|error| {
             let (reason, transient) = tls::failure(&error);
             let error = FetchError::Unreachable(format!("TLS with {} failed: {reason}", shown(uri)));
             ConnectError { error, transient }
@@ -252,7 +270,7 @@ mod tests {
         let policy = Policy::new(grants, None);
         let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
         let mut connector =
-            Connector::new((policy, Vec::new()), Fake(addresses), Duration::from_secs(5), Default::default());
+            Connector::new((policy, Vec::new()), Fake(addresses), Duration::from_secs(5), Default::default(), Default::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(connector.call(uri.parse().expect("a URI")))
     }

@@ -40,7 +40,7 @@ pub use har::MAX_HAR;
 pub use proxy::Proxy;
 pub use record::{RecordError, Recorder};
 pub use replay::{HarError, Replay};
-pub use tls::Authorities;
+pub use tls::{Authorities, ClientCertificate};
 
 use body::BodyLimits;
 use clock::Clock;
@@ -103,6 +103,8 @@ pub struct Egress {
     pub asked_secrets: Option<BTreeSet<String>>,
     /// CAs to trust beside the system's.
     pub authorities: Authorities,
+    /// Certificates that are shown at their origins.
+    pub certificates: Vec<ClientCertificate>,
     /// The proxy, where there is one.
     pub proxy: Option<Proxy>,
     /// Origins that are answered by others in this run.
@@ -148,10 +150,11 @@ impl Fetcher {
         extractor: &str,
         seed: u64,
     ) -> Self {
-        let Egress { policy, secrets, asked_secrets, authorities, proxy, mapped, source, clock } = egress;
-        let around = (authorities, proxy, Some(Arc::clone(&budgets)));
+        let Egress { policy, secrets, asked_secrets, authorities, certificates, proxy, mapped, source, clock } = egress;
+        let trust = (authorities, certificates);
+        let around = (proxy, Some(Arc::clone(&budgets)));
         let connector =
-            Connector::new((policy.clone(), mapped.clone()), connect::System::new(), limits.connect, around);
+            Connector::new((policy.clone(), mapped.clone()), connect::System::new(), limits.connect, trust, around);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

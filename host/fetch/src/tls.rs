@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use url::Host;
 
+use rules::policy::{Origin, OriginGrant};
 use rules::text;
 
 /// The operator's CAs, read and found usable.
@@ -44,6 +46,48 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
         added.map_err(|_| format!("its certificate {} cannot be read", number + 1))?;
     }
     Ok(certificates)
+}
+
+/// A certificate that the host shows at one origin, and its key.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    origin: OriginGrant,
+    key: Arc<SingleCertAndKey>,
+}
+
+impl ClientCertificate {
+    /// From a chain, the client's own certificate first, and a key, both in PEM. The error says what is wrong, and
+    /// nothing of the key.
+    pub fn new(origin: &str, chain: &str, key: &str) -> Result<Self, String> {
+        let origin: OriginGrant = origin.parse()?;
+        if !origin.is_https() {
+            return Err(format!("`{origin}` is no https origin"));
+        }
+        let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|_| "`chain` is not a whole PEM file")?;
+        if chain.is_empty() {
+            return Err("there is no certificate in `chain`".into());
+        }
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| "there is no private key in `key`")?;
+        let certified = CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider());
+        let certified = certified.map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => "`key` is not the key of the first certificate in `chain`".to_owned(),
+            _ => "`chain` or `key` cannot be used".to_owned(),
+        })?;
+        Ok(Self { origin, key: Arc::new(certified.into()) })
+    }
+
+    /// Whether it is shown at this origin.
+    pub(super) fn is_for(&self, origin: &Origin) -> bool {
+        self.origin.covers(origin)
+    }
+
+    /// A client that shows it.
+    pub(super) fn shown_by(&self, client: &ClientConfig) -> ClientConfig {
+        let mut client = client.clone();
+        client.client_auth_cert_resolver = Arc::clone(&self.key) as _;
+        client
+    }
 }
 
 /// HTTP/2 as TLS names it (RFC 9113, 3.2).

@@ -13,7 +13,7 @@ use crate::allow::{Offer, Review};
 use crate::config::{self, Component, Configuration, Configured, Flags, Named, Notifications, Plan, compiled_store};
 use crate::console::{Console, LogFormat, Verbosity};
 use crate::error::{Error, Kind};
-use crate::events::{Events, Reader, Told, Wire};
+use crate::events::{Events, Journal, Reader, Told, Wire};
 use crate::run::{self, Observers};
 use crate::timings::Timings;
 use crate::{metrics, notify};
@@ -93,7 +93,7 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     let console = Arc::new(Console::new(verbosity).of(&plan.name, arguments.log_format));
     let reader: Arc<dyn Reader> = match arguments.part_of {
         Some(_) => Arc::new(Wire(verbosity.least())),
-        None => Arc::clone(&console) as _,
+        None => journal_or(&console, &plan.name, arguments),
     };
     let events = Events::new(&plan.redactor, vec![reader]);
     let observers = Observers { events, timings: Arc::clone(&timings), all_receipts: arguments.json };
@@ -123,6 +123,15 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
         error = error.hint("what landed stays; the next run goes on from there");
     }
     Err(failure.hints.into_iter().fold(error, Error::hint))
+}
+
+/// The journal, where standard error leads there and nobody wants another form; else the console.
+fn journal_or(console: &Arc<Console>, extractor: &str, arguments: &RunArgs) -> Arc<dyn Reader> {
+    let journal = match arguments.log_format {
+        LogFormat::Text => Journal::connect(extractor, arguments.verbosity().least(), Arc::clone(console) as _),
+        LogFormat::Json => None,
+    };
+    journal.map_or_else(|| Arc::clone(console) as _, |journal| Arc::new(journal) as _)
 }
 
 /// Renew the file of metrics, where there is one. A run is none the worse where that does not work.

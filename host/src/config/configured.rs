@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::Component;
 use super::asks::Asks;
-use super::file::{Configuration, Defaults, ExtractorConfig, HttpGrant, Network, Tls};
+use super::file::{CertificateGrant, Configuration, Defaults, ExtractorConfig, HttpGrant, Network, Tls};
 use super::flags::Flags;
 use super::secrets::{self, SecretGrant};
 use crate::error::{Error, Kind};
 use engine::Manifest;
+use fetch::ClientCertificate;
 use rules::budget::Settings;
 use rules::domain::{Digest, Grant};
 use rules::name::check_name;
@@ -180,6 +181,28 @@ impl Configured {
             })
         };
         wanted.map(load).collect()
+    }
+}
+
+impl Configured {
+    /// The certificates that are shown for it. A replay shows none, so that none has to be there.
+    pub(super) fn certificates(&self, replayed: bool) -> Result<Vec<ClientCertificate>, Error> {
+        let directory = self.file.parent().unwrap_or(Path::new(""));
+        let load = |grant: &CertificateGrant| {
+            let read = |from| secrets::read(from, directory, |name| std::env::var_os(name));
+            let loaded = read(&grant.chain)
+                .and_then(|chain| ClientCertificate::new(&grant.origin, &chain, &read(&grant.key)?));
+            loaded.map_err(|reason| {
+                let shown = text::quoted(&grant.origin);
+                Error::usage(format!("the client certificate of {} for {shown}: {reason}", self.name)).hint(format!(
+                    "[[extractor.{}.client-certificate]] in {} says where it is",
+                    self.name,
+                    self.file.display()
+                ))
+            })
+        };
+        let granted = self.config.client_certificate.iter().filter(|_| !replayed);
+        granted.map(load).collect()
     }
 }
 

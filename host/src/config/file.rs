@@ -10,7 +10,7 @@ use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 
 use super::notify;
 use super::place;
-use super::secrets::SecretGrant;
+use super::secrets::{SecretFrom, SecretGrant};
 use crate::error::Error;
 use fetch::{Authorities, Proxy};
 use rules::budget::{Age, Settings};
@@ -107,12 +107,23 @@ pub(super) struct ExtractorConfig {
     pub(super) http: Vec<HttpGrant>,
     pub(super) sources: Vec<String>,
     pub(super) secret: BTreeMap<String, SecretGrant>,
+    /// Certificates that the host shows for it.
+    pub(super) client_certificate: Vec<CertificateGrant>,
     pub(super) param: BTreeMap<String, String>,
     pub(super) budget: Settings,
     /// What is expected of the contents of its sources.
     pub(super) expect: Expectations,
     /// Whether a body may end with its connection and nothing else, as some old servers have it.
     pub(super) unframed: bool,
+}
+
+/// A certificate that is shown at an origin, and where it is kept.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CertificateGrant {
+    pub(super) origin: String,
+    pub(super) chain: SecretFrom,
+    pub(super) key: SecretFrom,
 }
 
 /// An origin, and perhaps more about it than an origin says.
@@ -189,7 +200,7 @@ impl Configuration {
             Err(error) => return Err(place::unreadable(&path, &error)),
         };
         let mut file = parse(&text).map_err(|reason| {
-            Error::usage(format!("{}: {reason}", path.display())).hint("`host config --help` says what it may hold")
+            Error::usage(format!("{}: {reason}", path.display())).hint("host/book/src/host-toml.md shows what host.toml may say")
         })?;
         if let Some(error) = file.extractor.keys().find_map(|name| check_name(name).err()) {
             let message = format!("{}: a table under [extractor]: {error}", path.display());

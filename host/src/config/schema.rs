@@ -36,6 +36,8 @@ mod tests {
             ("defaults", "/properties/defaults"),
             ("notify.x", "/$defs/notifier"),
             ("extractor.x", "/$defs/extractor"),
+            ("extractor.x.expect", "/$defs/expectations"),
+            ("extractor.x.expect.source.y", "/$defs/expectation"),
             ("extractor.x.budget", "/$defs/budget"),
             ("extractor.x.secret.y", "/$defs/secret"),
         ] {

@@ -39,6 +39,11 @@ impl OriginGrant {
         }
     }
 
+    /// Whether it is one of https.
+    pub fn is_https(&self) -> bool {
+        self.origin.https
+    }
+
     /// Whether it opens its name at private addresses too.
     pub fn is_private(&self) -> bool {
         self.private
