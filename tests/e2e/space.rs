@@ -9,7 +9,7 @@ use crate::{environment, mirror, with};
 
 fn origin() -> Origin {
     let origin = Origin::start();
-    origin.route("/large.csv", Reply::lines(30_000));
+    origin.route("/large.csv", Reply::lines(100_000));
     origin.route("/small.csv", Reply::new("a,b\n"));
     origin
 }
@@ -38,7 +38,7 @@ impl Drop for Memory<'_> {
 #[test]
 fn a_limit_on_file_sizes_fails_the_run_and_does_not_kill_it() {
     let origin = origin();
-    for kilobytes in [100, 300] {
+    for kilobytes in [200, 400] {
         let environment = environment();
         let host = environment.run_command("mirror", &with(&mirror(&origin, "/large.csv"), &[]));
         let mut bash = Command::new("bash");
@@ -57,7 +57,7 @@ fn a_limit_on_file_sizes_fails_the_run_and_does_not_kill_it() {
 fn a_full_disk_fails_the_run_and_keeps_what_was_there() {
     let (environment, origin) = (environment(), origin());
     let landing = environment.landing();
-    let Some(_memory) = Memory::mount(&landing, "size=300k") else { return };
+    let Some(_memory) = Memory::mount(&landing, "size=600k") else { return };
     environment.run("mirror", &with(&mirror(&origin, "/small.csv"), &[])).exits(0);
     let before = environment.stored();
     environment.run("mirror", &with(&mirror(&origin, "/large.csv"), &[])).exits(1).says("No space left");

@@ -40,6 +40,8 @@ mod tests {
             ("extractor.x.expect.source.y", "/$defs/expectation"),
             ("extractor.x.budget", "/$defs/budget"),
             ("extractor.x.secret.y", "/$defs/secret"),
+            ("extractor.x.expect", "/$defs/expectations"),
+            ("extractor.x.expect.source.y", "/$defs/expectation"),
         ] {
             assert_eq!(described(&schema, pointer), taken(table), "[{table}]");
         }

@@ -1,7 +1,7 @@
 //! Whether a content is as expected, what becomes of one that is not, and whether anything new has come of late.
 
 use clock::Moment;
-use rules::budget::{Age, Budget, Reserved};
+use rules::budget::{Budget, Reserved};
 use rules::domain::{FetchError, LandError};
 use rules::expectation::{Broken, Sample};
 use rules::name::EntityTag;
@@ -141,14 +141,12 @@ pub(super) fn stale(
     extractor: &str,
 ) -> Result<Option<Failure>, StateError> {
     for (source, expected) in expected {
-        let Some(Age(most)) = expected.max_age().filter(|_| !ledger.has_written_into(source)) else { continue };
-        let Some((run, started)) = ledger.newest(source)? else { continue };
+        let Some(most) = expected.max_age().filter(|_| !ledger.has_written_into(source)) else { continue };
+        let Some((run, at_latest)) = ledger.newest(source)? else { continue };
         // Both are texts that sort as the moments do.
-        if started < now.earlier(most).iso8601() {
-            let message = format!(
-                "{source}: nothing new has landed since run {run} on {}, which is longer ago than expected",
-                rules::text::quoted(started.get(..10).unwrap_or(&started))
-            );
+        if at_latest < now.earlier(most.0).iso8601() {
+            let message =
+                format!("{source}: nothing new has landed for more than {most}; the newest content is of run {run}");
             let hint = format!(
                 "see whether the source is still kept up; `max-age` under [extractor.{extractor}.expect] says how long"
             );

@@ -195,7 +195,7 @@ impl Ledger {
         self.written_into.contains(source)
     }
 
-    /// When the newest content of a source landed: the number of a run, and not before when.
+    /// Which run brought the newest content of a source, and when that started at the latest.
     pub(super) fn newest(&self, source: &str) -> Result<Option<(i64, String)>, StateError> {
         self.state.newest(source)
     }

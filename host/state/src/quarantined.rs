@@ -177,8 +177,8 @@ impl State {
         Ok(statement.query_row(params![source, end, before], |row| row.get(0)).optional()?)
     }
 
-    /// The number of the run that brought the newest content of a source, and when the first run that is still known
-    /// from then on started: not before that content landed.
+    /// The number of the run that brought the newest content of a source, and when that started at the latest: it may be
+    /// forgotten, and then the next one that is known counts.
     pub fn newest(&self, source: &str) -> Result<Option<(i64, String)>, StateError> {
         let sql = "SELECT max(run_id) FROM landed_files WHERE source = ?1 AND typeof(run_id) = 'integer'";
         let newest: Option<i64> = self.connection.query_row(sql, [source], |row| row.get(0))?;

@@ -16,9 +16,9 @@ const CONFIG: &str = "[extractor.mirror.expect]\nmin-size = \"1GiB\"";
 fn a_full_disk_fails_the_run_and_leaves_nothing_partial() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/courts.csv", Reply::new("a,b\n"));
-    origin.route("/large.csv", Reply::lines(30_000));
+    origin.route("/large.csv", Reply::lines(100_000));
     let landing = environment.landing();
-    let Some(_memory) = Memory::mount(&landing, "size=300k") else { return };
+    let Some(_memory) = Memory::mount(&landing, "size=600k") else { return };
     run(&environment, &origin, "", &[]).exits(0);
     let before = environment.everything();
     environment.write("host.toml", CONFIG);

@@ -2,6 +2,7 @@
 //!
 //! Pure.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -44,6 +45,16 @@ impl FromStr for Age {
             Some(duration) if duration > OLDEST => Err(format!("`{text}` is longer than a hundred years")),
             Some(duration) => Ok(Self(duration)),
             None => Err(format!("`{text}` is no duration such as 90d, 12w or 36h")),
+        }
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            seconds if seconds % DAY == 0 => write!(f, "{}d", seconds / DAY),
+            seconds if seconds % 3600 == 0 => write!(f, "{}h", seconds / 3600),
+            seconds => write!(f, "{seconds}s"),
         }
     }
 }
@@ -157,6 +168,9 @@ mod tests {
     fn ages_may_be_long() {
         for (text, days) in [("90d", 90), ("12w", 84), ("48h", 2), ("1w 1d", 8), ("9000d", 9000)] {
             assert_eq!(text.parse(), Ok(Age(Duration::from_secs(days * DAY))), "{text}");
+        }
+        for (text, shown) in [("12w", "84d"), ("36h", "36h"), ("1d 1h", "25h"), ("90m", "5400s")] {
+            assert_eq!(text.parse().map(|age: Age| age.to_string()).as_deref(), Ok(shown), "{text}");
         }
         for text in ["", "90", "0d", "-1d", "3 months", "1y", "40000d", "1d ago"] {
             assert!(text.parse::<Age>().is_err(), "{text}");

@@ -11,8 +11,6 @@ use crate::text;
 
 /// Longest first line, or name of a key of JSON, in bytes.
 const MAX_TEXT: usize = 4096;
-/// Seconds of a day.
-const DAY: u64 = 24 * 3600;
 /// Most media types, or keys of JSON.
 const MAX_ENTRIES: usize = 50;
 /// The most that a file may have, in hundredths of the last one: a million times as much.
@@ -112,10 +110,7 @@ impl Readable for Age {
     }
 
     fn written(&self) -> String {
-        match self.0.as_secs() {
-            seconds if seconds % DAY == 0 => format!("{}d", seconds / DAY),
-            seconds => format!("{seconds}s"),
-        }
+        self.to_string()
     }
 }
 

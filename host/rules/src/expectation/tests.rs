@@ -125,13 +125,35 @@ fn whoever_is_asked_first_wins_key_by_key() {
 }
 
 #[test]
+fn heads_that_anybody_sent_are_only_looked_at() {
+    let seeds: [&[u8]; 6] = [
+        b"\xef\xbb\xbf<!-- a --><?xml a?><!DOCTYPE html><html>",
+        b"{\"a\\\"\":[{\"b\":{}}],\"c\":\"\\u0063\"}",
+        b"[[[[{{{{\"\\\\\"}}]]",
+        b"id,name\r\n1,2\r\n",
+        b"]}\"\":,\"",
+        b"<<!--<?",
+    ];
+    let expected = said("html = false\nfirst-line = \"id,*\"\njson = [\"a\", \"c\"]").all;
+    let only_json = said("json = [\"c\"]").all;
+    crate::fuzzing::bent(&seeds, 20_000, |head| {
+        let sample = Sample { head, size: head.len() as u64, ..SAMPLE };
+        for expected in [&expected, &only_json] {
+            if let Err(broken) = expected.check(&sample) {
+                assert!(!text::is_tricky(&broken.sentence()), "{broken:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn what_is_said_can_be_shown() {
     let text = "json = [\"a\", \"b\"]\nmax-age = \"36h\"\nmax-grow = \"10x\"\nhtml = true\nmin-size = false\n\
                 [source.x]\ncontent-type = \"text/*\"\nmax-age = \"3d\"\nmax-shrink = \"5%\"\nfirst-line = \"a,*\"";
     let shown: Vec<String> = said(text).said().into_iter().map(|(key, text)| format!("{key}={text}")).collect();
     assert_eq!(
         shown.join(" "),
-        "min-size=false max-grow=900% json=a, b max-age=129600s html=true source.x.content-type=text/* \
+        "min-size=false max-grow=900% json=a, b max-age=36h html=true source.x.content-type=text/* \
          source.x.max-shrink=5% source.x.first-line=a,* source.x.max-age=3d"
     );
 }
