@@ -20,7 +20,7 @@ const ADVICE: &str = "Written by `host install`, which replaces it, and removed 
 /// The part of the time between two runs that they are spread over, and the longest such time.
 const SPREAD: u32 = 10;
 const MAX_SPREAD: Duration = Duration::from_secs(300);
-/// What looks after the extractors: its name, and when it is due.
+/// What looks after the extractors: the host's command, and when it is due.
 pub(crate) const WATCH: &str = "watch";
 const WATCH_SCHEDULE: &str = "*/15 * * * *";
 
@@ -52,8 +52,10 @@ pub(crate) struct Setup {
     /// Where the files of credentials are.
     pub(crate) credentials: String,
     pub(crate) jobs: Vec<Scheduled>,
-    /// Whether staleness is looked for as well.
-    pub(crate) watch: bool,
+    /// The folder of the metrics, where a file is kept for a collector.
+    pub(crate) metrics: Option<String>,
+    /// The credentials of whoever is told of staleness.
+    pub(crate) told_credentials: Vec<String>,
     /// What sets this machine apart from others, so that they do not all ask at once.
     pub(crate) seed: u64,
 }
@@ -108,7 +110,8 @@ pub(crate) mod tests {
             in_homes: false,
             credentials: "/etc/credstore".into(),
             jobs,
-            watch: false,
+            metrics: None,
+            told_credentials: Vec::new(),
             seed: 7,
         }
     }

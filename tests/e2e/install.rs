@@ -76,23 +76,24 @@ fn units_are_written_once_and_nobody_is_asked_twice() {
 
     let said = host(&environment, "install", &["systemd", "--yes"]).exits(0).stdout;
     let units = tree(&environment, UNITS);
-    let names = ["host-prices.service", "host-prices.timer", "host-rates.service", "host-rates.timer"];
-    let own = |name: &&String| !name.starts_with("host-watch.");
-    assert_eq!(units.keys().filter(own).collect::<Vec<_>>(), names);
-    for name in names {
+    let names = ["prices", "rates", "watch"].map(|name| ["service", "timer"].map(|kind| format!("host-{name}.{kind}")));
+    let names = names.concat();
+    assert_eq!(units.keys().collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
+    for name in &names {
         assert!(said.contains(&format!("wrote {UNITS}/{name}\n")), "{said}");
     }
     let place = environment.path().display().to_string();
     let command = format!(" run rates --config {place}/host.toml --landing {place}/landing\n");
     assert!(units["host-rates.service"].contains(&command), "{units:?}");
-    assert!(units["host-rates.service"].contains("\nTimeoutStartSec=360\n"), "{units:?}");
+    assert!(units["host-rates.service"].contains("\nTimeoutStartSec=420\n"), "{units:?}");
     let user = format!("\nUser={}\nReadWritePaths={place}/landing\n", user());
     assert!(units["host-rates.service"].contains(&user), "{units:?}");
 
-    let inodes = |name: &str| fs::metadata(environment.path().join(UNITS).join(name)).expect("a file").ino();
-    let before = names.map(inodes);
+    let inode = |name: &String| fs::metadata(environment.path().join(UNITS).join(name)).expect("a file").ino();
+    let inodes = || names.iter().map(inode).collect::<Vec<_>>();
+    let before = inodes();
     let again = host(&environment, "install", &["systemd", "--yes"]).exits(0).stdout;
-    assert_eq!((again.as_str(), names.map(inodes)), ("installed already; nothing to change\n", before));
+    assert_eq!((again.as_str(), inodes()), ("installed already; nothing to change\n", before));
 }
 
 #[test]

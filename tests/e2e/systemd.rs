@@ -1,5 +1,7 @@
 //! The unit that `host install` writes, and the program under what it forbids, as far as that can be had without systemd. The calls that it refuses are refused by `strace`, the rest of the machine is shut by `unshare`.
 
+mod booted;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -4,8 +4,6 @@ use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-
 use super::allow::somebody_is_there;
 use super::zone::ZoneArgs;
 use crate::config::Configuration;
@@ -13,7 +11,7 @@ use crate::error::{Error, Kind};
 use crate::install::files::{self, Change};
 use crate::install::managers::{self, Systemctl};
 use crate::install::places::{self, Wishes};
-use crate::install::{Setup, WATCH, cron, systemd};
+use crate::install::{Setup, cron, systemd};
 
 /// Where the system's units and crontabs are.
 const UNITS: &str = "/etc/systemd/system";
@@ -87,7 +85,6 @@ pub(super) fn execute(arguments: &InstallArgs) -> Result<ExitCode, Error> {
         run_as: arguments.run_as.as_deref(),
         landing: arguments.zone.landing.as_deref(),
         systemd: *scheduler == Scheduler::Systemd,
-        watch: super::Cli::command().find_subcommand(WATCH).is_some(),
     };
     let (setup, warnings) = places::setup(&configuration, wishes)?;
     for warning in warnings {

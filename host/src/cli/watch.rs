@@ -7,7 +7,7 @@ use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::{health, metrics, notify};
 
-/// Tell those who are to be told of extractors that are stale, and renew the metrics; for a timer
+/// Tell of extractors that are stale, and renew the metrics; for a timer
 ///
 /// It says nothing itself; `host status` does. What is told, and to whom, stands under [notify.NAME] in the configuration.
 #[derive(Debug, clap::Args)]

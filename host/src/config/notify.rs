@@ -56,6 +56,21 @@ pub(super) struct Written {
     repeat: Option<Time>,
 }
 
+impl Written {
+    /// Where the URL is kept, where it is not written here.
+    pub(super) fn kept(&self) -> Option<&SecretFrom> {
+        match &self.webhook {
+            Some(Webhook::From(from)) => Some(from),
+            _ => None,
+        }
+    }
+
+    /// How long telling may take.
+    pub(super) fn time(&self) -> Duration {
+        self.timeout.map_or(TIMEOUT, |time| time.0)
+    }
+}
+
 /// A URL, or where it is kept: that of many webhooks is a secret. By hand, since serde's own way loses the place of a
 /// mistake.
 #[derive(Debug, Clone)]
@@ -170,7 +185,7 @@ impl Configuration {
             name: name.to_owned(),
             on: written.on.clone(),
             way,
-            timeout: written.timeout.map_or(TIMEOUT, |time| time.0),
+            timeout: written.time(),
             repeat: written.repeat.map_or(REPEAT, |time| time.0),
         })
     }

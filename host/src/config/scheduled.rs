@@ -1,10 +1,12 @@
 //! What the configuration says of extractors that run by themselves: when, for how long, with which secrets.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::SecretFrom;
 use super::file::{Configuration, ExtractorConfig};
+use super::notify::Written;
 use rules::budget::Budget;
 use rules::schedule::Schedule;
 
@@ -19,12 +21,25 @@ pub struct Scheduled {
     pub schedule: Schedule,
     /// By which clock, as an IANA name; `None` is the machine's own.
     pub zone: Option<String>,
-    /// How long a run may take.
+    /// How long a run may take, with all that is told of it.
     pub timeout: Duration,
-    /// The credentials that its secrets are in.
+    /// The credentials that its secrets are in, and those of whoever is told of it.
     pub credentials: Vec<String>,
-    /// The variables of the environment that its secrets are in.
+    /// The variables of the environment that such secrets are in.
     pub variables: Vec<String>,
+}
+
+/// The credentials and the variables among places of secrets.
+fn passed<'a>(kept: impl Iterator<Item = &'a SecretFrom>) -> (Vec<String>, Vec<String>) {
+    let (mut credentials, mut variables) = (BTreeSet::new(), BTreeSet::new());
+    for from in kept {
+        match from {
+            SecretFrom::Credential(credential) => credentials.insert(credential.clone()),
+            SecretFrom::Env(variable) => variables.insert(variable.clone()),
+            SecretFrom::File(_) | SecretFrom::Command(_) => false,
+        };
+    }
+    (credentials.into_iter().collect(), variables.into_iter().collect())
 }
 
 impl Configuration {
@@ -39,25 +54,25 @@ impl Configuration {
         let zone = extractor.time_zone.as_ref().or(self.file.defaults.time_zone.as_ref());
         let budget = extractor.budget.clone().or(self.file.defaults.budget.clone());
         let timeout = Budget::ALL.iter().zip(budget.amounts()).find(|(budget, _)| **budget == Budget::Time);
-        let (mut credentials, mut variables) = (Vec::new(), Vec::new());
-        for secret in extractor.secret.values() {
-            match &secret.from {
-                SecretFrom::Credential(credential) => credentials.push(credential.clone()),
-                SecretFrom::Env(variable) => variables.push(variable.clone()),
-                SecretFrom::File(_) | SecretFrom::Command(_) => {}
-            }
-        }
-        credentials.sort();
-        credentials.dedup();
+        let told = self.file.notify.values();
+        // Telling comes after the run, one after the other at worst.
+        let telling = told.clone().map(Written::time).fold(Duration::ZERO, Duration::saturating_add);
+        let kept = extractor.secret.values().map(|secret| &secret.from).chain(told.filter_map(Written::kept));
+        let (credentials, variables) = passed(kept);
         Some(Scheduled {
             name: name.to_owned(),
             component: component.clone(),
             schedule: schedule.clone(),
             zone: zone.and_then(|zone| zone.0.iana_name()).map(str::to_owned),
-            timeout: Duration::from_millis(timeout.map_or(0, |(_, amount)| amount)),
+            timeout: Duration::from_millis(timeout.map_or(0, |(_, amount)| amount)).saturating_add(telling),
             credentials,
             variables,
         })
+    }
+
+    /// The credentials of whoever is told of staleness.
+    pub fn told_credentials(&self) -> Vec<String> {
+        passed(self.file.notify.values().filter_map(Written::kept)).0
     }
 
     /// Whether the file itself says where the landing directory is.

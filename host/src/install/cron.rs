@@ -58,11 +58,7 @@ fn find(crontab: &str, config: &str) -> Result<Option<std::ops::Range<usize>>, S
 fn lines(setup: &Setup) -> String {
     let mut jobs: Vec<&Scheduled> = setup.jobs.iter().collect();
     jobs.sort_by_key(|job| &job.zone);
-    let (mut lines, mut zone) = (String::new(), None);
-    if setup.watch {
-        let command = setup.command(&[WATCH]);
-        lines += &line(setup, WATCH_SCHEDULE, 0, &command);
-    }
+    let (mut lines, mut zone) = (line(setup, WATCH_SCHEDULE, 0, &setup.command(&[WATCH])), None);
     for job in jobs {
         if zone != job.zone.as_deref() {
             zone = job.zone.as_deref();
@@ -101,13 +97,11 @@ mod tests {
     use super::*;
 
     fn three() -> Setup {
-        let mut setup = setup(vec![
+        setup(vec![
             job("a", "0 6 * * *", Some("Europe/Berlin")),
             job("b", "@hourly", None),
             job("c", "0 6 13 * fri", Some("Europe/Berlin")),
-        ]);
-        setup.watch = true;
-        setup
+        ])
     }
 
     fn without_delays(text: &str) -> String {

@@ -31,8 +31,6 @@ pub(crate) struct Wishes<'a> {
     pub(crate) landing: Option<&'a Path>,
     /// Whether it is systemd that starts them.
     pub(crate) systemd: bool,
-    /// Whether the host has a command that looks for staleness.
-    pub(crate) watch: bool,
 }
 
 /// The setup, and what to warn about.
@@ -73,6 +71,7 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
             format!("{}: a secret is in the variable {variable}, which nobody sets for what is scheduled", job.name)
         }));
     }
+    let metrics = configuration.textfile().map(|path| absolute(&path)).transpose()?.map(|path| parent(&path));
     let in_homes = all().any(|path| below(path, &HOMES));
     let credentials = match wishes.user && wishes.systemd {
         true => format!("{}/credstore", absolute(&user_folder()?)?),
@@ -88,7 +87,8 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
         in_homes,
         credentials,
         jobs,
-        watch: wishes.watch,
+        metrics,
+        told_credentials: configuration.told_credentials(),
         seed: seed(),
     };
     Ok((setup, warnings))

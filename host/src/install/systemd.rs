@@ -4,9 +4,9 @@ use super::{ADVICE, Account, MARK, Setup, WATCH, WATCH_SCHEDULE, spread};
 use crate::config::Scheduled;
 
 /// How long systemd waits after a run should have ended by its own clock.
-const GRACE: u64 = 60;
+const GRACE: u64 = 120;
 /// How long looking for staleness may take.
-const WATCH_SECONDS: u64 = 300;
+const WATCH_SECONDS: u64 = 600;
 /// Whom systemd makes.
 const MADE: &str = "host-extractors";
 
@@ -68,12 +68,10 @@ pub(crate) fn units(setup: &Setup) -> Vec<Unit> {
         units.push((format!("host-{}.service", job.name), service));
         units.push((format!("host-{}.timer", job.name), timer(setup, job)));
     }
-    if setup.watch {
-        let command = setup.command(&[WATCH]);
-        let service = service(setup, "Look for stale extractors", &command, WATCH_SECONDS, &[]);
-        units.push((format!("host-{WATCH}.service"), service));
-        units.push((format!("host-{WATCH}.timer"), watch_timer(setup)));
-    }
+    let description = "Look for stale extractors";
+    let service = service(setup, description, &setup.command(&[WATCH]), WATCH_SECONDS, &setup.told_credentials);
+    units.push((format!("host-{WATCH}.service"), service));
+    units.push((format!("host-{WATCH}.timer"), watch_timer(setup)));
     units
 }
 
@@ -115,7 +113,10 @@ fn account(setup: &Setup) -> String {
             MADE.to_owned(),
         ),
     };
-    format!("{account}CacheDirectory={}\nCacheDirectoryMode=0700\nUMask=0027\n", word(&cache))
+    // A folder that is not there yet keeps no run from starting.
+    let metrics = setup.metrics.iter().filter(|_| setup.account != Account::Own);
+    let metrics: String = metrics.map(|folder| format!("ReadWritePaths={}\n", word(&format!("-{folder}")))).collect();
+    format!("{account}{metrics}CacheDirectory={}\nCacheDirectoryMode=0700\nUMask=0027\n", word(&cache))
 }
 
 fn timer(setup: &Setup, job: &Scheduled) -> String {
@@ -169,8 +170,8 @@ mod tests {
         prices.credentials = vec!["prices-token".into()];
         let units = units(&setup(vec![prices]));
         let names: Vec<&str> = units.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["host-prices.service", "host-prices.timer"]);
-        let [(_, service), (_, timer)] = &units[..] else { panic!("{units:?}") };
+        assert_eq!(names, ["host-prices.service", "host-prices.timer", "host-watch.service", "host-watch.timer"]);
+        let [(_, service), (_, timer), ..] = &units[..] else { panic!("{units:?}") };
         let (own, hardening) = service.split_once("\n# What it may see").expect("two parts");
         assert_eq!(
             own,
@@ -186,7 +187,7 @@ mod tests {
              Type=oneshot\n\
              ExecStart=/usr/local/bin/host run prices --config /srv/padel/host.toml\n\
              WorkingDirectory=/srv/padel\n\
-             TimeoutStartSec=960\n\
+             TimeoutStartSec=1020\n\
              SuccessExitStatus=75\n\
              LoadCredential=prices-token:/etc/credstore/prices-token\n\
              \n\
@@ -255,11 +256,15 @@ mod tests {
 
     #[test]
     fn staleness_is_looked_for_by_a_timer_of_its_own() {
-        let setup = Setup { watch: true, ..setup(vec![job("a", "0 6 13 * fri", None)]) };
+        let mut setup = setup(vec![job("a", "0 6 13 * fri", None)]);
+        setup.told_credentials = vec!["webhook".into()];
+        setup.metrics = Some("/var/lib/collector".into());
         let units = units(&setup);
         assert_eq!(line(&units[1].1, "OnCalendar"), ["*-*-13 06:00:00", "Fri *-*-* 06:00:00"]);
         assert_eq!((units[2].0.as_str(), units[3].0.as_str()), ("host-watch.service", "host-watch.timer"));
         assert_eq!(line(&units[2].1, "ExecStart"), ["/usr/local/bin/host watch --config /srv/padel/host.toml"]);
+        assert_eq!(line(&units[2].1, "LoadCredential"), ["webhook:/etc/credstore/webhook"]);
+        assert_eq!(line(&units[2].1, "ReadWritePaths"), ["/srv/padel/data", "-/var/lib/collector"]);
         assert_eq!(line(&units[3].1, "OnCalendar"), ["*-*-* *:00/15:00"]);
     }
 }

@@ -132,12 +132,12 @@ fn timers_are_started_when_they_come_and_stopped_before_they_go() {
     let told = |place: &Path| {
         let told = fs::read_to_string(place.join("told")).unwrap_or_default();
         let _ = fs::remove_file(place.join("told"));
-        told.lines().map(|line| line.replace(" host-watch.timer", "")).collect::<Vec<_>>()
+        told.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let count = |place: &Path| fs::read_dir(place.join("config/systemd/user")).expect("a directory").count() / 2;
     let ran = host(&["install", "systemd", "--user", "--yes"]).exits(0);
-    let all = count(&place);
-    let expected = ["--user daemon-reload", "--user enable --now host-prices.timer host-rates.timer"];
+    let all = 3;
+    let expected = ["--user daemon-reload", "--user enable --now host-prices.timer host-rates.timer host-watch.timer"];
     assert_eq!(told(&place), expected.map(|line| format!("{line} {all}")), "{ran:?}");
     assert!(ran.stdout.contains("did `systemctl --user daemon-reload`\n"), "{ran:?}");
     host(&["install", "systemd", "--user", "--yes"]).exits(0);
@@ -146,12 +146,12 @@ fn timers_are_started_when_they_come_and_stopped_before_they_go() {
     fs::write(place.join("broken"), "").expect("a file");
     host(&["uninstall", "systemd", "--user", "--yes"])
         .exits(1)
-        .says("`systemctl --user disable --now host-prices.timer host-rates.timer")
+        .says("`systemctl --user disable --now host-prices.timer host-rates.timer host-watch.timer")
         .says("hint: ");
     assert_eq!((count(&place), told(&place).len()), (all, 1), "what still runs is not taken away");
     fs::remove_file(place.join("broken")).expect("a file");
     host(&["uninstall", "systemd", "--user", "--yes"]).exits(0);
-    let disabled = format!("--user disable --now host-prices.timer host-rates.timer {all}");
+    let disabled = format!("--user disable --now host-prices.timer host-rates.timer host-watch.timer {all}");
     assert_eq!(told(&place), [disabled, "--user daemon-reload 0".into()]);
     assert_eq!(count(&place), 0);
 }
