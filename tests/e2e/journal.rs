@@ -42,7 +42,10 @@ fn lines_for_the_journal_have_fields() {
     let length = journal.recv(&mut buffer).expect("an entry");
     let entry = std::str::from_utf8(&buffer[..length]).expect("text");
     assert!(entry.starts_with("MESSAGE=one"), "{entry}");
-    assert!(entry.ends_with("\nPRIORITY=6\nSYSLOG_IDENTIFIER=host\nHOST_EXTRACTOR=probe\nHOST_LEVEL=info\n"), "{entry}");
+    assert!(
+        entry.ends_with("\nPRIORITY=6\nSYSLOG_IDENTIFIER=host\nHOST_EXTRACTOR=probe\nHOST_LEVEL=info\n"),
+        "{entry}"
+    );
     assert_eq!(entry.lines().count(), 5);
     assert_eq!(fs::read_to_string(environment.path().join("stderr")).expect("a file"), "");
     // Where standard error leads elsewhere, that is where the lines go.

@@ -287,6 +287,7 @@ fn accepted_content_lands_as_any_other_and_is_unchanged_from_then_on() {
         assert_eq!((&ran["files_written"], &ran["files_skipped"]), (&0.into(), &1.into()));
         run(&environment, &origin, "", &[]).exits(0);
         assert_eq!(environment.stored(), landed);
+        assert_eq!(environment.query("SELECT path FROM current_files"), [at.as_str()]);
     }
 }
 

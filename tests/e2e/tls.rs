@@ -346,7 +346,9 @@ fn a_client_certificate_is_shown_where_the_operator_says_and_nowhere_else() {
         (chain.clone(), key.clone(), "http://a.example".to_owned(), "`http://a.example` is no https origin"),
     ] {
         let environment = place(chain, key, &at, "");
-        let ran = mirror(&environment, &url, &[]).exits(2).says(&format!("the client certificate of mirror for {at}: {says}"));
+        let ran = mirror(&environment, &url, &[])
+            .exits(2)
+            .says(&format!("the client certificate of mirror for {at}: {says}"));
         assert!(!ran.stderr.contains("BEGIN"), "{ran:?}");
     }
 }

@@ -269,8 +269,13 @@ mod tests {
     fn connect_by(grants: Vec<OriginGrant>, uri: &str, resolves_to: &[&str]) -> Result<Stream, ConnectError> {
         let policy = Policy::new(grants, None);
         let addresses = resolves_to.iter().map(|address| address.parse().expect("an address")).collect();
-        let mut connector =
-            Connector::new((policy, Vec::new()), Fake(addresses), Duration::from_secs(5), Default::default(), Default::default());
+        let mut connector = Connector::new(
+            (policy, Vec::new()),
+            Fake(addresses),
+            Duration::from_secs(5),
+            Default::default(),
+            Default::default(),
+        );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(connector.call(uri.parse().expect("a URI")))
     }

@@ -190,8 +190,8 @@ impl Configured {
         let directory = self.file.parent().unwrap_or(Path::new(""));
         let load = |grant: &CertificateGrant| {
             let read = |from| secrets::read(from, directory, |name| std::env::var_os(name));
-            let loaded = read(&grant.chain)
-                .and_then(|chain| ClientCertificate::new(&grant.origin, &chain, &read(&grant.key)?));
+            let loaded =
+                read(&grant.chain).and_then(|chain| ClientCertificate::new(&grant.origin, &chain, &read(&grant.key)?));
             loaded.map_err(|reason| {
                 let shown = text::quoted(&grant.origin);
                 Error::usage(format!("the client certificate of {} for {shown}: {reason}", self.name)).hint(format!(

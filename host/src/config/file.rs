@@ -200,7 +200,8 @@ impl Configuration {
             Err(error) => return Err(place::unreadable(&path, &error)),
         };
         let mut file = parse(&text).map_err(|reason| {
-            Error::usage(format!("{}: {reason}", path.display())).hint("host/book/src/host-toml.md shows what host.toml may say")
+            Error::usage(format!("{}: {reason}", path.display()))
+                .hint("host/book/src/host-toml.md shows what host.toml may say")
         })?;
         if let Some(error) = file.extractor.keys().find_map(|name| check_name(name).err()) {
             let message = format!("{}: a table under [extractor]: {error}", path.display());
