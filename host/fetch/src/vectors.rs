@@ -374,8 +374,13 @@ fn never_dialled(names: &[&str]) {
         for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "0.0.0.0", "::"] {
             let resolver = Fake(vec![address.parse().expect(address)]);
             let policy = Policy::new(vec![grant.clone()], None);
-            let mut connector =
-                Connector::new((policy, Vec::new()), resolver, Duration::from_secs(5), Default::default());
+            let mut connector = Connector::new(
+                (policy, Vec::new()),
+                resolver,
+                Duration::from_secs(5),
+                Default::default(),
+                Default::default(),
+            );
             let error = runtime.block_on(connector.call(uri.parse().expect(&uri))).err().expect("a refusal");
             assert!(matches!(error.error, FetchError::Denied { grant: None, .. }), "{name} at {address}: {error}");
         }
