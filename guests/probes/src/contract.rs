@@ -15,7 +15,7 @@ pub(crate) async fn derive() -> Result<(), Error> {
         match derivation.land_made(Slot::new("txt"), async |content| Ok(content.write(line).await?)).await {
             Ok(landed) => landing::info!("{:?} {}", landed.outcome, landed.path),
             Err(error) if params::get("how").as_deref() == Some("regardless") => landing::info!("{error}"),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     match params::get("how").as_deref() {
