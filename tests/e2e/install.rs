@@ -174,6 +174,28 @@ fn uninstall_takes_away_its_own_and_nothing_else() {
 }
 
 #[test]
+fn a_unit_has_the_credentials_of_all_that_it_reads() {
+    let environment = prepared();
+    let more = "[notify.us]\non = [\"stale\"]\nwebhook = { credential = \"hook\" }\ntimeout = \"90s\"\n\
+                [extractor.rates.secret.token]\nfrom = { credential = \"token\" }\nas = \"bearer\"\n\
+                origins = [\"https://a.example\"]\n\
+                [[extractor.rates.client-certificate]]\norigin = \"https://a.example\"\n\
+                chain = { file = \"chain.pem\" }\nkey = { credential = \"key\" }\n";
+    environment.write("host.toml", configuration() + more);
+    host(&environment, "install", &["systemd", "--yes"]).exits(0);
+    let units = tree(&environment, UNITS);
+    let loaded = |name: &str| {
+        let lines = units[name].lines().filter_map(|line| line.strip_prefix("LoadCredential="));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = ["hook", "key", "token"].map(|name| format!("{name}:/etc/credstore/{name}"));
+    assert_eq!(loaded("host-rates.service"), all);
+    assert_eq!((loaded("host-prices.service"), loaded("host-watch.service")), (all[..1].to_vec(), all[..1].to_vec()));
+    // The budget, the grace, and the time to tell somebody.
+    assert!(units["host-rates.service"].contains("\nTimeoutStartSec=510\n"), "{units:?}");
+}
+
+#[test]
 fn files_have_the_modes_that_schedulers_want_whatever_the_umask_is() {
     for umask in ["000", "077"] {
         let environment = prepared();

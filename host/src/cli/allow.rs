@@ -100,6 +100,11 @@ pub(super) fn somebody_is_there() -> bool {
 pub(super) fn agreed(review: &Review, configured: &Configured) -> Result<bool, Error> {
     let question =
         format!("{}Grant this to {} in {}? [y/N] ", review.text(), configured.name, configured.file.display());
+    said_yes(&question)
+}
+
+/// Ask on the terminal; anything but a yes is a no.
+pub(super) fn said_yes(question: &str) -> Result<bool, Error> {
     let (mut output, mut line) = (std::io::stderr(), String::new());
     let asked = output.write_all(question.as_bytes()).and_then(|()| output.flush());
     asked

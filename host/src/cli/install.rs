@@ -1,13 +1,13 @@
 //! `host install` and `host uninstall`.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::allow::somebody_is_there;
+use super::allow::{said_yes, somebody_is_there};
 use super::zone::ZoneArgs;
 use crate::config::Configuration;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::install::files::{self, Change};
 use crate::install::managers::{self, Systemctl};
 use crate::install::places::{self, Wishes};
@@ -178,7 +178,7 @@ fn done(scheduler: Scheduler, how: &How, changes: Vec<Change>, nothing: &str) ->
             return Err(Error::usage("there is no terminal to ask at, and nothing was changed")
                 .hint("the same with `--yes` changes it without asking"));
         }
-        if !agreed()? {
+        if !said_yes("Change this? [y/N] ")? {
             return Err(Error::usage("nothing was changed"));
         }
     }
@@ -193,16 +193,6 @@ fn done(scheduler: Scheduler, how: &How, changes: Vec<Change>, nothing: &str) ->
         (Scheduler::Systemd, _) => with_systemd(how, &changes)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ask on the terminal; anything but a yes is a no.
-fn agreed() -> Result<bool, Error> {
-    let (mut output, mut line) = (std::io::stderr(), String::new());
-    let asked = output.write_all(b"Change this? [y/N] ").and_then(|()| output.flush());
-    asked
-        .and_then(|()| std::io::stdin().lock().read_line(&mut line))
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot ask at the terminal: {error}")))?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 fn apply(changes: &[Change]) -> Result<(), Error> {

@@ -23,7 +23,7 @@ pub struct Scheduled {
     pub zone: Option<String>,
     /// How long a run may take, with all that is told of it.
     pub timeout: Duration,
-    /// The credentials that its secrets are in, and those of whoever is told of it.
+    /// The credentials that its secrets and certificates are in, and those of whoever is told of it.
     pub credentials: Vec<String>,
     /// The variables of the environment that such secrets are in.
     pub variables: Vec<String>,
@@ -57,8 +57,9 @@ impl Configuration {
         let told = self.file.notify.values();
         // Telling comes after the run, one after the other at worst.
         let telling = told.clone().map(Written::time).fold(Duration::ZERO, Duration::saturating_add);
-        let kept = extractor.secret.values().map(|secret| &secret.from).chain(told.filter_map(Written::kept));
-        let (credentials, variables) = passed(kept);
+        let secrets = extractor.secret.values().map(|secret| &secret.from);
+        let certificates = extractor.client_certificate.iter().flat_map(|grant| [&grant.chain, &grant.key]);
+        let (credentials, variables) = passed(secrets.chain(certificates).chain(told.filter_map(Written::kept)));
         Some(Scheduled {
             name: name.to_owned(),
             component: component.clone(),

@@ -65,7 +65,14 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
             format!("{path}: the units have a directory for temporary files of their own, and will not find it")
         }));
     }
+    let own_zone = clock::local_zone();
     for job in &jobs {
+        if let Some(zone) = job.zone.as_deref().filter(|zone| !wishes.systemd && own_zone.iana_name() != Some(zone)) {
+            warnings.push(format!(
+                "{}: the time zone {zone} counts for some crons; Debian's goes by the machine's",
+                job.name
+            ));
+        }
         let unset = job.variables.iter();
         warnings.extend(unset.map(|variable| {
             format!("{}: a secret is in the variable {variable}, which nobody sets for what is scheduled", job.name)

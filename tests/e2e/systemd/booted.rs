@@ -74,11 +74,26 @@ host install systemd --yes
 host uninstall systemd --yes | tail -n 1
 ls /etc/systemd/system | grep -c '^host-.*[er]$'
 ls /var/lib/host-of-a-test/landing
+
+# The same by a user's own systemd.
+home=/srv/home; run=/run/user/1
+install -d -o daemon $home $run
+sed -e "s,/var/lib/host-of-a-test,$home," $config >$home/host.toml
+cp /srv/probe/mirror.wasm $home && chown daemon $home/*
+config=$home/host.toml
+systemd-run --quiet --unit=user-manager -p User=daemon -p Delegate=yes -p Type=notify \
+    -E HOME=$home -E XDG_RUNTIME_DIR=$run /lib/systemd/systemd --user
+own() { setpriv --reuid daemon --regid daemon --clear-groups env HOME=$home XDG_RUNTIME_DIR=$run "$@"; }
+own /usr/local/bin/host install systemd --user --yes --config $config | tail -n 1
+own systemctl --user start host-prices.service; echo "own: $?"
+own systemctl --user is-active host-prices.timer
+ls $home/landing
+own /usr/local/bin/host uninstall systemd --user --yes --config $config | tail -n 1
 touch /place/done
 "#;
 
 #[test]
-fn extractors_run_as_a_user_that_systemd_makes() {
+fn extractors_run_as_a_user_that_systemd_makes_and_as_ones_own() {
     let environment = environment();
     let place = environment.path();
     environment.write(
@@ -120,6 +135,8 @@ fn extractors_run_as_a_user_that_systemd_makes() {
         ", nothing wrong\ninstalled already; nothing to change\ndid `systemctl daemon-reload`\n",
         // The drop-in is the operator's, and what landed stays.
         "\n0\nprices\n",
+        "did `systemctl --user enable --now host-prices.timer host-watch.timer`\nown: 0\nactive\nprices\n",
+        "\ndid `systemctl --user daemon-reload`\n",
     ] {
         assert!(said.contains(line), "{line}\n{said}");
     }
