@@ -45,7 +45,7 @@ use fetch::{Egress, FetchLimits, Recorder, Source};
 use file::ExtractorConfig;
 use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
 use rules::domain::{Digest, Grant, Window};
-use rules::expectation::Expectation;
+use rules::expectation::{Expectation, Expectations};
 use rules::policy::Policy;
 use rules::redact::Redactor;
 
@@ -134,7 +134,7 @@ impl Plan {
         let asked = if asks.any_http { None } else { Some(asks.http.clone()) };
         let settings = &granted.settings;
         let sources: BTreeSet<String> = taken.chain([name.clone()]).collect();
-        let expected = expected(&config, component.manifest, &sources, &name)?;
+        let expected = expected((&config, &configuration.file.defaults.expect), component.manifest, &sources, &name)?;
         Ok(Self {
             landing: configuration.landing(flags.landing.as_deref()),
             params: params::resolve(flags, &config, component.manifest, &name)?,
@@ -177,7 +177,7 @@ impl Plan {
 /// What is expected of each source. A table for one that the extractor cannot append to is a mistake: nobody would miss
 /// what it was to catch.
 fn expected(
-    config: &ExtractorConfig,
+    (config, of_all): (&ExtractorConfig, &Expectations),
     manifest: &Manifest,
     sources: &BTreeSet<String>,
     name: &str,
@@ -186,7 +186,10 @@ fn expected(
         let message = format!("[extractor.{name}.expect.source.{other}]: {name} has no source `{other}`");
         return Err(Error::usage(message).hint("`sources` under its table lists those beside its own"));
     }
-    let of = |source: &String| (source.clone(), config.expect.of(source, &manifest.expect));
+    let of = |source: &String| {
+        let by_operator = config.expect.of(source, of_all);
+        (source.clone(), by_operator.or(manifest.expect.of(source, &Expectations::default())))
+    };
     Ok(sources.iter().map(of).collect())
 }
 

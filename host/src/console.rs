@@ -1,16 +1,19 @@
 //! Standard error while a run goes on: log lines and, on a terminal, a progress bar.
 
+use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
+use bytesize::ByteSize;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
 use crate::events::{Event, Reader};
 use clock::Moment;
+use rules::budget::{Budget, Budgets};
 use rules::domain::{Level, Outcome, Receipt};
 use rules::text;
 
@@ -69,6 +72,8 @@ pub struct Console {
     extractor: Option<String>,
     coloured: bool,
     bar: Option<ProgressBar>,
+    /// What counts the bytes that come over the wire.
+    budgets: Option<Arc<Budgets>>,
     /// Started with the first line.
     writer: Mutex<Option<Writer>>,
 }
@@ -107,7 +112,15 @@ impl Console {
     pub fn new(verbosity: Verbosity) -> Self {
         let bar = (verbosity > Verbosity::Quiet && std::io::stderr().is_terminal()).then(bar);
         let coloured = bar.is_some() && wants_colour();
-        Self { verbosity, format: LogFormat::Text, extractor: None, coloured, bar, writer: Mutex::default() }
+        Self {
+            verbosity,
+            format: LogFormat::Text,
+            extractor: None,
+            coloured,
+            bar,
+            budgets: None,
+            writer: Mutex::default(),
+        }
     }
 
     /// The same, as the log of that extractor, in that format.
@@ -117,6 +130,15 @@ impl Console {
         if format == LogFormat::Json {
             // Whoever reads that wants nothing else on standard error.
             self.bar = None;
+        }
+        self
+    }
+
+    /// The same, showing on a terminal how many bytes came over the wire as well, and how fast.
+    pub(crate) fn counting(mut self, budgets: &Arc<Budgets>) -> Self {
+        self.budgets = Some(Arc::clone(budgets));
+        if let Some(bar) = &self.bar {
+            bar.set_style(style(SPINNER, self.budgets.as_ref()));
         }
         self
     }
@@ -158,7 +180,7 @@ impl Console {
     /// Show how far the run has come.
     pub fn progress(&self, done: u64, total: Option<u64>) {
         if let Some(bar) = &self.bar {
-            show_progress(bar, done, total);
+            show_progress(bar, done, total, self.budgets.as_ref());
         }
     }
 
@@ -222,17 +244,17 @@ pub(crate) fn named_line(name: Option<&str>, level: Level, message: &str, colour
 /// The bar of something that goes on.
 pub(crate) fn bar() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    bar.set_style(spinner());
+    bar.set_style(style(SPINNER, None));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }
 
 /// Show in a bar how much is done.
-pub(crate) fn show_progress(bar: &ProgressBar, done: u64, total: Option<u64>) {
+pub(crate) fn show_progress(bar: &ProgressBar, done: u64, total: Option<u64>, budgets: Option<&Arc<Budgets>>) {
     match total {
         Some(total) if bar.length() != Some(total) => {
             bar.set_length(total);
-            bar.set_style(counted());
+            bar.set_style(style(COUNTED, budgets));
         }
         _ => {}
     }
@@ -259,14 +281,19 @@ fn colour(level: Level) -> Style {
     }
 }
 
-fn spinner() -> ProgressStyle {
-    style("{spinner} {elapsed} {msg}")
-}
+const SPINNER: &str = "{spinner} {elapsed} {received}{msg}";
+const COUNTED: &str = "{bar:30} {pos}/{len} {per_sec} {elapsed} {received}{msg}";
 
-fn counted() -> ProgressStyle {
-    style("{bar:30} {pos}/{len} {elapsed} {msg}")
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+/// What a bar looks like; with bytes and their rate where somebody counts them.
+fn style(template: &str, budgets: Option<&Arc<Budgets>>) -> ProgressStyle {
+    let budgets = budgets.cloned();
+    let received = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let Some(budgets) = &budgets else { return };
+        let bytes = budgets.allowed(Budget::Received).saturating_sub(budgets.left(Budget::Received));
+        let rate = (bytes as f64 / state.elapsed().as_secs_f64().max(0.001)) as u64;
+        // A terminal takes whatever it is told.
+        let _ = write!(out, "{} ({}/s) ", ByteSize(bytes).display().si(), ByteSize(rate).display().si());
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("received", received)
 }

@@ -155,7 +155,7 @@ impl Broken {
 
 impl Expectation {
     /// These, and where nothing is said, the others.
-    fn or(self, others: Self) -> Self {
+    pub fn or(self, others: Self) -> Self {
         macro_rules! first {
             ($($field:ident),* $(,)?) => { Self { $($field: self.$field.or(others.$field)),* } };
         }

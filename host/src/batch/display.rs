@@ -49,7 +49,7 @@ impl Display {
             Told::Log { level, message } => self.log(name, level, &message),
             Told::Progress { done, total } => {
                 if let Some(bar) = self.running.get(name) {
-                    console::show_progress(bar, done, total);
+                    console::show_progress(bar, done, total, None);
                 }
             }
             Told::Ended(_) => {}

@@ -90,7 +90,7 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     let notifications = if ordinary { configuration.notifications(&plan.name)? } else { Notifications::default() };
     let landing = plan.landing.clone();
     let verbosity = arguments.verbosity();
-    let console = Arc::new(Console::new(verbosity).of(&plan.name, arguments.log_format));
+    let console = Arc::new(Console::new(verbosity).of(&plan.name, arguments.log_format).counting(&plan.budgets));
     let reader: Arc<dyn Reader> = match arguments.part_of {
         Some(_) => Arc::new(Wire(verbosity.least())),
         None => journal_or(&console, &plan.name, arguments),

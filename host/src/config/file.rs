@@ -73,6 +73,8 @@ pub(super) struct Defaults {
     pub(super) max_age: Option<Age>,
     /// Who is told, of those under `notify` [default: all of them].
     pub(super) notify: Option<Vec<String>>,
+    /// What is expected of the contents of all sources.
+    pub(super) expect: Expectations,
     pub(super) budget: Settings,
 }
 
