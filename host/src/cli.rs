@@ -15,6 +15,7 @@ mod pack;
 mod prune;
 mod quarantine;
 mod repair;
+mod report;
 mod run;
 mod runs;
 mod show;
@@ -67,6 +68,7 @@ enum Command {
     Runs(runs::RunsArgs),
     Status(status::StatusArgs),
     Metrics(metrics::MetricsArgs),
+    Report(report::ReportArgs),
     Watch(watch::WatchArgs),
     Show(show::ShowArgs),
     Files(files::FilesArgs),
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Wit(arguments) => wit::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Status(arguments) => status::execute(&arguments),
+        Command::Report(arguments) => report::execute(&arguments),
         Command::Metrics(arguments) => metrics::execute(&arguments),
         Command::Watch(arguments) => watch::execute(&arguments),
         Command::Show(arguments) => show::execute(&arguments),

@@ -63,6 +63,7 @@ mod health;
 mod install;
 mod metrics;
 mod notify;
+mod page;
 mod patience;
 mod preview;
 mod quarantine;

@@ -2,6 +2,7 @@
 
 mod connection;
 mod current;
+mod days;
 mod details;
 mod error;
 mod history;
@@ -26,6 +27,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 
 pub use connection::hurry;
 pub use current::{Listed, Wanted};
+pub use days::{Day, SourceSize};
 pub use details::Details;
 pub use error::StateError;
 pub use history::{History, Lately, Past};

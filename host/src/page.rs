@@ -1,0 +1,141 @@
+//! A report to look at: one page of HTML that needs nothing else, no network and no script.
+//!
+//! Whatever comes from outside (names, errors, URLs) is anybody's text: it is made one line, cut, and escaped.
+
+mod parts;
+mod plots;
+
+use std::fmt::Write as _;
+
+use jiff::ToSpan as _;
+
+use crate::health::{Condition, Health};
+use clock::Moment;
+use rules::text;
+use state::{State, StateError};
+
+pub use parts::Extractor;
+
+/// How many days the plots and tables show.
+const DAYS: usize = 30;
+/// Most failures that are listed.
+const MAX_FAILURES: usize = 20;
+/// Most contents in quarantine that are listed.
+const MAX_QUARANTINED: usize = 50;
+/// Most sources that are listed.
+const MAX_SOURCES: usize = 20;
+/// Most sections of extractors.
+const MAX_SECTIONS: usize = 500;
+/// Longest name, and longest other text, in characters.
+const MAX_NAME: usize = 80;
+const MAX_TEXT: usize = 300;
+
+/// The page for a zone, whose directory is shown as `landing`.
+pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -> Result<String, StateError> {
+    let days = days(now);
+    let mut page = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    page.push_str("<meta name=\"referrer\" content=\"no-referrer\">\n");
+    page.push_str(
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; ",
+    );
+    page.push_str("script-src 'unsafe-inline'\">\n");
+    let _ = write!(
+        page,
+        "<title>{} – extractors</title>\n<style>{}</style>\n</head>\n<body>\n",
+        headline(all),
+        include_str!("page/style.css")
+    );
+    let _ = write!(
+        page,
+        "<header>\n<h1>{}</h1>\n<p class=\"dim\">{}, as of {} UTC</p>\n</header>\n<main>\n",
+        headline(all),
+        line(landing),
+        now.iso8601().replace(['T', 'Z'], " ").trim_end()
+    );
+    parts::overview(&mut page, all, now);
+    if let Some(state) = state {
+        let by_day = state.days(days.first().map_or("", String::as_str))?;
+        parts::together(&mut page, state, &by_day, &days)?;
+        parts::failures(&mut page, state)?;
+        parts::quarantine(&mut page, state)?;
+        parts::sources(&mut page, state)?;
+        page.push_str("<h2 id=\"each\">Each extractor</h2>\n");
+        for health in all.iter().take(MAX_SECTIONS) {
+            let of = by_day.get(&health.extractor).cloned().unwrap_or_default();
+            Extractor { health, days: &days, of: &of, now }.write(&mut page);
+        }
+        if let Some(more) = all.len().checked_sub(MAX_SECTIONS).filter(|more| *more > 0) {
+            let _ = writeln!(page, "<p>and {} more, which <code>host status</code> shows</p>", more);
+        }
+    }
+    let _ = write!(
+        page,
+        "</main>\n<footer>host {}</footer>\n<script>{}</script>\n</body>\n</html>\n",
+        env!("CARGO_PKG_VERSION"),
+        include_str!("page/filter.js")
+    );
+    Ok(page)
+}
+
+/// What matters most.
+fn headline(all: &[Health]) -> String {
+    let count = |condition| all.iter().filter(|health| health.condition == condition).count();
+    match (count(Condition::Failing), count(Condition::Stale)) {
+        (0, 0) if all.is_empty() => "Nothing has run yet".into(),
+        (0, 0) => "All is well".into(),
+        (failing, 0) => format!("{failing} failing"),
+        (0, stale) => format!("{stale} stale"),
+        (failing, stale) => format!("{failing} failing, {stale} stale"),
+    }
+}
+
+/// The last days, the oldest first.
+fn days(now: Moment) -> Vec<String> {
+    let today = now.day();
+    (0..DAYS as i64).rev().filter_map(|back| today.checked_sub(back.days()).ok()).map(|day| day.to_string()).collect()
+}
+
+/// Text of anybody's, on one line, cut and escaped.
+fn line(said: &str) -> String {
+    escape(&text::cut(&text::line(said), MAX_TEXT))
+}
+
+/// A name of anybody's.
+fn name(said: &str) -> String {
+    escape(&text::cut(&text::line(said), MAX_NAME))
+}
+
+/// A text in HTML, inside an element or an attribute in quotes.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_anybodys_is_markup() {
+        assert_eq!(escape("<a href='x' title=\"&\">"), "&lt;a href=&#39;x&#39; title=&quot;&amp;&quot;&gt;");
+        assert!(!line("\u{202e}x\n<y>").contains(['\u{202e}', '\n', '<']));
+        assert!(name(&"x".repeat(1_000_000)).len() < 100);
+    }
+
+    #[test]
+    fn the_days_are_the_last_ones() {
+        let days = days(Moment::parse("2026-03-01T12:00:00Z").expect("a moment"));
+        assert_eq!((days.len(), days[0].as_str(), days[DAYS - 1].as_str()), (DAYS, "2026-01-31", "2026-03-01"));
+    }
+}

@@ -1,0 +1,296 @@
+//! The parts of the page.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use super::{MAX_FAILURES, MAX_QUARANTINED, MAX_SOURCES, line, name, plots};
+use crate::health::Health;
+use clock::Moment;
+use rules::text;
+use state::{Day, State, StateError, WantedRuns};
+
+/// By day.
+type Days = BTreeMap<String, Day>;
+
+fn bytes(count: u64) -> String {
+    ByteSize(count).display().si().to_string()
+}
+
+fn ago(moment: Option<Moment>, now: Moment) -> String {
+    let Some(moment) = moment else { return "never".into() };
+    let passed = now.unix_seconds().saturating_sub(moment.unix_seconds());
+    format!("{} ago", text::span(Duration::from_secs(passed)))
+}
+
+/// An address inside the page that no name can leave.
+fn anchor(extractor: &str) -> String {
+    extractor.bytes().take(200).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A table with a caption, in a frame of its own that may be scrolled.
+fn table(page: &mut String, id: &str, caption: &str, header: &[(&str, bool)], rows: &str) {
+    let _ = write!(
+        page,
+        "<div class=\"wide\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\"><table id=\"{id}\"><caption>{caption}</caption><thead><tr>"
+    );
+    for (title, number) in header {
+        let class = if *number { " class=\"n\"" } else { "" };
+        let _ = write!(page, "<th scope=\"col\"{class}>{title}</th>");
+    }
+    let _ = writeln!(page, "</tr></thead><tbody>{rows}</tbody></table></div>");
+}
+
+/// All extractors, what is bad first.
+pub(super) fn overview(page: &mut String, all: &[Health], now: Moment) {
+    page.push_str("<h2>Extractors</h2>\n<p hidden><label for=\"filter\">Only those whose name has</label><br>");
+    page.push_str("<input id=\"filter\" type=\"search\" autocomplete=\"off\"></p>\n");
+    let mut sorted: Vec<&Health> = all.iter().collect();
+    sorted.sort_by_key(|health| health.condition);
+    let mut rows = String::new();
+    for health in sorted {
+        let word = health.condition.word();
+        let due = health.next_due.map_or("–".to_owned(), |due| {
+            format!("in {}", text::span(Duration::from_secs(due.unix_seconds().saturating_sub(now.unix_seconds()))))
+        });
+        let failed = health.last_failure.as_ref().filter(|_| health.streak < 0).map(|failed| line(&failed.error));
+        let words = failed.or(health.reason.as_deref().map(line)).unwrap_or_default();
+        let shown = name(&health.extractor);
+        let _ = write!(
+            rows,
+            "<tr data-name=\"{shown}\"><th scope=\"row\"><a href=\"#x{}\">{shown}</a></th><td class=\"state {word}\">{word}</td>\
+             <td>{}</td><td>{due}</td><td class=\"n\">{}</td><td>{}</td><td class=\"words\">{words}</td></tr>",
+            anchor(&health.extractor),
+            ago(health.last_success, now),
+            health.streak,
+            ago(health.newest_content, now),
+        );
+    }
+    let header = [
+        ("extractor", false),
+        ("state", false),
+        ("last success", false),
+        ("next due", false),
+        ("in a row", true),
+        ("newest content", false),
+        ("what is wrong", false),
+    ];
+    table(page, "extractors", "How each extractor is", &header, &rows);
+}
+
+/// All extractors together, over time.
+pub(super) fn together(
+    page: &mut String,
+    state: &State,
+    by_day: &BTreeMap<String, Days>,
+    days: &[String],
+) -> Result<(), StateError> {
+    let mut all = Days::new();
+    for of in by_day.values() {
+        for (date, day) in of {
+            let sum = all.entry(date.clone()).or_default();
+            sum.succeeded += day.succeeded;
+            sum.failed += day.failed;
+            sum.files += day.files;
+            sum.unchanged += day.unchanged;
+            sum.bytes = sum.bytes.saturating_add(day.bytes);
+            sum.seconds = sum.seconds.saturating_add(day.seconds);
+            sum.longest = sum.longest.max(day.longest);
+        }
+    }
+    let (_, total) = state.sizes(0)?;
+    // What a day ended with is what there is now without what came later.
+    let mut after = total.bytes;
+    let mut sizes: Vec<u64> = Vec::new();
+    for date in days.iter().rev() {
+        sizes.push(after);
+        after = after.saturating_sub(all.get(date).map_or(0, |day| day.bytes));
+    }
+    sizes.reverse();
+    let _ = write!(
+        page,
+        "<h2>All together</h2>\n<p>{} in {}</p>\n<div class=\"plots\">",
+        bytes(total.bytes),
+        text::counted(total.files, "file")
+    );
+    figure(page, "Bytes in the landing directory", &plots::line("Bytes in the landing directory, day by day", &sizes));
+    runs_and_bytes(page, &all, days);
+    page.push_str("</div>\n");
+    numbers(page, "All extractors, day by day", &all, days);
+    Ok(())
+}
+
+fn figure(page: &mut String, caption: &str, plot: &str) {
+    let _ = write!(page, "<figure>{plot}<figcaption>{caption}</figcaption></figure>");
+}
+
+fn runs_and_bytes(page: &mut String, of: &Days, days: &[String]) {
+    let day = |date: &String| of.get(date).copied().unwrap_or_default();
+    let runs: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.succeeded, day.failed)).collect();
+    let landed: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.bytes, 0)).collect();
+    let longest: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.longest, 0)).collect();
+    figure(page, "Runs, failures on top", &plots::bars("Runs and failures, day by day", &runs));
+    figure(page, "Bytes landed", &plots::bars("Bytes landed, day by day", &landed));
+    figure(page, "Longest run", &plots::bars("Seconds of the longest run, day by day", &longest));
+}
+
+/// The numbers of the plots. Days on which nothing ran have no row.
+fn numbers(page: &mut String, caption: &str, of: &Days, days: &[String]) {
+    let mut rows = String::new();
+    for date in days.iter().rev() {
+        let Some(day) = of.get(date) else { continue };
+        let (ended, seen) = (day.succeeded + day.failed, day.files + day.unchanged);
+        let share = if seen == 0 { "–".to_owned() } else { format!("{} %", day.unchanged * 100 / seen) };
+        let average = day.seconds.checked_div(ended).unwrap_or(0);
+        let _ = write!(
+            rows,
+            "<tr><th scope=\"row\">{date}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"n\">{share}</td><td class=\"n\">{average} s</td><td class=\"n\">{} s</td></tr>",
+            day.succeeded,
+            day.failed,
+            day.files,
+            bytes(day.bytes),
+            day.longest,
+        );
+    }
+    if rows.is_empty() {
+        return page.push_str("<p class=\"dim\">No run in the last 30 days.</p>\n");
+    }
+    let header = [
+        ("day", false),
+        ("succeeded", true),
+        ("failed", true),
+        ("new files", true),
+        ("bytes", true),
+        ("unchanged", true),
+        ("average", true),
+        ("longest", true),
+    ];
+    page.push_str("<details><summary>Numbers</summary>");
+    table(page, &format!("n{}", page.len()), caption, &header, &rows);
+    page.push_str("</details>\n");
+}
+
+/// The last failures of all.
+pub(super) fn failures(page: &mut String, state: &State) -> Result<(), StateError> {
+    let wanted =
+        WantedRuns { limit: u32::try_from(MAX_FAILURES).ok(), status: Some("failed".into()), ..WantedRuns::default() };
+    let mut rows = String::new();
+    state.runs(&wanted, |run| {
+        let _ = write!(
+            rows,
+            "<tr><td class=\"n\">{}</td><td>{}</td><td>{}</td><td class=\"words\">{}</td></tr>",
+            run.run_id,
+            name(&run.extractor),
+            name(&run.started_at),
+            line(run.error_message.as_deref().unwrap_or_default())
+        );
+        Ok::<_, StateError>(())
+    })?;
+    if !rows.is_empty() {
+        page.push_str("<h2>Last failures</h2>\n");
+        let header = [("run", true), ("extractor", false), ("started", false), ("error", false)];
+        table(page, "failures", "The last runs that failed", &header, &rows);
+    }
+    Ok(())
+}
+
+/// What waits for a decision.
+pub(super) fn quarantine(page: &mut String, state: &State) -> Result<(), StateError> {
+    let (mut rows, mut count) = (String::new(), 0);
+    state.quarantined(|row| {
+        count += 1;
+        if count <= MAX_QUARANTINED {
+            let _ = write!(
+                rows,
+                "<tr><td class=\"words\">{}</td><td class=\"words\">{}</td><td class=\"n\">{}</td></tr>",
+                line(&row.path),
+                line(&row.reason),
+                row.times
+            );
+        }
+        Ok::<_, StateError>(())
+    })?;
+    if count > 0 {
+        page.push_str("<h2>In quarantine</h2>\n");
+        let header = [("file", false), ("why", false), ("met", true)];
+        table(page, "quarantine", "Contents that were not as expected", &header, &rows);
+        if count > MAX_QUARANTINED {
+            let _ = writeln!(page, "<p>and {} more</p>", count - MAX_QUARANTINED);
+        }
+    }
+    Ok(())
+}
+
+/// What takes most room.
+pub(super) fn sources(page: &mut String, state: &State) -> Result<(), StateError> {
+    let (largest, _) = state.sizes(MAX_SOURCES)?;
+    let mut rows = String::new();
+    for size in largest {
+        let _ = write!(
+            rows,
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            name(&size.source),
+            size.files,
+            bytes(size.bytes)
+        );
+    }
+    if !rows.is_empty() {
+        page.push_str("<h2>Largest sources</h2>\n");
+        let header = [("source", false), ("files", true), ("bytes", true)];
+        table(page, "sources", "The sources that take most room", &header, &rows);
+    }
+    Ok(())
+}
+
+/// The section of one extractor.
+pub struct Extractor<'a> {
+    /// How it is.
+    pub health: &'a Health,
+    /// The days that are shown.
+    pub days: &'a [String],
+    /// What it did on each.
+    pub of: &'a Days,
+    /// Now.
+    pub now: Moment,
+}
+
+impl Extractor<'_> {
+    /// Write it.
+    pub fn write(&self, page: &mut String) {
+        let Health { extractor, condition, reason, last_failure, .. } = self.health;
+        let shown = name(extractor);
+        let _ = write!(
+            page,
+            "<section class=\"one\" id=\"x{}\" data-name=\"{shown}\"><h2>{shown} <span class=\"state {}\">{}</span></h2>\n",
+            anchor(extractor),
+            condition.word(),
+            condition.word()
+        );
+        let _ = write!(
+            page,
+            "<p>Last success {}, newest content {}.</p>\n",
+            ago(self.health.last_success, self.now),
+            ago(self.health.newest_content, self.now)
+        );
+        if let Some(reason) = reason {
+            let _ = writeln!(page, "<p class=\"stale\">Stale: {}</p>", line(reason));
+        }
+        if let Some(failed) = last_failure {
+            let _ = writeln!(
+                page,
+                "<p>Last failure {}, run {}: <span class=\"bad-word\">{}</span></p>",
+                ago(Some(failed.at), self.now),
+                failed.run_id,
+                line(&failed.error)
+            );
+        }
+        page.push_str("<div class=\"plots\">");
+        runs_and_bytes(page, self.of, self.days);
+        page.push_str("</div>\n");
+        numbers(page, &format!("{shown}, day by day"), self.of, self.days);
+        page.push_str("</section>\n");
+    }
+}
