@@ -4,6 +4,7 @@ mod allow;
 mod build;
 mod cat;
 mod compile;
+mod completions;
 mod config;
 mod cursor;
 mod files;
@@ -82,6 +83,9 @@ enum Command {
     Prune(prune::PruneArgs),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(completions::ManArgs),
     /// Compile a component from standard input to standard output, within limits
     #[command(hide = true)]
     Compile,
@@ -129,6 +133,8 @@ pub fn main() -> ExitCode {
         Command::Prune(arguments) => prune::execute(&arguments),
         Command::Install(arguments) => install::execute(&arguments),
         Command::Uninstall(arguments) => install::undo(&arguments),
+        Command::Completions(arguments) => completions::execute(&arguments),
+        Command::Man(arguments) => completions::man(&arguments),
         Command::Compile => compile::execute().map(|code| u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)),
     };
     match done {

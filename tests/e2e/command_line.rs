@@ -139,3 +139,24 @@ fn a_parameter_can_be_read_from_a_file_or_from_standard_input() {
     assert_eq!(run("url=@-", Some(&list)).exits(0).json()["files_skipped"], 20);
     run("url=@none.txt", None).exits(2).says("the parameter `url` cannot be read from none.txt").says("hint: ");
 }
+
+#[test]
+fn shells_complete_what_there_is_and_man_pages_tell_of_it() {
+    let environment = environment();
+    for (shell, check) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish")] {
+        let script = environment.host(["completions", shell]).exits(0).stdout;
+        assert!(script.contains("quarantine") && script.contains("max-memory"), "{shell}");
+        let path = environment.write(&format!("script.{shell}"), &script);
+        // Each shell reads its own, where it is installed.
+        if let Ok(checked) = std::process::Command::new(check).arg("-n").arg(&path).output() {
+            assert!(checked.status.success(), "{checked:?}");
+        }
+    }
+    environment.host(["completions", "ksh"]).exits(2).says("invalid value 'ksh'");
+    std::fs::create_dir(environment.path().join("man")).expect("a directory");
+    environment.host(["man", "man"]).exits(0);
+    let page = |name: &str| std::fs::read_to_string(environment.path().join("man").join(name)).expect(name);
+    assert!(page("host.1").contains("host\\-run(1)") && page("host-run.1").contains("\\-\\-all"));
+    assert!(!environment.path().join("man/host-compile.1").exists());
+    environment.host(["man", "none"]).exits(1).says("cannot write man pages into none");
+}
