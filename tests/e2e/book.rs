@@ -273,7 +273,9 @@ fn configurations() -> Vec<(String, String)> {
 fn every_host_toml_is_one() {
     let environment = environment();
     environment.write("private-ca.pem", Authority::new("a root").pem());
-    ["hook-url", "ping-url"].map(|name| environment.write(name, "https://chat.example/hook"));
+    for name in ["hook-url", "ping-url"] {
+        environment.write(name, "https://chat.example/hook");
+    }
     let mut seen = 0;
     for (path, text) in configurations() {
         environment.write("host.toml", &text);
