@@ -153,6 +153,34 @@ fn the_page_of_notifications_has_all_that_is_told() {
     assert_eq!(shown(1), variables);
 }
 
+/// The numbers or texts between the brackets behind a piece of a source of the host.
+fn listed(path: &str, behind: &str) -> Vec<String> {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path);
+    let (_, list) = source.split_once(behind).expect(behind);
+    let list = list.split(']').next().unwrap_or_default();
+    list.split(',').map(|item| item.trim().trim_matches('"').to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+#[test]
+fn the_page_of_several_has_the_codes_in_the_order_of_their_weight() {
+    let code = Regex::new("^[0-9]+(, [0-9]+)*$").expect("a pattern");
+    let shown = rows(&format!("{BOOK}/several.md")).into_iter().map(|row| row[0].clone());
+    let shown: Vec<String> = shown.filter(|cell| code.is_match(cell)).collect();
+    let mut known = listed("src/batch/outcome.rs", "BY_WEIGHT: [u8; 7] = [");
+    known.push("0".to_owned());
+    assert_eq!(shown.join(", "), known.join(", "));
+}
+
+#[test]
+fn the_page_of_notifications_has_all_variables_that_are_passed() {
+    let page = page(&format!("{BOOK}/notify.md"));
+    let (_, passed) = page.split_once("Of the host's own environment it gets ").expect("a sentence");
+    let passed = passed.split(", and what").next().unwrap_or_default();
+    let variable = Regex::new("`([A-Z_]+)`").expect("a pattern");
+    let shown: Vec<String> = variable.captures_iter(passed).map(|found| found[1].to_owned()).collect();
+    assert_eq!(shown, listed("src/commands.rs", "PASSED: [&str; 10] =\n    ["));
+}
+
 #[test]
 fn the_page_of_metrics_has_all_of_them_and_rules_for_alerts() {
     let printed = environment().host(["metrics"]).exits(0).stdout;
