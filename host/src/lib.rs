@@ -41,6 +41,11 @@
 //!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
+//! `batch` runs several extractors, each as a process of its own.
+//!
+//! `health` judges how each one fares by what the state knows; `metrics` says so to Prometheus. `notify` tells whom the
+//! operator names of it, by the operator's own `commands` or by a webhook.
+//!
 //! `install` has the machine's own scheduler start all of this; the host itself runs and ends.
 //!
 //! `config` resolves everything that can be wrong with an order before anything runs; what happens in a run is told once, in

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +19,7 @@ use crate::environment;
 
 mod lists;
 mod reference;
+mod schema;
 mod shown;
 
 /// The pages at the top of the repository and beside the book, whose links are checked as well.
@@ -201,6 +203,19 @@ fn place(origin: &Origin) -> Environment {
         origin.url("/eurostat/urb_cpop1?format=SDMX-CSV"),
         origin.url("/prices.csv"),
     );
+    let component = |name: &str| format!("[extractor.{name}]\ncomponent = \"guests/");
+    let named = sample.replace("[extractor.padelnomics]\n", &(component("padelnomics") + "padelnomics.wasm\"\n"));
+    let mirror = |name: &str, path: &str| {
+        let (grant, url) = (origin.grant(), origin.url(path));
+        component(name) + &format!("mirror.wasm\"\nhttp = [\"{grant}\"]\nparam = {{ url = \"{url}\" }}\n")
+    };
+    environment.write("named.toml", named + "\n" + &mirror("prices", "/prices.csv"));
+    environment.write("gone.toml", mirror("weather", "/weather.csv"));
+    environment.write("load.toml", "[notify.load]\non = [\"landed\"]\ncommand = [\"./load.sh\"]\n");
+    let script = "#!/bin/sh\ncat > landed.json\n\
+                  echo \"$HOST_EXTRACTOR run $HOST_RUN_ID: $HOST_FILES_WRITTEN new in $HOST_LANDING\" >> loaded\n";
+    let script = environment.write("load.sh", script);
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755)).expect("a mode");
     environment.write("sample.toml", sample);
     environment
 }
@@ -242,22 +257,31 @@ fn commands_that_are_not_run_parse() {
     assert!(found > 10, "only {found} commands were found");
 }
 
+/// The configurations that the pages show, each with its page.
+fn configurations() -> Vec<(String, String)> {
+    let tables = ["[tls]", "[network]", "[metrics]", "[defaults]", "[notify.", "[extractor."];
+    let mut all = Vec::new();
+    for path in everything() {
+        let found =
+            blocks(&path, "toml").into_iter().filter(|block| tables.iter().any(|table| block.text.contains(table)));
+        all.extend(found.map(|block| (path.clone(), block.text)));
+    }
+    all
+}
+
 #[test]
 fn every_host_toml_is_one() {
     let environment = environment();
     environment.write("private-ca.pem", Authority::new("a root").pem());
-    let mirror = guest("mirror").display().to_string();
+    for name in ["hook-url", "ping-url"] {
+        environment.write(name, "https://chat.example/hook");
+    }
     let mut seen = 0;
-    for path in everything() {
-        for block in blocks(&path, "toml") {
-            if !["[tls]", "[network]", "[extractor."].iter().any(|table| block.text.contains(table)) {
-                continue;
-            }
-            environment.write("host.toml", &block.text);
-            let ran = environment.host(["inspect", &mirror]);
-            assert_eq!(ran.code, Some(0), "{path}:\n{}\n{}", block.text, ran.stderr);
-            seen += 1;
-        }
+    for (path, text) in configurations() {
+        environment.write("host.toml", &text);
+        let ran = environment.host(["config"]);
+        assert_eq!(ran.code, Some(0), "{path}:\n{text}\n{}", ran.stderr);
+        seen += 1;
     }
     assert!(seen >= 5, "only {seen} were found");
 }
@@ -282,9 +306,35 @@ fn the_queries_run() {
     let origin = Origin::start();
     let environment = place(&origin);
     environment.run("mirror", &["--allow-http", &origin.grant(), "--param", &format!("url={}", origin.url("/a.csv"))]);
-    let queries = block(&format!("{BOOK}/history.md"), "sql", "extraction_runs");
-    assert_eq!(queries.matches(';').count(), 2, "{queries}");
+    let queries = block(&format!("{BOOK}/find.md"), "sql", "extraction_runs");
+    assert_eq!(queries.matches(';').count(), 3, "{queries}");
     environment.state().execute_batch(&queries).expect(&queries);
+}
+
+/// Runs the statements of a file in DuckDB, which would download the part that reads SQLite; the last one gives a row.
+const DUCKDB: &str = "import duckdb, glob, os, sys, duckdb_extension_sqlite_scanner as extension
+found, = glob.glob(os.path.dirname(extension.__file__) + '/extensions/*/*.duckdb_extension')
+duckdb.execute(f\"LOAD '{found}'\")
+print(duckdb.execute(open(sys.argv[1]).read()).fetchone())";
+
+#[test]
+fn the_queries_of_duckdb_run() {
+    let Some(programs) = python::programs() else { return };
+    let (origin, environment) = (Origin::start(), environment());
+    for content in ["a,b\n1,2\n", "a,b\n3,4\n"] {
+        origin.route("/prices.csv", Reply::new(content));
+        let url = format!("url={}", origin.url("/prices.csv"));
+        environment.run("mirror", &["--name", "prices", "--allow-http", &origin.grant(), "--param", &url]).exits(0);
+    }
+    environment.write("query.sql", block(&format!("{BOOK}/find.md"), "sql", "read_csv"));
+    let mut python = Command::new(programs.join("python"));
+    python.args(["-c", DUCKDB, "query.sql"]).current_dir(environment.path());
+    let landing = environment.path().join("data");
+    fs::create_dir_all(&landing).expect("a directory");
+    if !landing.join("landing").exists() {
+        std::os::unix::fs::symlink(environment.landing(), landing.join("landing")).expect("a link");
+    }
+    assert_eq!(Ran::new(python.output().expect("python")).exits(0).stdout, "(3, 4)\n");
 }
 
 #[test]

@@ -59,6 +59,23 @@ fn all_is_quiet_where_all_is_well() {
 }
 
 #[test]
+fn levels_in_json_are_called_as_those_of_one_run() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a\n1\n"));
+    let notify = "[notify.x]\non = [\"success\"]\ncommand = [\"false\"]\n";
+    environment.write("host.toml", extractor("a", &origin, "/a.csv") + &extractor("b", &origin, "/none") + notify);
+    let levels = |arguments: &[&str], code| {
+        let ran = environment.host([arguments, &["--log-format", "json"]].concat()).exits(code);
+        let lines = ran.stderr.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
+        let mut levels: Vec<String> = lines.map(|line| line["level"].as_str().expect("a level").to_owned()).collect();
+        levels.sort();
+        levels
+    };
+    assert_eq!(levels(&["run", "a"], 0), ["warning"]);
+    assert_eq!(levels(&["run", "a", "b"], 1), ["error", "warning"]);
+}
+
+#[test]
 fn an_order_that_cannot_be_meant_starts_nothing() {
     let (environment, origin) = (environment(), Origin::start());
     environment.write("host.toml", extractor("a", &origin, "/a.csv") + &extractor("b", &origin, "/a.csv"));

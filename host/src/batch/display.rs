@@ -85,7 +85,8 @@ impl Display {
         let line = match self.format {
             LogFormat::Json => {
                 let time = Moment::now().iso8601();
-                json!({ "time": time, "level": level, "extractor": name, "message": message }).to_string()
+                json!({ "time": time, "level": console::word(level), "extractor": name, "message": message })
+                    .to_string()
             }
             LogFormat::Text => console::named_line(Some(name), level, message, self.coloured),
         };

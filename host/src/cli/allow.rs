@@ -21,7 +21,7 @@ pub(super) struct AllowArgs {
     /// The extractor's identity [default: the component's own name, else its file's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The configuration file [default: host.toml]
+    /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Grant this origin, beside those that the manifest lists
@@ -30,7 +30,7 @@ pub(super) struct AllowArgs {
     /// Grant this source, beside those that the manifest lists
     #[arg(long, value_name = "SOURCE")]
     source: Vec<String>,
-    /// Grant a secret, whose value is in env:VARIABLE, file:PATH or credential:NAME
+    /// Grant a secret, whose value is in env:VARIABLE, file:PATH or credential:NAME, or printed by command:LINE
     #[arg(long, value_name = "SECRET=WHERE", value_parser = secret)]
     secret: Vec<(String, SecretFrom)>,
     /// Grant to this very file only, by its SHA-256
@@ -44,7 +44,10 @@ pub(super) struct AllowArgs {
 fn secret(text: &str) -> Result<(String, SecretFrom), String> {
     match text.split_once('=') {
         Some((name, from)) if !name.is_empty() => Ok((name.to_owned(), from.parse()?)),
-        _ => Err("a secret is written NAME=env:VARIABLE, NAME=file:PATH or NAME=credential:NAME".into()),
+        _ => {
+            Err("a secret is written NAME=env:VARIABLE, NAME=file:PATH, NAME=credential:NAME or NAME=command:LINE"
+                .into())
+        }
     }
 }
 
@@ -81,7 +84,7 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
         Some(secret) => {
             let message = format!("the secret `{secret}` of {} is not granted yet", configured.name);
             let hint = format!(
-                "`{} --secret {secret}=WHERE` grants it, WHERE being env:VARIABLE, file:PATH or credential:NAME",
+                "`{} --secret {secret}=WHERE` grants it, WHERE being env:VARIABLE, file:PATH, credential:NAME or command:LINE",
                 configured.allow
             );
             Err(Error::new(Kind::NotGranted, message).hint(hint))

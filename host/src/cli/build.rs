@@ -21,7 +21,7 @@ pub(super) struct BuildArgs {
     /// The folder with the sources and `extractor.toml`
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// The configuration file, to say what is not granted yet [default: host.toml, where there is one]
+    /// The configuration file, to say what is not granted yet [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
 }

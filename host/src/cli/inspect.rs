@@ -24,7 +24,7 @@ pub(super) struct InspectArgs {
     /// The extractor's identity [default: the component's own name, else its file's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The configuration file [default: host.toml, where there is one]
+    /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Print one JSON object instead of text

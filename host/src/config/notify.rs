@@ -86,7 +86,9 @@ impl<'de> serde::Deserialize<'de> for Webhook {
             type Value = Webhook;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a URL, or a table with one of env, file and credential that says where it is kept")
+                f.write_str(
+                    "a URL, or a table with one of env, file, credential and command that says where it is kept",
+                )
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Webhook, E> {

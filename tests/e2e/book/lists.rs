@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use harness::{Origin, Reply, guest};
 use regex::Regex;
+use serde_json::Value;
 
-use super::{BOOK, page, root, rows};
+use super::{BOOK, block, page, root, rows};
 use crate::environment;
+use crate::named::extractor;
 
 /// The flags below a heading of `host run --help`, each with its default.
 fn flags(help: &str, heading: &str) -> BTreeMap<String, String> {
@@ -104,6 +107,101 @@ fn the_codes_of_errors_that_are_listed_are_all() {
     assert_eq!(shown, known);
 }
 
+/// The keys of a value, and of all values in it.
+fn all_keys(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(table) => table.iter().for_each(|(key, inner)| {
+            into.insert(key.clone());
+            all_keys(inner, into);
+        }),
+        Value::Array(items) => items.iter().for_each(|inner| all_keys(inner, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_page_of_notifications_has_all_that_is_told() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a\n1\n"));
+    let events = ["success", "failure", "recovery", "stale", "landed"];
+    let notify = format!(
+        "[defaults]\nmax-age = \"26h\"\n[notify.x]\non = {events:?}\n\
+         command = [\"sh\", \"-c\", \"cat > $HOST_EVENT.json; env > $HOST_EVENT.env\"]\n"
+    );
+    environment.write("host.toml", extractor("a", &origin, "/a.csv") + &notify);
+    environment.host(["run", "a"]).exits(0);
+    environment.state().execute("UPDATE extraction_runs SET started_at = '2025-01-01T00:00:00Z'", []).expect("SQL");
+    environment.host(["watch"]).exits(0);
+    environment.host(["run", "a"]).exits(0);
+    origin.route("/a.csv", Reply::status(404));
+    environment.host(["run", "a"]).exits(1);
+    let rows = rows(&format!("{BOOK}/notify.md"));
+    let shown = |column: usize| -> BTreeSet<String> {
+        let cells =
+            rows.iter().filter_map(|row| row.get(column)?.strip_prefix('`')?.strip_suffix('`').map(str::to_owned));
+        cells.collect()
+    };
+    let (mut keys, mut variables) = (BTreeSet::new(), BTreeSet::new());
+    for event in events {
+        let read = |kind: &str| fs::read_to_string(environment.path().join(format!("{event}.{kind}"))).expect(event);
+        all_keys(&serde_json::from_str(&read("json")).expect("JSON"), &mut keys);
+        let env = read("env");
+        variables.extend(env.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned()));
+    }
+    variables.retain(|name| name.starts_with("HOST_"));
+    assert_eq!(shown(0), keys.into_iter().chain(events.map(str::to_owned)).collect());
+    assert_eq!(shown(1), variables);
+}
+
+/// The numbers or texts between the brackets behind a piece of a source of the host.
+fn listed(path: &str, behind: &str) -> Vec<String> {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path);
+    let (_, list) = source.split_once(behind).expect(behind);
+    let list = list.split(']').next().unwrap_or_default();
+    list.split(',').map(|item| item.trim().trim_matches('"').to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+#[test]
+fn the_page_of_several_has_the_codes_in_the_order_of_their_weight() {
+    let code = Regex::new("^[0-9]+(, [0-9]+)*$").expect("a pattern");
+    let shown = rows(&format!("{BOOK}/several.md")).into_iter().map(|row| row[0].clone());
+    let shown: Vec<String> = shown.filter(|cell| code.is_match(cell)).collect();
+    let mut known = listed("src/batch/outcome.rs", "BY_WEIGHT: [u8; 7] = [");
+    known.push("0".to_owned());
+    assert_eq!(shown.join(", "), known.join(", "));
+}
+
+#[test]
+fn the_page_of_notifications_has_all_variables_that_are_passed() {
+    let page = page(&format!("{BOOK}/notify.md"));
+    let (_, passed) = page.split_once("Of the host's own environment it gets ").expect("a sentence");
+    let passed = passed.split(", and what").next().unwrap_or_default();
+    let variable = Regex::new("`([A-Z_]+)`").expect("a pattern");
+    let shown: Vec<String> = variable.captures_iter(passed).map(|found| found[1].to_owned()).collect();
+    assert_eq!(shown, listed("src/commands.rs", "PASSED: [&str; 10] =\n    ["));
+}
+
+#[test]
+fn the_page_of_metrics_has_all_of_them_and_rules_for_alerts() {
+    let printed = environment().host(["metrics"]).exits(0).stdout;
+    let names = printed.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let known: BTreeSet<String> = names.map(|name| format!("`{name}`")).collect();
+    let path = format!("{BOOK}/watch.md");
+    let shown = rows(&path).into_iter().map(|row| row[0].clone()).filter(|cell| cell.starts_with("`host_"));
+    assert_eq!(shown.collect::<BTreeSet<String>>(), known);
+    let rules = block(&path, "yaml", "alert:");
+    let used = Regex::new("host_extractor_[a-z0-9_]+").expect("a pattern");
+    for found in used.find_iter(&rules) {
+        assert!(known.contains(&format!("`{}`", found.as_str())), "there is no {}", found.as_str());
+    }
+    // Prometheus' own judge, where there is one.
+    let environment = environment();
+    let file = environment.write("rules.yaml", rules);
+    if let Ok(judged) = Command::new("promtool").args(["check", "rules"]).arg(file).output() {
+        assert!(judged.status.success(), "{judged:?}");
+    }
+}
+
 #[test]
 fn the_page_of_json_names_every_key() {
     let (environment, origin) = (environment(), Origin::start());
@@ -116,6 +214,21 @@ fn the_page_of_json_names_every_key() {
     let mirror = guest("mirror").display().to_string();
     let run = ["run", &mirror, "--json", "--allow-http", &origin.grant(), "--param", &url];
     let page = page(&format!("{BOOK}/json.md"));
+    let notify = "[notify.down]\non = [\"success\", \"failure\"]\ncommand = [\"false\"]\n";
+    environment.write("host.toml", extractor("a", &origin, "/a.csv") + &extractor("b", &origin, "/none") + notify);
+    for (arguments, code) in [(&["run", "a", "b", "--json"][..], 1), (&["status", "--json"], 1)] {
+        let printed = environment.host(arguments).exits(code).json();
+        let mut keys = BTreeSet::new();
+        all_keys(&printed, &mut keys);
+        for key in keys.iter().filter(|key| !["down", "used", "allowed", "unit"].contains(&key.as_str())) {
+            let named = page.contains(&format!("`{key}`")) || page.contains(&format!("\"{key}\":"));
+            assert!(
+                named || key.starts_with("max-") || key == "timeout",
+                "json.md does not name `{key}` of {arguments:?}"
+            );
+        }
+    }
+    environment.host(["cursor", "set", "mirror", "x"]).exits(0);
     for arguments in [
         &run[..],
         &["inspect", &mirror, "--json"],
@@ -125,6 +238,7 @@ fn the_page_of_json_names_every_key() {
         &["show", "1", "--json"],
         &["files", "--current", "--json"],
         &["config", "--json"],
+        &["prune", "--runs-older-than", "9d", "--json"],
         &["verify", "--json"],
         &["repair", "--json"],
     ] {

@@ -13,6 +13,9 @@ program=$0 origin=$1
 unset LANDING_DIR
 host() { "$program" "$@"; }
 sample() { cp sample.toml host.toml; }
+named() { cp named.toml host.toml; }
+telling() { cat named.toml load.toml > host.toml; }
+failing() { cat named.toml gone.toml > host.toml; host run prices weather --jobs 1 -q 2>/dev/null; }
 land_two() { host run guests/mirror.wasm --allow-http "$origin" --param url="$origin/prices.csv $origin/a.csv" >/dev/null; }
 spoil() { printf brokenbroken | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 "#;
@@ -43,6 +46,7 @@ fn plain(line: &str) -> String {
         (r"/[0-9]{4}/[0-9]{2}/", "/YEAR/MONTH/"),
         (r"/[0-9]{4}/", "/YEAR/"),
         (r" in [0-9.]+m?s$", " in TIME"),
+        (r"\b[0-9]+s ago *", "AGO "),
         (r"[0-9a-f]{64}", "DIGEST"),
         (r"damaged-[0-9]+", "damaged-SECONDS"),
     ];
