@@ -10,7 +10,7 @@ use crate::config::{Configuration, Watched};
 use crate::error::{Error, Kind};
 use clock::Moment;
 use rules::text;
-use state::{History, Lately, Past, State};
+use state::{History, Lately, Past, Running, State};
 use zone::Root;
 
 /// What counts as lately.
@@ -126,8 +126,12 @@ pub fn of(landing: &Path, configuration: &Configuration, max_age: Option<Duratio
 
 /// The row of a run says that it is running, and nobody runs it.
 fn killed(history: &mut History) {
-    let Some(started_at) = history.running.take() else { return };
-    let run_id = history.last.as_ref().map_or(0, |last| last.run_id) + 1;
+    let Some(Running { run_id, started_at, is_backfill, is_lately }) = history.running.take() else { return };
+    history.lately.runs += u64::from(is_lately);
+    history.lately.failures += u64::from(is_lately);
+    if is_backfill {
+        return;
+    }
     let past = Past { run_id, started_at, finished_at: None, succeeded: false };
     let broken = history.last.as_ref().is_none_or(|last| last.succeeded);
     history.streak = if broken { 1 } else { history.streak + 1 };
@@ -140,7 +144,8 @@ fn judge(watched: &Watched, history: &History, now: Moment, expected: bool) -> H
     let started = |past: &Past| Moment::parse(&past.started_at);
     let last_run = history.last.as_ref().and_then(started);
     let last_success = history.success.as_ref().and_then(started);
-    let last_start = history.running.as_deref().and_then(Moment::parse).or(last_run);
+    let running_since = history.running.as_ref().and_then(|running| Moment::parse(&running.started_at));
+    let last_start = running_since.or(last_run);
     let reason = stale(watched, last_success, last_start, now);
     let condition = match &history.last {
         _ if !expected => Condition::Retired,
@@ -158,7 +163,7 @@ fn judge(watched: &Watched, history: &History, now: Moment, expected: bool) -> H
         extractor: watched.name.clone(),
         condition,
         reason: reason.filter(|_| expected),
-        running_since: history.running.as_deref().and_then(Moment::parse),
+        running_since,
         last_run,
         last_run_seconds: finished
             .zip(last_run)
@@ -243,11 +248,17 @@ mod tests {
 
     #[test]
     fn a_run_that_nobody_runs_any_more_has_failed() {
-        let mut history = History { running: Some("2026-03-10T06:00:00Z".into()), streak: 4, ..History::default() };
-        history.last = Some(past("2026-03-10T05:00:00Z", true));
-        killed(&mut history);
-        let health = judge(&watched(None, None), &history, at("2026-03-10T12:30:00Z"), true);
-        assert_eq!((health.condition, health.streak, health.running_since), (Condition::Failing, -1, None));
-        assert!(health.last_failure.is_some_and(|failed| failed.error.contains("was killed")));
+        let started_at = "2026-03-10T06:00:00Z".to_owned();
+        for (is_backfill, condition, streak) in [(false, Condition::Failing, -1), (true, Condition::Ok, 4)] {
+            let running = Running { run_id: 7, started_at: started_at.clone(), is_backfill, is_lately: true };
+            let mut history = History { running: Some(running), streak: 4, ..History::default() };
+            history.last = Some(past("2026-03-10T05:00:00Z", true));
+            killed(&mut history);
+            let health = judge(&watched(None, None), &history, at("2026-03-10T12:30:00Z"), true);
+            assert_eq!((health.condition, health.streak, health.running_since), (condition, streak, None));
+            assert_eq!((health.last_7_days.runs, health.last_7_days.failures), (1, 1));
+            let failed = health.last_failure.map(|failed| (failed.run_id, failed.error.contains("was killed")));
+            assert_eq!(failed, (!is_backfill).then_some((7, true)));
+        }
     }
 }

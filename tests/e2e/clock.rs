@@ -56,20 +56,24 @@ fn a_clock_that_jumps_back_confuses_nothing() {
     assert_eq!(environment.query("SELECT count(*) FROM extraction_runs WHERE status = 'success'"), ["3"]);
 }
 
-/// `host run` of mirror, started, by a system clock that the file `offset` sets while it runs, as an administrator does
-/// or NTP: time that passed is not changed by it. Nothing where there is no `faketime`.
-fn by_a_clock_of_its_own(environment: &Environment, origin: &Origin, more: &[&str]) -> Option<Child> {
-    let preload = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
-    let preload = match preload {
-        Ok(output) => String::from_utf8(output.stdout).expect("a path"),
+/// `LD_PRELOAD` of a program that has a clock of its own, and is no child of `faketime`. Nothing where there is none.
+pub(crate) fn preload() -> Option<String> {
+    match Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output() {
+        Ok(output) => Some(String::from_utf8(output.stdout).expect("a path").trim().to_owned()),
         Err(error) => {
             assert!(std::env::var_os("CI").is_none(), "CI has no faketime");
             eprintln!("skipped: the program faketime cannot be run: {error}");
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// `host run` of mirror, started, by a system clock that the file `offset` sets while it runs, as an administrator does
+/// or NTP: time that passed is not changed by it. Nothing where there is no `faketime`.
+fn by_a_clock_of_its_own(environment: &Environment, origin: &Origin, more: &[&str]) -> Option<Child> {
+    let preload = preload()?;
     let mut host = environment.run_command("mirror", &with(&mirror(origin, "/courts.csv"), more));
-    host.env("LD_PRELOAD", preload.trim()).env("FAKETIME_TIMESTAMP_FILE", environment.write("offset", "+0"));
+    host.env("LD_PRELOAD", preload).env("FAKETIME_TIMESTAMP_FILE", environment.write("offset", "+0"));
     host.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     Some(host.spawn().expect("the program"))
 }

@@ -13,6 +13,7 @@ mod components;
 mod configuration;
 mod contract;
 mod current;
+mod day;
 mod dry_run;
 mod earlier;
 mod extractors;

@@ -5,6 +5,7 @@ use std::error::Error;
 use url::Url;
 
 use super::connect::ConnectError;
+use super::tls;
 use rules::domain::FetchError;
 use rules::framing::Lax;
 use rules::policy::shown_url;
@@ -84,6 +85,9 @@ impl Cause {
         }
         if let Some(error) = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>()) {
             return Self::of_http2(error);
+        }
+        if let Some(what) = io_cause(error.source()).and_then(tls::about_client) {
+            return Self::End { what: what.into(), again: Again::Never };
         }
         if error.is_parse() || error.is_user() {
             return Self::Breach(error.to_string());

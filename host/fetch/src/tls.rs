@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use url::Host;
 
 use rules::policy::{Origin, OriginGrant};
@@ -134,7 +134,26 @@ pub(super) fn failure(error: &io::Error) -> (String, bool) {
         None => (error.to_string(), true),
         Some(rustls::Error::InvalidCertificate(error)) => (about_certificate(error), false),
         Some(rustls::Error::InvalidMessage(_)) => ("what it says is not TLS".into(), false),
-        Some(error) => (error.to_string(), false),
+        Some(error) => (about_client(error).map_or_else(|| error.to_string(), str::to_owned), false),
+    }
+}
+
+/// What a server that ended a connection thinks of the client's certificate, where that was the reason. With TLS 1.3 it
+/// says so after the handshake.
+pub(super) fn about_client(error: &rustls::Error) -> Option<&'static str> {
+    let rustls::Error::AlertReceived(alert) = error else { return None };
+    match alert {
+        AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
+            Some("the server asks for a client certificate")
+        }
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA
+        | AlertDescription::AccessDenied => Some("the server refuses the client certificate"),
+        _ => None,
     }
 }
 

@@ -16,8 +16,8 @@ pub struct History {
     pub failure: Option<(Past, String)>,
     /// How many of the last runs ended as the last one did.
     pub streak: u64,
-    /// The start of the newest run that says that it is running.
-    pub running: Option<String>,
+    /// The newest run, where it says that it is running.
+    pub running: Option<Running>,
     /// The start of the last run that landed a new file.
     pub newest: Option<String>,
     /// Since the moment that was asked for.
@@ -35,6 +35,19 @@ pub struct Past {
     pub finished_at: Option<String>,
     /// Whether it succeeded.
     pub succeeded: bool,
+}
+
+/// A run whose row says that it is running.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Running {
+    /// Its number.
+    pub run_id: i64,
+    /// When it started, in ISO 8601, as the row has it.
+    pub started_at: String,
+    /// Whether it is a backfill.
+    pub is_backfill: bool,
+    /// Whether it counts as lately.
+    pub is_lately: bool,
 }
 
 /// What runs did since some moment.
@@ -78,8 +91,13 @@ impl State {
                 |at| number(row, at).map(|count| count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
             let history = all.entry(name).or_default();
             let files = count(5)?;
-            history.count(&past, &status, (files, count(6)?), since);
             let is_backfill = text(row, 7)?.is_some();
+            let is_lately = past.started_at.as_str() >= since;
+            if status == "running" && history.last.is_none() && history.running.is_none() {
+                let Past { run_id, started_at, .. } = past.clone();
+                history.running = Some(Running { run_id, started_at, is_backfill, is_lately });
+            }
+            history.count(&past, &status, (files, count(6)?), is_lately);
             if !is_backfill && status != "running" {
                 let words = if past.succeeded || history.failure.is_some() { None } else { text(row, 8)? };
                 history.see(past, words);
@@ -103,14 +121,11 @@ impl State {
 
 impl History {
     /// What counts for every run, the newest first.
-    fn count(&mut self, past: &Past, status: &str, (files, bytes): (u64, u64), since: &str) {
-        if status == "running" && self.last.is_none() && self.running.is_none() {
-            self.running = Some(past.started_at.clone());
-        }
+    fn count(&mut self, past: &Past, status: &str, (files, bytes): (u64, u64), is_lately: bool) {
         if files > 0 && self.newest.is_none() {
             self.newest = Some(past.started_at.clone());
         }
-        if status != "running" && past.started_at.as_str() >= since {
+        if status != "running" && is_lately {
             self.lately.runs += 1;
             self.lately.failures += u64::from(!past.succeeded);
             self.lately.files += files;

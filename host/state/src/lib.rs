@@ -30,7 +30,7 @@ pub use current::{Listed, Wanted};
 pub use days::{Day, SourceSize};
 pub use details::Details;
 pub use error::StateError;
-pub use history::{History, Lately, Past};
+pub use history::{History, Lately, Past, Running};
 pub use kept::CursorRow;
 pub use notices::Notice;
 pub use prune::{Forgotten, Old};
