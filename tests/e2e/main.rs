@@ -15,6 +15,7 @@ mod contract;
 mod current;
 mod dry_run;
 mod earlier;
+mod erase;
 mod extractors;
 mod faults;
 mod foreign_state;

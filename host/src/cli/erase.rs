@@ -86,7 +86,7 @@ fn ask(arguments: &EraseArgs, landing: &Path, paths: &[String]) -> Result<(), Er
         return Err(Error::usage("there is no terminal to ask at, and nothing was erased")
             .hint("`--yes` erases without asking"));
     }
-    let lines: String = paths.iter().map(|path| text::wrapped(&text::line(path)) + "\n").collect();
+    let lines: String = paths.iter().map(|path| text::line(path) + "\n").collect();
     let files = text::counted(paths.len() as u64, "file");
     match said_yes(&format!("{lines}Erase {files} for good? [y/N] "))? {
         true => Ok(()),
@@ -131,5 +131,5 @@ fn as_text(path: &str, erased: &Erased) -> String {
     if unlisted > 0 {
         said.push(format!("  and in {} more", text::counted(unlisted, "file")));
     }
-    said.iter().map(|line| text::wrapped(&text::line(line)) + "\n").collect()
+    said.iter().map(|line| text::line(line) + "\n").collect()
 }
