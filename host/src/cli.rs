@@ -7,6 +7,7 @@ mod compile;
 mod completions;
 mod config;
 mod cursor;
+mod erase;
 mod files;
 mod inspect;
 mod install;
@@ -80,6 +81,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Repair(repair::RepairArgs),
     Quarantine(quarantine::QuarantineArgs),
+    Erase(erase::EraseArgs),
     Prune(prune::PruneArgs),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),
@@ -130,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),
         Command::Quarantine(arguments) => quarantine::execute(&arguments),
+        Command::Erase(arguments) => erase::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
         Command::Install(arguments) => install::execute(&arguments),
         Command::Uninstall(arguments) => install::undo(&arguments),

@@ -37,7 +37,7 @@
 //! Five crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
 //! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
-//! `quarantine` settles what was not as expected of a source.
+//! `quarantine` settles what was not as expected of a source; `erase` takes away what may not be kept.
 //!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
@@ -61,6 +61,7 @@ mod commands;
 mod config;
 mod console;
 mod diff;
+mod erase;
 mod error;
 mod events;
 mod files;

@@ -3,27 +3,22 @@
 //! Each step may be the last one: whatever is cut short is finished by saying the same again.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
-use crate::upkeep;
+use crate::upkeep::Alone;
 use clock::Moment;
 use rules::domain::parse_day;
 use rules::name::{EntityTag, Place, QUARANTINE, Quarantined};
 use rules::text;
 use state::{FileRow, QuarantinedRow, State, StateError};
-use zone::{LandingError, Lock, Zone};
+use zone::LandingError;
 
 /// Fewest digits that name a content.
 const LEAST_DIGITS: usize = 4;
 
 /// The landing directory while no run goes on in it, so that none finds what is about to leave.
-pub(crate) struct Quarantine {
-    _alone: Lock,
-    zone: Zone,
-    state: State,
-}
+pub(crate) struct Quarantine(Alone);
 
 /// The contents in quarantine that these words name, in their order, each once.
 pub(crate) fn find(state: &State, entries: &[String]) -> Result<Vec<QuarantinedRow>, Error> {
@@ -68,38 +63,37 @@ fn names(entry: &str, row: &QuarantinedRow) -> bool {
 impl Quarantine {
     /// Open it, once no run goes on; `wait` is how long to wait for that, `None` without end.
     pub(crate) fn open(landing: &Path, wait: Option<Duration>) -> Result<Self, Error> {
-        let root = upkeep::open(landing)?;
-        let database = root.database();
-        let failed =
-            |error: StateError| Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display()));
-        if State::open_to_read(&database).map_err(failed)?.is_none() {
-            return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
-        }
-        let alone = upkeep::alone(&root, landing, wait)?;
-        let state = State::open(&database).map_err(failed)?;
-        Ok(Self { _alone: alone, zone: Zone::new(Arc::new(root)), state })
+        Alone::open(landing, wait).map(Self)
     }
 
-    /// Give it back as it was: the state in one file.
+    /// Give it back as it was.
     pub(crate) fn close(self) -> Result<(), Error> {
-        self.state.settle().map_err(upset)
+        self.0.close()
     }
 
     /// The contents that these words name.
     pub(crate) fn find(&self, entries: &[String]) -> Result<Vec<QuarantinedRow>, Error> {
-        find(&self.state, entries)
+        find(&self.0.state, entries)
     }
 
     /// Land a content under the name that it would have had; that name.
     pub(crate) fn accept(&mut self, row: &QuarantinedRow) -> Result<String, Error> {
         let shown = &row.path;
         let (place, tag) = named(row)?;
-        self.state.list_again(&row.source).map_err(upset)?;
+        if let Some(erased) = self.0.state.erased_content(&row.source, &row.sha256).map_err(upset)? {
+            let path = text::line(&erased.file.path);
+            let message = format!("{shown} holds what {path} held, and that was erased");
+            return Err(Error::new(Kind::Failed, message).hint(format!(
+                "`host quarantine drop` removes it too; `host erase --lift {path}` lets it land again"
+            )));
+        }
+        self.0.state.list_again(&row.source).map_err(upset)?;
         let file = match self.held(row, &place)? {
             Some(file) => file,
             None => {
-                let names = place.names(tag.as_ref(), &row.sha256);
-                let released = self.zone.release(shown, names, &row.sha256).map_err(unsettled)?;
+                let mut names = place.names(tag.as_ref(), &row.sha256);
+                self.0.state.leave_out_erased(&mut names).map_err(upset)?;
+                let released = self.0.zone.release(shown, names, &row.sha256).map_err(unsettled)?;
                 let Some((path, stored_size)) = released else {
                     let message = format!("{shown} does not hold what was put into quarantine");
                     return Err(Error::new(Kind::Failed, message)
@@ -110,17 +104,17 @@ impl Quarantine {
             }
         };
         // Where it landed before it is removed where it was: what was cut short, or landed meanwhile, is there twice.
-        self.zone.sync().map_err(unsettled)?;
-        self.zone.drop_quarantined(shown).map_err(unsettled)?;
-        self.zone.sync().map_err(unsettled)?;
-        self.state.release(row, Some(&file)).map_err(upset)?;
+        self.0.zone.sync().map_err(unsettled)?;
+        self.0.zone.drop_quarantined(shown).map_err(unsettled)?;
+        self.0.zone.sync().map_err(unsettled)?;
+        self.0.state.release(row, Some(&file)).map_err(upset)?;
         Ok(file.path)
     }
 
     /// The file of the source that holds it already, as recorded and by its digest.
     fn held(&self, row: &QuarantinedRow, place: &Place) -> Result<Option<FileRow>, Error> {
-        for file in self.state.with_digest(&row.source, &row.sha256).map_err(upset)? {
-            let whole = || self.zone.identify(&file.path).map_err(unsettled);
+        for file in self.0.state.with_digest(&row.source, &row.sha256).map_err(upset)? {
+            let whole = || self.0.zone.identify(&file.path).map_err(unsettled);
             if place.fits(&file.path) && whole()?.is_some_and(|(found, _)| found == row.sha256) {
                 return Ok(Some(file));
             }
@@ -130,9 +124,9 @@ impl Quarantine {
 
     /// Remove a content.
     pub(crate) fn drop(&mut self, row: &QuarantinedRow) -> Result<(), Error> {
-        self.zone.drop_quarantined(&row.path).map_err(unsettled)?;
-        self.zone.sync().map_err(unsettled)?;
-        self.state.release(row, None).map_err(upset)
+        self.0.zone.drop_quarantined(&row.path).map_err(unsettled)?;
+        self.0.zone.sync().map_err(unsettled)?;
+        self.0.state.release(row, None).map_err(upset)
     }
 }
 

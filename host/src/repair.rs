@@ -1,7 +1,7 @@
 //! `host repair`: making the state fit the landing zone again. A lost or damaged database is rebuilt from the files, a
 //! sound one is brought up to date.
 //!
-//! It removes nothing that could be data. What it cannot know, such as where a file came from, it leaves open.
+//! It removes nothing that could be data, but for what somebody had erased and is still there. What it cannot know, such as where a file came from, it leaves open.
 
 mod plan;
 
@@ -33,6 +33,8 @@ pub struct Done {
     pub forgotten: u64,
     /// Left-overs of killed runs that were removed.
     pub swept: u64,
+    /// Files that somebody had erased, and that were still there.
+    pub erased: u64,
     /// Runs that said they were running and are marked as failed.
     pub ended: usize,
     /// Where the damaged database is now.

@@ -8,12 +8,13 @@ mod pairing;
 mod reading;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
 use crate::patience::patiently;
-use state::StateError;
-use zone::{DiskError, Lock, Root};
+use state::{State, StateError};
+use zone::{DiskError, Lock, Root, Zone};
 
 pub use findings::{Findings, Found};
 pub use pairing::{Fact, Records, Told, pair};
@@ -57,4 +58,38 @@ pub fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock
             Error::new(Kind::Locked, message).hint("wait for its end with `--wait`; `host runs` shows the runs")
         }))
     })
+}
+
+/// A landing directory that was used and in which no run goes on, for what somebody decides about files in it.
+pub struct Alone {
+    _lock: Lock,
+    /// The directory.
+    pub root: Arc<Root>,
+    /// What is done to it.
+    pub zone: Zone,
+    /// What is recorded.
+    pub state: State,
+}
+
+impl Alone {
+    /// Open it, once no run goes on; `wait` is how long to wait for that, `None` without end.
+    pub fn open(landing: &Path, wait: Option<Duration>) -> Result<Self, Error> {
+        let root = open(landing)?;
+        let database = root.database();
+        let failed =
+            |error: StateError| Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display()));
+        if State::open_to_read(&database).map_err(failed)?.is_none() {
+            return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
+        }
+        let lock = alone(&root, landing, wait)?;
+        let state = State::open(&database).map_err(failed)?;
+        let root = Arc::new(root);
+        Ok(Self { _lock: lock, zone: Zone::new(Arc::clone(&root)), root, state })
+    }
+
+    /// Give it back as it was: the state in one file.
+    pub fn close(self) -> Result<(), Error> {
+        let again = "say the same again, once that is mended";
+        self.state.settle().map_err(|error| Error::new(Kind::Failed, error).hint(again))
+    }
 }

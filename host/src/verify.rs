@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::console::Console;
 use crate::error::Error;
 use crate::upkeep::{self, Content, Fact, Findings, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
-use rules::findings::{Duplicates, Finding, Kind, compare, content_record, is_ours, judge};
+use rules::findings::{Duplicates, Finding, Kind, compare, content_record, is_ours, judge, not_erased};
 use rules::name::check_name;
 use rules::text;
 use state::{State, StateError, Table};
@@ -86,7 +86,7 @@ fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<
         found.database(Kind::Database, problem)?;
     }
     duplicates(contents, found)?;
-    for table in [Table::Landed, Table::Quarantined] {
+    for table in Table::ALL {
         let nameless = noted(state.nameless(table), found)?.unwrap_or_default();
         if nameless > 0 {
             let (rows, table) = (text::counted(nameless, "row"), table.name());
@@ -130,6 +130,10 @@ fn files(
     let lost = |error| blame(error, found);
     pair(root, records, lost, |fact| {
         let finding = match fact {
+            Fact::File { path, size, told: Told::Erased(recorded) } => {
+                files += 1;
+                Some(not_erased(path, size, &recorded))
+            }
             Fact::File { path, size, told } => {
                 files += 1;
                 let known = told != Told::Nothing;

@@ -15,6 +15,8 @@ use crate::environment;
 /// positions, so that `write` is left to the runtime, which wakes its threads by it.
 pub(crate) const CALLS: [&str; 8] =
     ["fsync", "fdatasync", "linkat", "mkdirat", "pwrite64", "unlink", "openat2", "ftruncate"];
+/// Calls of the commands that settle something, beside those of a run.
+const SETTLING: [&str; 2] = ["renameat2", "unlinkat"];
 /// Most calls of one kind that a run makes.
 pub(crate) const MOST: usize = 60;
 
@@ -71,6 +73,31 @@ pub(crate) fn injected_into(environment: &Environment, command: &Command, inject
     // strace ends as its child did.
     let happened = log.contains("(INJECTED)") || output.status.code().is_none();
     (Ran::new(output), happened)
+}
+
+/// Try a command with each call failing, or killed at it, that it makes; how often that was.
+pub(crate) fn at_every_call(
+    prepare: &dyn Fn() -> Environment,
+    act: &dyn Fn(&Environment) -> std::process::Command,
+    check: &dyn Fn(&Environment, &str),
+) -> usize {
+    let mut faults = 0;
+    for call in CALLS.into_iter().chain(SETTLING) {
+        for fault in ["signal=KILL", "error=EIO"] {
+            for number in 1..=MOST {
+                let injection = format!("{call}:{fault}:when={number}");
+                let environment = prepare();
+                let (ran, happened) = injected_into(&environment, &act(&environment), &injection);
+                if !happened {
+                    break;
+                }
+                assert!(fault == "signal=KILL" || matches!(ran.code, Some(0 | 1)), "{injection}: {ran:?}");
+                faults += 1;
+                check(&environment, &injection);
+            }
+        }
+    }
+    faults
 }
 
 fn command(environment: &Environment, origin: &Origin) -> Command {

@@ -16,6 +16,7 @@ mod current;
 mod day;
 mod dry_run;
 mod earlier;
+mod erase;
 mod extractors;
 mod faults;
 mod foreign_state;

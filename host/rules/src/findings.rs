@@ -29,6 +29,8 @@ pub enum Kind {
     Misnamed,
     /// One content twice in a source.
     Duplicate,
+    /// A file that was erased is there.
+    Erased,
     /// A file that the state does not know.
     Unrecorded,
     /// What a killed run left; the next one removes it.
@@ -40,7 +42,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Missing,
         Self::Torn,
         Self::Altered,
@@ -48,6 +50,7 @@ impl Kind {
         Self::Foreign,
         Self::Misnamed,
         Self::Duplicate,
+        Self::Erased,
         Self::Unrecorded,
         Self::Leftover,
         Self::Stale,
@@ -172,6 +175,15 @@ pub fn compare(path: &str, size: u64, recorded: Option<&Recorded>) -> Option<Fin
         }
         Some(_) => None,
     }
+}
+
+/// What to say of a file that is there, and that the state says was erased.
+pub fn not_erased(path: &str, size: u64, recorded: &Recorded) -> Finding {
+    let detail = match recorded.stored_size == size {
+        true => "it was erased, and is there; `host repair` finishes that",
+        false => "a file of this name was erased, and another one is there; move it away",
+    };
+    Finding::new(Kind::Erased, path, detail)
 }
 
 /// Judge a file by its content; `None` is a file that is not whole.

@@ -8,7 +8,7 @@ use super::zone::{ZoneArgs, state_if_there};
 use crate::error::{Error, Kind, WriteError};
 use crate::upkeep;
 use rules::text;
-use state::{Listed, Wanted};
+use state::{Listed, StateError, Wanted};
 
 /// Least digits of a digest.
 const LEAST: usize = 8;
@@ -31,6 +31,10 @@ pub(super) fn execute(arguments: &CatArgs) -> Result<ExitCode, Error> {
     let recorded = find(&landing, &arguments.file)?;
     let path = recorded.as_ref().map_or_else(|| below(&landing, &arguments.file), |file| file.path.clone());
     let shown = text::line(&path);
+    if let Some(Listed { reason: Some(reason), erased_at: Some(at), .. }) = &recorded {
+        let message = format!("{shown} was erased at {}: {}", text::line(at), text::line(reason));
+        return Err(Error::new(Kind::Failed, message).hint("`host files --erased` lists all such files"));
+    }
     let unreadable = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, format!("cannot read {shown}: {error}"));
     let nothing =
         || Error::usage(format!("there is no file {shown} in {}", landing.display())).hint("`host files` lists them");
@@ -55,35 +59,31 @@ pub(super) fn execute(arguments: &CatArgs) -> Result<ExitCode, Error> {
 fn find(landing: &Path, word: &str) -> Result<Option<Listed>, Error> {
     let Some(state) = state_if_there(landing)? else { return Ok(None) };
     let path = below(landing, word);
-    let mut found = Vec::new();
-    let mut see = |wanted: &Wanted, fits: &dyn Fn(&Listed) -> bool| {
-        state.listed(wanted, |file| {
-            if fits(&file) && found.len() < 2 {
-                found.push(file);
-            }
-            Ok::<_, WriteError>(())
-        })
-    };
-    let failed = |error: WriteError| match error {
-        WriteError::Other(error) => error,
-        WriteError::Output(error) => Error::new(Kind::Failed, error),
-    };
-    let source = path.split('/').next().unwrap_or_default().to_owned();
-    see(&Wanted { source: Some(source), ..Wanted::default() }, &|file| file.path == path).map_err(failed)?;
+    let source = Some(path.split('/').next().unwrap_or_default().to_owned());
+    let digest = Some(word.to_ascii_lowercase());
     let is_digest = word.len() >= LEAST && super::files::digest(word).is_ok();
-    if found.is_empty() && is_digest {
-        let digest = Some(word.to_ascii_lowercase());
-        let mut see = |file: Listed| {
-            if found.iter().all(|other| other.sha256 != file.sha256) {
-                found.push(file);
+    let by_path = Wanted { source, ..Wanted::default() };
+    let by_digest = is_digest.then(|| Wanted { digest, ..Wanted::default() });
+    let mut found: Vec<Listed> = Vec::new();
+    for wanted in [Some(by_path), by_digest].into_iter().flatten() {
+        // What is there, and else what was.
+        for wanted in [wanted.clone(), Wanted { erased: true, ..wanted }] {
+            if !found.is_empty() {
+                break;
             }
-            Ok::<_, WriteError>(())
-        };
-        state.listed(&Wanted { digest, ..Wanted::default() }, &mut see).map_err(failed)?;
-        if found.is_empty() {
-            return Err(Error::usage(format!("no recorded file has a digest that begins with {word}"))
-                .hint("`host files --digest DIGEST` looks for one"));
+            let listed = state.listed(&wanted, |file| {
+                let other = || found.iter().all(|other| other.sha256 != file.sha256);
+                if found.len() < 2 && if wanted.digest.is_some() { other() } else { file.path == path } {
+                    found.push(file);
+                }
+                Ok::<_, StateError>(())
+            });
+            listed.map_err(|error| Error::new(Kind::Failed, error))?;
         }
+    }
+    if found.is_empty() && is_digest {
+        return Err(Error::usage(format!("no recorded file has a digest that begins with {word}"))
+            .hint("`host files --digest DIGEST` looks for one"));
     }
     match found.len() {
         0 | 1 => Ok(found.pop()),
@@ -93,7 +93,7 @@ fn find(landing: &Path, word: &str) -> Result<Option<Listed>, Error> {
 }
 
 /// The path below the landing directory, of which the word may begin with that directory.
-fn below(landing: &Path, word: &str) -> String {
+pub(super) fn below(landing: &Path, word: &str) -> String {
     let path = PathBuf::from(word);
     let path = path.strip_prefix(landing).unwrap_or(&path);
     path.display().to_string()

@@ -20,6 +20,9 @@ pub(super) struct FilesArgs {
     /// Only those that hold what their resource is now
     #[arg(long)]
     current: bool,
+    /// Those that were erased, when and why, instead of those that are there
+    #[arg(long, conflicts_with = "current")]
+    erased: bool,
     /// Only those that this run landed
     #[arg(long, value_name = "RUN")]
     run: Option<i64>,
@@ -57,6 +60,7 @@ pub(super) fn execute(arguments: &FilesArgs) -> Result<ExitCode, Error> {
     let wanted = Wanted {
         source: arguments.source.clone(),
         current: arguments.current,
+        erased: arguments.erased,
         run: arguments.run,
         since: arguments.since,
         url: arguments.url.clone(),

@@ -7,10 +7,10 @@ use crate::console::Console;
 use crate::upkeep::{Content, Fact, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
 use clock::Moment;
 use rules::domain::Digest;
-use rules::findings::{Finding, Kind, is_ours, source};
+use rules::findings::{Finding, Kind, Recorded, is_ours, source};
 use rules::name::Quarantined;
 use state::{FileRow, Mend, State, Table};
-use zone::{DiskError, Root, Sorter};
+use zone::{DiskError, Removed, Root, Sorter};
 
 /// What there is to do.
 pub(super) struct Plan<'a> {
@@ -28,13 +28,16 @@ impl<'a> Plan<'a> {
         let mut plan = Self { root, steps, queue: Queue::new(root), done: Done::default() };
         let records = match state {
             Some(state) => {
-                plan.done.forgotten = state.nameless(Table::Landed)? + state.nameless(Table::Quarantined)?;
+                for table in Table::ALL {
+                    plan.done.forgotten += state.nameless(table)?;
+                }
                 Records::Files(Box::new(state.files()?))
             }
             None => Records::None,
         };
         let mut last = String::new();
         let see = |fact: Fact<'_>| match fact {
+            Fact::File { path, told: Told::Erased(recorded), .. } => plan.erase(path, &recorded, found),
             Fact::File { path, size, told } => {
                 if let Some(source) = source(path).filter(|source| *source != last) {
                     source.clone_into(&mut last);
@@ -97,6 +100,17 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Finish the erasure of a file, if it is the one: what else has its name is left alone.
+    fn erase(&mut self, path: &str, recorded: &Recorded, found: &Found<'_>) -> Result<(), UpkeepError> {
+        match self.root.identify(path) {
+            Ok(content) if content.map(|(digest, _)| digest) == recorded.sha256 => {
+                Ok(self.push(&Step::Erase(path.to_owned()))?)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => self.unreadable(path, &error.to_string(), found),
+        }
+    }
+
     fn forget(&mut self, table: Table, path: &[u8]) -> Result<(), UpkeepError> {
         self.done.forgotten += 1;
         Ok(self.push(&Step::Mend(Mend::Forget(table, path.to_owned())))?)
@@ -124,6 +138,11 @@ impl<'a> Plan<'a> {
             match Step::from_record(&record) {
                 Some(Step::Incomplete(source)) => incomplete = source,
                 Some(Step::Sweep(path)) => done.swept += u64::from(root.sweep(&path)?),
+                Some(Step::Erase(path)) => {
+                    done.erased += u64::from(matches!(root.erase(&path)?, Removed::File(_)));
+                    // What was synced before is not the removal.
+                    root.sync(path.rsplit_once('/').map_or("", |(directory, _)| directory), None)?;
+                }
                 Some(Step::Mend(Mend::Source(source))) if source == incomplete => {}
                 Some(Step::Mend(mend)) => {
                     if let Mend::File { file, .. } | Mend::Quarantined { file, .. } = &mend {
@@ -147,6 +166,8 @@ enum Step {
     Incomplete(String),
     /// A killed run left this file.
     Sweep(String),
+    /// Somebody had this file erased.
+    Erase(String),
     /// A change of the state.
     Mend(Mend),
 }
@@ -159,6 +180,8 @@ const FILE: u8 = 3;
 const QUARANTINED: u8 = 4;
 const SOURCE: u8 = 5;
 const SWEEP: u8 = 6;
+const ERASE: u8 = 7;
+const FORGET_ERASED: u8 = 8;
 
 impl Step {
     /// Its source, NUL, its kind, and what belongs to it, the path last.
@@ -168,10 +191,15 @@ impl Step {
         match self {
             Self::Incomplete(source) => record(source, INCOMPLETE, &[]),
             Self::Sweep(path) => record("", SWEEP, &[path.as_bytes()]),
+            Self::Erase(path) => record("", ERASE, &[path.as_bytes()]),
             Self::Mend(Mend::Source(source)) => record(source, SOURCE, &[]),
             Self::Mend(Mend::Forget(table, path)) => {
                 let text = std::str::from_utf8(path).unwrap_or_default();
-                let kind = if *table == Table::Landed { FORGET } else { FORGET_QUARANTINED };
+                let kind = match table {
+                    Table::Landed => FORGET,
+                    Table::Quarantined => FORGET_QUARANTINED,
+                    Table::Erased => FORGET_ERASED,
+                };
                 record(source(text).unwrap_or_default(), kind, &[path])
             }
             // The path first, so that the rows are written in its order.
@@ -192,6 +220,8 @@ impl Step {
         Some(match *kind {
             INCOMPLETE => Self::Incomplete(source),
             SWEEP => Self::Sweep(text(rest)?),
+            ERASE => Self::Erase(text(rest)?),
+            FORGET_ERASED => Self::Mend(Mend::Forget(Table::Erased, rest.to_owned())),
             SOURCE => Self::Mend(Mend::Source(source)),
             FORGET => Self::Mend(Mend::Forget(Table::Landed, rest.to_owned())),
             FORGET_QUARANTINED => Self::Mend(Mend::Forget(Table::Quarantined, rest.to_owned())),

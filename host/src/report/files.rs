@@ -19,7 +19,9 @@ fn line(file: &Listed) -> String {
     let bytes = file.stored_size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
     let mut line = format!("{}  {}", text::line(&file.path), ByteSize(bytes).display().si());
     let from = file.resource.as_ref().or(file.url.as_ref());
-    for part in [file.since.as_ref(), from].into_iter().flatten() {
+    let erased =
+        file.erased_at.as_ref().map(|at| format!("erased {at}: {}", file.reason.as_deref().unwrap_or_default()));
+    for part in [file.since.as_ref(), from, erased.as_ref()].into_iter().flatten() {
         line.push_str("  ");
         line.push_str(&text::line(part));
     }

@@ -53,6 +53,9 @@ pub fn write_repair(repair: &Repair, output: &mut impl Write) -> Result<(), Writ
         writeln!(output, "{} that cannot be read, left as recorded", text::counted(done.unreadable, "path"))?;
     }
     writeln!(output, "{} of killed runs removed", text::counted(done.swept, "left-over"))?;
+    if done.erased > 0 {
+        writeln!(output, "{} erased that somebody had erased before", text::counted(done.erased, "file"))?;
+    }
     writeln!(output, "{} marked as failed", text::counted(done.ended as u64, "dead run"))?;
     if let Some(path) = &done.moved_to {
         let read = match done.salvaged {

@@ -3,12 +3,23 @@
 use std::sync::Arc;
 
 use rules::budget::{Budget, Reserved};
-use rules::domain::{Digest, FetchError, LandError, Outcome, Receipt};
+use rules::domain::{Asked, Digest, FetchError, LandError, Outcome, Receipt};
 use rules::name::{EntityTag, Place, fingerprint};
 use state::{FileRow, FoundRow};
 use zone::{Found, Landed, Staged, Staging};
 
 use super::storing::{Landing, Store, lock};
+
+/// How a file stands to a content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// It was written for it.
+    New,
+    /// It holds it.
+    There,
+    /// It held it, and somebody had it erased.
+    Erased,
+}
 
 impl Store {
     /// Decide whether a staged content is new, and record what became of it.
@@ -34,15 +45,24 @@ impl Store {
                 deciding.remove(&key);
             }
         }
-        let (file, outcome) = decided?;
-        self.record(landing, &file, digest, outcome)
+        let (file, stands) = decided?;
+        // What was erased is there for nobody, so that no validator may stand for it: a 304 would say that it is there.
+        let asked = landing.asked.as_ref().filter(|_| stands != Stands::Erased);
+        let outcome = if stands == Stands::New { Outcome::Written } else { Outcome::Unchanged };
+        self.record(landing, asked, &file, digest, outcome)
     }
 
-    fn decide(&self, staged: Staged, reserved: Reserved, landing: &Landing) -> Result<(FileRow, Outcome), LandError> {
+    fn decide(&self, staged: Staged, reserved: Reserved, landing: &Landing) -> Result<(FileRow, Stands), LandError> {
         let (place, tag) = (&landing.place, landing.tag.as_ref());
         let (source, digest, size) = (place.source(), staged.digest(), staged.size());
         if let Some(file) = self.held(place, tag, &digest)? {
-            return Ok((file, Outcome::Unchanged));
+            return Ok((file, Stands::There));
+        }
+        // Before it is judged: what was erased is not kept in quarantine either.
+        let erased = self.ledger().erased(source, &digest)?;
+        if let Some(erased) = erased {
+            self.note_erased(source, &erased.file.path);
+            return Ok((FileRow { size: Some(size), ..erased.file }, Stands::Erased));
         }
         if let Err(broken) = self.judge(&staged, landing)? {
             return Err(self.quarantine(staged, reserved, landing, &broken)?);
@@ -50,7 +70,7 @@ impl Store {
         // Before the file gets its name: what goes beyond the budget must not be there.
         let mut counted = self.budgets.reserve(Budget::Files);
         counted.grow_to(1).map_err(FetchError::from)?;
-        let names = place.names(tag, &digest);
+        let names = self.ledger().free(source, place.names(tag, &digest))?;
         self.before_a_name(&names.directory)?;
         let landed = self.zone.commit(staged, names, |path, stored_size| self.ledger().recorded(path, stored_size))?;
         if landed.written {
@@ -61,7 +81,7 @@ impl Store {
         self.note_taken(source, taken);
         let file = FileRow { path, sha256: Some(digest), size: Some(size), stored_size };
         self.ledger().file(source, file.clone(), landing.url.as_deref());
-        Ok((file, if written { Outcome::Written } else { Outcome::Unchanged }))
+        Ok((file, if written { Stands::New } else { Stands::There }))
     }
 
     /// What has to be known, and to be durable, before a file gets a name in a directory.
@@ -80,6 +100,11 @@ impl Store {
         if let Some(first) = taken.into_iter().next() {
             self.end().taken.entry(source.to_owned()).or_insert((0, first)).0 += count;
         }
+    }
+
+    /// Count a content that somebody had erased.
+    fn note_erased(&self, source: &str, path: &str) {
+        self.end().erased.entry(source.to_owned()).or_insert_with(|| (0, path.to_owned())).0 += 1;
     }
 
     /// The file that holds this content already, going by the state, or by files that were found and not read yet.
@@ -121,10 +146,11 @@ impl Store {
         Ok(there && place.fits(&file.path) && file.sha256.is_some())
     }
 
-    /// Record that a content is in `file`, and count it.
+    /// Record that a content is in `file`, and count it; `asked` is what the file answers from now on.
     pub(super) fn record(
         &self,
         landing: &Landing,
+        asked: Option<&Asked>,
         file: &FileRow,
         digest: Digest,
         outcome: Outcome,
@@ -138,7 +164,7 @@ impl Store {
             url: landing.url.clone(),
         };
         let mut ledger = self.ledger();
-        if let Some(asked) = &landing.asked {
+        if let Some(asked) = asked {
             ledger.answered(landing.place.source(), asked, file);
         }
         if let Some(subject) = &landing.subject {

@@ -45,6 +45,7 @@ impl Ending {
             end.fault.get_or_insert_with(|| Fault::new(error));
         }
         self.tell_taken(&end);
+        self.tell_erased(&end);
         let failure = verdict::verdict(ended, &end, &self.advice);
         let mut failure = judging::rejected(&end, failure, self.rehearsed);
         if failure.is_none() && self.newest {
@@ -90,6 +91,19 @@ impl Ending {
                 1 => format!("{first} holds other content, so the new one is beside it"),
                 _ => format!(
                     "{count} names in {source} hold other content, such as {first}; the new ones are beside them"
+                ),
+            };
+            self.events.log(Level::Warn, &message);
+        }
+    }
+
+    /// One line for each source whose erased contents came again, however often.
+    fn tell_erased(&self, end: &EndState) {
+        for (source, (count, first)) in &end.erased {
+            let message = match count {
+                1 => format!("the content of {first} came again and did not land, since it was erased"),
+                _ => format!(
+                    "{count} contents of {source} came again and did not land, since they were erased, such as {first}"
                 ),
             };
             self.events.log(Level::Warn, &message);

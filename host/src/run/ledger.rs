@@ -6,14 +6,15 @@
 use std::collections::{HashMap, HashSet};
 
 use rules::domain::{Asked, Digest, LandError, Outcome, Receipt, Resource};
+use rules::name::Names;
 use rules::validators::Validators;
 use zone::{DiskError, Scratch};
 
 use super::receipts::Receipts;
 use super::values::Values;
 use state::{
-    Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, QuarantinedFact, State,
-    StateError,
+    Counters, CursorKey, DerivationKey, Derived, End, ErasedRow, Fact, FileRow, FoundRow, Kept, Known, QuarantinedFact,
+    State, StateError,
 };
 
 /// Most facts that wait to be written down: a run of any number of contents has constant memory.
@@ -33,6 +34,8 @@ pub(super) struct Ledger {
     by_path: HashMap<String, (Digest, u64)>,
     /// Sources in which the state has files that nobody read yet.
     unread: HashSet<String>,
+    /// Sources of which something was erased.
+    erased: HashSet<String>,
     /// Directories of which it was asked whether anything has landed there.
     asked_directories: HashSet<String>,
     by_resource: HashMap<(String, Resource), Known>,
@@ -62,6 +65,7 @@ impl Ledger {
             by_digest: HashMap::new(),
             by_path: HashMap::new(),
             unread: HashSet::new(),
+            erased: HashSet::new(),
             asked_directories: HashSet::new(),
             by_resource: HashMap::new(),
             current: HashMap::new(),
@@ -100,6 +104,9 @@ impl Ledger {
         if self.state.has_unread(source)? {
             self.unread.insert(source.to_owned());
         }
+        if self.state.has_erased(source)? {
+            self.erased.insert(source.to_owned());
+        }
         self.opened.insert(source.to_owned());
         Ok(())
     }
@@ -127,6 +134,19 @@ impl Ledger {
         let mut files = self.state.unread(source, fingerprints)?;
         files.retain(|file| !self.by_path.contains_key(&file.path));
         Ok(files)
+    }
+
+    /// A file that held this content and was erased.
+    pub(super) fn erased(&self, source: &str, digest: &Digest) -> Result<Option<ErasedRow>, StateError> {
+        if self.erased.contains(source) { self.state.erased_content(source, digest) } else { Ok(None) }
+    }
+
+    /// Leave out the names of files that were erased: what was recorded under one goes on being about that file.
+    pub(super) fn free(&self, source: &str, mut names: Names) -> Result<Names, StateError> {
+        if self.erased.contains(source) {
+            self.state.leave_out_erased(&mut names)?;
+        }
+        Ok(names)
     }
 
     /// Record what a file holds.

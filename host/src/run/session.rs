@@ -162,7 +162,9 @@ impl Session {
 
     pub(super) async fn unchanged(&self, landing: Landing, file: FileRow) -> Result<Receipt, LandError> {
         let digest: Digest = file.sha256.ok_or_else(|| storage("a file without a digest counts as unchanged"))?;
-        self.store.job(move |store| store.record(&landing, &file, digest, Outcome::Unchanged)).await
+        let record =
+            move |store: &Store| store.record(&landing, landing.asked.as_ref(), &file, digest, Outcome::Unchanged);
+        self.store.job(record).await
     }
 
     async fn land_made(&self, place: Place, body: Body) -> Result<Receipt, LandError> {

@@ -79,6 +79,8 @@ pub(super) struct EndState {
     pub(super) cursor_is_new: bool,
     /// By source, how many names were taken by other content, and one of them.
     pub(super) taken: BTreeMap<String, (u64, String)>,
+    /// By source, how many contents came that somebody had erased, and the file of one of them.
+    pub(super) erased: BTreeMap<String, (u64, String)>,
     /// How many contents were not as expected, and the first of them.
     pub(super) rejected: u64,
     pub(super) rejections: Vec<Rejection>,

@@ -23,6 +23,8 @@ pub enum Told {
     Unrecorded,
     /// It knows this of it.
     Recorded(Recorded),
+    /// It knows this of it, and that it was erased.
+    Erased(Recorded),
 }
 
 /// What is recorded.
@@ -102,6 +104,8 @@ fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
             recorded = listed(row);
             match recorded {
                 None => see(Fact::Odd(row.table, &row.path))?,
+                // What was erased is not to be there.
+                Some(_) if row.table == Table::Erased => {}
                 Some((path, _)) if order.is_gt() && is_gone(root, path) => see(Fact::Missing(row.table, path))?,
                 Some(_) => {}
             }
@@ -109,7 +113,9 @@ fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
         if order.is_le()
             && let Some(seen) = &seen
         {
+            let was_erased = row.as_ref().is_some_and(|row| row.table == Table::Erased);
             let told = match recorded {
+                Some((_, recorded)) if was_erased => Told::Erased(recorded.clone()),
                 Some((_, recorded)) => Told::Recorded(recorded.clone()),
                 None if matches!(rows.records, Records::Unknown) => Told::Nothing,
                 None => Told::Unrecorded,
@@ -148,7 +154,7 @@ impl<L: FnMut(StateError) -> Result<(), UpkeepError>> Rows<'_, L> {
 /// Path and record of a row that a host may have written.
 fn listed(row: &Row) -> Option<(&str, &Recorded)> {
     let ours = |path: &&str| match row.table {
-        Table::Landed => is_listed(path),
+        Table::Landed | Table::Erased => is_listed(path),
         Table::Quarantined => Quarantined::parse(path).is_some(),
     };
     let path = std::str::from_utf8(&row.path).ok().filter(ours)?;

@@ -12,20 +12,25 @@ const LAST: &str = "SELECT max(change) FROM resource_changes WHERE source = ?1 A
 
 /// What the view `current_files` shows. The host asks no view: whoever may write the database may make another of it.
 const CURRENT: &str = "
-    SELECT c.path, c.source, f.url, c.resource, c.changed_at, c.run_id, f.sha256, f.size, f.stored_size
+    SELECT c.path, c.source, f.url, c.resource, c.changed_at, c.run_id, f.sha256, f.size, f.stored_size, NULL, NULL
       FROM resource_changes c JOIN landed_files f ON f.path = c.path
      WHERE c.change = (SELECT max(l.change) FROM resource_changes l
                         WHERE l.source = c.source AND l.resource = c.resource AND l.extractor = c.extractor)
     UNION ALL
-    SELECT f.path, f.source, f.url, NULL, r.started_at, f.run_id, f.sha256, f.size, f.stored_size
+    SELECT f.path, f.source, f.url, NULL, r.started_at, f.run_id, f.sha256, f.size, f.stored_size, NULL, NULL
       FROM landed_files f LEFT JOIN extraction_runs r ON r.run_id = f.run_id
      WHERE f.run_id IS NOT NULL AND f.url IS NULL
        AND NOT EXISTS (SELECT 1 FROM resource_changes c WHERE c.path = f.path)";
 
 /// All files that landed.
 const ALL: &str = "
-    SELECT f.path, f.source, f.url, NULL, r.started_at, f.run_id, f.sha256, f.size, f.stored_size
+    SELECT f.path, f.source, f.url, NULL, r.started_at, f.run_id, f.sha256, f.size, f.stored_size, NULL, NULL
       FROM landed_files f LEFT JOIN extraction_runs r ON r.run_id = f.run_id";
+
+/// Those that were erased.
+const ERASED: &str = "
+    SELECT e.path, e.source, e.url, NULL, r.started_at, e.run_id, e.sha256, e.size, e.stored_size, e.erased_at, e.reason
+      FROM erased e LEFT JOIN extraction_runs r ON r.run_id = e.run_id";
 
 /// Which files are wanted. All that is said has to hold.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +39,8 @@ pub struct Wanted {
     pub source: Option<String>,
     /// That hold what their resource stands for now.
     pub current: bool,
+    /// That were erased, and no others.
+    pub erased: bool,
     /// That this run landed.
     pub run: Option<i64>,
     /// That landed, or whose resource came to stand for them, after this run.
@@ -69,6 +76,12 @@ pub struct Listed {
     pub size: Option<i64>,
     /// Bytes of the file.
     pub stored_size: Option<i64>,
+    /// When it was erased, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<String>,
+    /// Why it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Forget what resources stood for before `before`, in ISO 8601, but for what each stands for now; how many rows.
@@ -97,7 +110,11 @@ impl State {
         wanted: &Wanted,
         mut see: impl FnMut(Listed) -> Result<(), E>,
     ) -> Result<(), E> {
-        let table = if wanted.current { "resource_changes" } else { "landed_files" };
+        let table = match (wanted.erased, wanted.current) {
+            (true, _) => "erased",
+            (false, true) => "resource_changes",
+            (false, false) => "landed_files",
+        };
         if !schema::has_table(&self.connection, table)? {
             return Ok(());
         }
@@ -129,8 +146,12 @@ fn query(wanted: &Wanted) -> (String, Vec<Value>) {
         values.push(Value::Text(digest.to_ascii_uppercase()));
         conditions.push(format!("substr(hex(sha256), 1, {}) = ?{}", digest.len(), values.len()));
     }
-    let from = if wanted.current { CURRENT } else { ALL };
-    let columns = "path, source, url, resource, started_at, run_id, sha256, size, stored_size";
+    let from = match (wanted.erased, wanted.current) {
+        (true, _) => ERASED,
+        (false, true) => CURRENT,
+        (false, false) => ALL,
+    };
+    let columns = "path, source, url, resource, started_at, run_id, sha256, size, stored_size, erased_at, reason";
     let conditions = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     let sql = format!(
         "WITH files ({columns}) AS ({from}) SELECT {columns} FROM files WHERE {conditions} ORDER BY path, resource"
@@ -154,6 +175,8 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
         sha256: sha256.map(hex),
         size: super::rows::number(row, 7)?,
         stored_size: super::rows::number(row, 8)?,
+        erased_at: text(row, 9)?,
+        reason: text(row, 10)?,
     })
 }
 

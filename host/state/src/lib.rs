@@ -4,6 +4,7 @@ mod connection;
 mod current;
 mod days;
 mod details;
+mod erased;
 mod error;
 mod history;
 mod journal;
@@ -29,6 +30,7 @@ pub use connection::hurry;
 pub use current::{Listed, Wanted};
 pub use days::{Day, SourceSize};
 pub use details::Details;
+pub use erased::ErasedRow;
 pub use error::StateError;
 pub use history::{History, Lately, Past, Running};
 pub use kept::CursorRow;
@@ -177,9 +179,10 @@ impl State {
         Ok(found.optional()?)
     }
 
-    /// The paths of all known files of a source.
+    /// The paths of all known files of a source, those included that were erased.
     pub fn paths(&self, source: &str) -> Result<HashSet<String>, StateError> {
-        let mut statement = self.connection.prepare("SELECT path FROM landed_files WHERE source = ?1")?;
+        let sql = "SELECT path FROM landed_files WHERE source = ?1 UNION ALL SELECT path FROM erased WHERE source = ?1";
+        let mut statement = self.connection.prepare(sql)?;
         let paths = statement.query_map([source], |row| row.get(0))?;
         Ok(paths.collect::<Result<_, _>>()?)
     }

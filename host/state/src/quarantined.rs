@@ -180,7 +180,10 @@ impl State {
     /// The number of the run that brought the newest content of a source, and when that started at the latest: it may be
     /// forgotten, and then the next one that is known counts.
     pub fn newest(&self, source: &str) -> Result<Option<(i64, String)>, StateError> {
-        let sql = "SELECT max(run_id) FROM landed_files WHERE source = ?1 AND typeof(run_id) = 'integer'";
+        // What was erased has come all the same.
+        let sql = "SELECT max(run_id) FROM (SELECT run_id FROM landed_files WHERE source = ?1
+                                             UNION ALL SELECT run_id FROM erased WHERE source = ?1)
+                    WHERE typeof(run_id) = 'integer'";
         let newest: Option<i64> = self.connection.query_row(sql, [source], |row| row.get(0))?;
         let Some(newest) = newest else { return Ok(None) };
         // Runs are forgotten, files are not.

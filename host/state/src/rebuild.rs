@@ -31,9 +31,12 @@ pub enum Mend {
 }
 
 /// Validators that stand for nothing, and rows that no host wrote, as far as they were not found one by one.
-const UNFOUNDED: [&str; 12] = [
+const UNFOUNDED: [&str; 13] = [
     "DELETE FROM landed_files WHERE path >= x''",
     "DELETE FROM quarantined WHERE path >= x''",
+    "DELETE FROM erased
+      WHERE path >= x'' OR typeof(source) <> 'text' OR typeof(reason) <> 'text' OR typeof(erased_at) <> 'text'
+         OR typeof(url) NOT IN ('text', 'null') OR typeof(run_id) NOT IN ('integer', 'null')",
     "DELETE FROM validators
       WHERE path IN (SELECT path FROM unfounded)
          OR typeof(source) <> 'text' OR typeof(resource) <> 'text' OR typeof(url) <> 'text' OR typeof(path) <> 'text'
@@ -93,9 +96,9 @@ impl State {
 fn apply(connection: &Connection, mend: &Mend) -> Result<(), StateError> {
     let unfounded = "INSERT OR IGNORE INTO unfounded (path) VALUES (CAST(?1 AS TEXT))";
     match mend {
-        Mend::Forget(Table::Quarantined, path) => {
-            let sql = "DELETE FROM quarantined WHERE path = CAST(?1 AS TEXT)";
-            connection.prepare_cached(sql)?.execute([path])?;
+        Mend::Forget(table @ (Table::Quarantined | Table::Erased), path) => {
+            let sql = format!("DELETE FROM {} WHERE path = CAST(?1 AS TEXT)", table.name());
+            connection.prepare_cached(&sql)?.execute([path])?;
         }
         Mend::Quarantined { source, file } => {
             let sha256 = file.sha256.map(|digest| digest.0);

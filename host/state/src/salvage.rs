@@ -8,6 +8,7 @@ use super::connection::connect;
 use super::journal::Durability;
 use super::rows::{run_row, text};
 use super::{RUNS, State, StateError};
+use rules::findings::is_listed;
 use rules::name::{Quarantined, check_name};
 
 /// Cursors, and the columns of each.
@@ -20,9 +21,12 @@ const CHANGES: &str = "SELECT source, resource, extractor, change, path, run_id,
 /// Values, and the columns of each.
 const VALUES: &str = "SELECT extractor, period, key, value, run_id FROM cursor_values ORDER BY extractor, period, key";
 
-/// What is in quarantine, and the columns of each.
-const QUARANTINED: &str = "SELECT path, source, sha256, size, stored_size, day, etag, url, code, reason, extractor,
-                                  run_id, times FROM quarantined ORDER BY path";
+/// What is in quarantine: its table, and the columns of that.
+const QUARANTINED: (&str, &str) =
+    ("quarantined", "path, source, sha256, size, stored_size, day, etag, url, code, reason, extractor, run_id, times");
+
+/// What was erased: its table, and the columns of that.
+const ERASED: (&str, &str) = ("erased", "path, source, sha256, size, stored_size, url, run_id, reason, erased_at");
 
 impl State {
     /// Put what can be read of the damaged database at `path` into this new one; how many runs that was.
@@ -39,7 +43,8 @@ impl State {
         cursors(&damaged, &transaction)?;
         values(&damaged, &transaction)?;
         changes(&damaged, &transaction)?;
-        quarantined(&damaged, &transaction)?;
+        by_path(&damaged, &transaction, QUARANTINED, |path| Quarantined::parse(path).is_some())?;
+        by_path(&damaged, &transaction, ERASED, is_listed)?;
         transaction.commit()?;
         Ok(runs)
     }
@@ -166,18 +171,22 @@ fn changes(damaged: &Connection, new: &Connection) -> Result<usize, StateError> 
     })
 }
 
-fn quarantined(damaged: &Connection, new: &Connection) -> Result<usize, StateError> {
-    let sql =
-        "INSERT OR IGNORE INTO quarantined (path, source, sha256, size, stored_size, day, etag, url, code, reason,
-                                                  extractor, run_id, times)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-    let mut insert = new.prepare(sql)?;
-    copy(damaged, QUARANTINED, |row| {
+/// Copy a table whose first column is a path of the kind that `is_ours` tells.
+fn by_path(
+    damaged: &Connection,
+    new: &Connection,
+    (table, columns): (&str, &str),
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<usize, StateError> {
+    let count = columns.split(',').count();
+    let places = (1..=count).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
+    let mut insert = new.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"))?;
+    copy(damaged, &format!("SELECT {columns} FROM {table} ORDER BY path"), |row| {
         let path: String = row.get(0).map_err(reading)?;
-        let values = (0..13).map(|at| row.get(at)).collect::<Result<Vec<rusqlite::types::Value>, _>>();
+        let values = (0..count).map(|at| row.get(at)).collect::<Result<Vec<rusqlite::types::Value>, _>>();
         // What else is in them is looked at as in any other row.
-        let taken = match Quarantined::parse(&path) {
-            Some(_) => match insert.execute(rusqlite::params_from_iter(values.map_err(reading)?)) {
+        let taken = match is_ours(&path) {
+            true => match insert.execute(rusqlite::params_from_iter(values.map_err(reading)?)) {
                 Ok(taken) => taken,
                 // A column holds nothing where there has to be something.
                 Err(rusqlite::Error::SqliteFailure(error, _))
@@ -187,7 +196,7 @@ fn quarantined(damaged: &Connection, new: &Connection) -> Result<usize, StateErr
                 }
                 Err(error) => return Err(Failed::Writing(error.into())),
             },
-            None => 0,
+            false => 0,
         };
         Ok((path, taken))
     })

@@ -222,6 +222,21 @@ CREATE TABLE quarantined (
     times       INTEGER NOT NULL
 ) WITHOUT ROWID;
 ",
+    "
+-- Files that somebody had erased: what they were, and why. Their content does not land again in their source.
+CREATE TABLE erased (
+    path        TEXT PRIMARY KEY,
+    source      TEXT NOT NULL,
+    sha256      BLOB NOT NULL,
+    size        INTEGER,
+    stored_size INTEGER NOT NULL,
+    url         TEXT,
+    run_id      INTEGER,
+    reason      TEXT NOT NULL,
+    erased_at   TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX erased_by_digest ON erased (source, sha256);
+",
 ];
 
 /// What counts the migrations; made last.
@@ -248,7 +263,7 @@ pub(super) struct Index {
 }
 
 /// All indexes but those of the keys.
-pub(super) const INDEXES: [Index; 5] = [
+pub(super) const INDEXES: [Index; 6] = [
     Index {
         version: 1,
         name: "landed_files_by_digest",
@@ -294,10 +309,19 @@ pub(super) const INDEXES: [Index; 5] = [
         beside: "stored_size",
         has_contents: false,
     },
+    Index {
+        version: 7,
+        name: "erased_by_digest",
+        table: "erased",
+        columns: "source, sha256, path",
+        rows: "true",
+        beside: "stored_size",
+        has_contents: false,
+    },
 ];
 
 /// The tables that only the host makes, those of earlier versions included.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "host_schema",
     "landed_files",
     "indexed_sources",
@@ -315,6 +339,7 @@ const OWN: [&str; 17] = [
     "run_logs",
     "notices",
     "quarantined",
+    "erased",
 ];
 
 const COLUMNS: [&str; 10] = [

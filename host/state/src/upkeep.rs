@@ -22,14 +22,20 @@ pub enum Table {
     Landed,
     /// What is in quarantine.
     Quarantined,
+    /// What was erased: files that are not to be there.
+    Erased,
 }
 
 impl Table {
+    /// All of them. Where two have a row for one path, the first of them counts.
+    pub const ALL: [Self; 3] = [Self::Landed, Self::Quarantined, Self::Erased];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Landed => "landed_files",
             Self::Quarantined => "quarantined",
+            Self::Erased => "erased",
         }
     }
 }
@@ -45,11 +51,8 @@ pub struct Row {
     pub recorded: Option<Recorded>,
 }
 
-/// The rows of both tables in the order of their paths.
-pub struct Files<'a> {
-    landed: Peekable<Rows<'a>>,
-    quarantined: Peekable<Rows<'a>>,
-}
+/// The rows of all these tables in the order of their paths.
+pub struct Files<'a>([Peekable<Rows<'a>>; Table::ALL.len()]);
 
 /// The rows of one table.
 struct Rows<'a> {
@@ -62,14 +65,15 @@ struct Rows<'a> {
 }
 
 impl State {
-    /// All recorded files; none where the host never used this database.
+    /// All files that are recorded as there or as erased; none where the host never used this database.
     pub fn files(&self) -> Result<Files<'_>, StateError> {
         let rows = |table: Table| {
             let over = !super::schema::has_table(&self.connection, table.name())?;
             let page = Vec::new().into_iter();
             Ok::<_, StateError>(Rows { connection: &self.connection, table, page, last: None, over }.peekable())
         };
-        Ok(Files { landed: rows(Table::Landed)?, quarantined: rows(Table::Quarantined)? })
+        let [landed, quarantined, erased] = Table::ALL;
+        Ok(Files([rows(landed)?, rows(quarantined)?, rows(erased)?]))
     }
 
     /// How many rows of a table have a path that is no text, and so do not come with the others.
@@ -105,11 +109,11 @@ impl Iterator for Files<'_> {
     type Item = Result<Row, StateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match (self.landed.peek(), self.quarantined.peek()) {
-            (Some(Ok(landed)), Some(Ok(quarantined))) if quarantined.path < landed.path => self.quarantined.next(),
-            (None, _) | (_, Some(Err(_))) => self.quarantined.next(),
-            _ => self.landed.next(),
-        }
+        // An error comes before every row, and of rows with one path that of the first table.
+        let peeked = self.0.each_mut().map(|rows| rows.peek());
+        let path = |at: &usize| peeked[*at].and_then(|row| row.as_ref().ok()).map(|row| &row.path);
+        let at = (0..peeked.len()).filter(|at| peeked[*at].is_some()).min_by_key(path)?;
+        self.0[at].next()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything is opened relative to the root's handle and beneath it; a symbolic link on the way is refused.
 
 mod beneath;
+mod erased;
 mod existing;
 mod listing;
 mod locks;
@@ -24,6 +25,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use beneath::Way;
+pub use erased::Removed;
 pub use listing::Found;
 pub use locks::Lock;
 pub use unnamed::{Scratch, Unnamed, Writer, is_leftover};

@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use content::{Intake, IntakeError, Limits, unpack};
-pub use disk::{DATABASE, DiskError, Entry, Found, Lock, Met, Root, Scratch, Seen, Walk, is_leftover};
+pub use disk::{DATABASE, DiskError, Entry, Found, Lock, Met, Removed, Root, Scratch, Seen, Walk, is_leftover};
 pub use sorter::{Sorted, Sorter};
 pub use staging::{Bytes, Staged, Staging};
 
@@ -202,6 +202,15 @@ impl Zone {
             self.directories.count_on(quarantined);
         }
         Ok(())
+    }
+
+    /// Erase a file that landed; [`Zone::sync`] settles that, and settles it again where it is gone already.
+    pub fn erase(&self, recorded: &str) -> Result<Removed, LandingError> {
+        let removed = self.root.erase(recorded)?;
+        if removed != Removed::NoDirectory {
+            self.directories.count_on(recorded);
+        }
+        Ok(removed)
     }
 
     /// The size of the file there, if it holds that content. What cannot be read is other content: it is left alone.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::Zone;
 use harness::soak::times;
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "extraction_runs",
     "landed_files",
     "indexed_sources",
@@ -25,6 +25,7 @@ const TABLES: [&str; 16] = [
     "run_logs",
     "notices",
     "quarantined",
+    "erased",
 ];
 /// Rows without end.
 const ENDLESS: &str = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c";

@@ -3,12 +3,10 @@
 use harness::{Environment, Origin, Ran, Reply};
 
 use super::{PAGE, listed, run};
-use crate::injected::{CALLS, MOST, injected_into, strace};
+use crate::injected::{at_every_call, strace};
 use crate::space::Memory;
 use crate::{environment, mirror, with};
 
-/// Calls of the commands that settle something, beside those of a run.
-const SETTLING: [&str; 2] = ["renameat2", "unlinkat"];
 /// What refuses everything of the origin below.
 const CONFIG: &str = "[extractor.mirror.expect]\nmin-size = \"1GiB\"";
 
@@ -46,31 +44,6 @@ fn refused(environment: &Environment, origin: &Origin) -> std::process::Command 
 /// All files, those in quarantine included.
 fn files(environment: &Environment) -> Vec<String> {
     environment.everything().into_iter().filter(|path| !path.contains(".tmp-")).collect()
-}
-
-/// Try a command with each call failing, or killed at it, that it makes; how often that was.
-fn at_every_call(
-    prepare: &dyn Fn() -> Environment,
-    act: &dyn Fn(&Environment) -> std::process::Command,
-    check: &dyn Fn(&Environment, &str),
-) -> usize {
-    let mut faults = 0;
-    for call in CALLS.into_iter().chain(SETTLING) {
-        for fault in ["signal=KILL", "error=EIO"] {
-            for number in 1..=MOST {
-                let injection = format!("{call}:{fault}:when={number}");
-                let environment = prepare();
-                let (ran, happened) = injected_into(&environment, &act(&environment), &injection);
-                if !happened {
-                    break;
-                }
-                assert!(fault == "signal=KILL" || matches!(ran.code, Some(0 | 1)), "{injection}: {ran:?}");
-                faults += 1;
-                check(&environment, &injection);
-            }
-        }
-    }
-    faults
 }
 
 #[test]

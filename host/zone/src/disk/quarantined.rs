@@ -1,4 +1,4 @@
-//! What leaves the quarantine: the only names that the host ever takes away, and only where somebody decides so.
+//! What leaves the quarantine, where somebody decides so.
 
 use std::io;
 
