@@ -7,7 +7,7 @@ use crate::console::{Console, Verbosity};
 use crate::error::{Error, Kind};
 use crate::{report, verify};
 
-/// Compare the landing directory with the state; exit code 1 where something does not fit
+/// Compare the landing directory with the state; exit code 1 where they differ
 ///
 /// A run that is going on may show as files that are not recorded yet. Nothing is changed.
 #[derive(Debug, clap::Args)]
