@@ -103,7 +103,9 @@ pub(super) fn commands(host: &dyn Fn(&[&str]) -> String) -> String {
     let mut page = head("Commands", "the program's help");
     write!(page, "## `host`\n\n```text\n{}\n```\n", help.trim_end()).expect("a text");
     let (_, list) = help.split_once("Commands:\n").expect("commands");
-    let names = list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    // What begins further to the right goes on with what the line before says.
+    let lines = list.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    let names = lines.filter_map(|line| line.split_whitespace().next());
     for name in names.filter(|name| *name != "help") {
         write!(page, "\n## `host {name}`\n\n```text\n{}\n```\n", host(&[name, "--help"]).trim_end()).expect("a text");
     }
