@@ -109,7 +109,7 @@ fn erased_content_does_not_land_again_until_it_may() {
     environment.write("host.toml", "");
     assert_eq!(environment.everything(), [""; 0]);
     // Other content lands beside the name, which goes on being about what was erased.
-    origin.route("/people.csv", Reply::new("other\n").etag("\"one\""));
+    origin.route("/people.csv", Reply::new("other\n").etag("W/\"one\""));
     run(&environment, &origin, &[]).exits(0);
     let other = environment.paths();
     assert!(other.len() == 1 && other[0] != path && other[0].contains("/one~"), "{other:?}");
