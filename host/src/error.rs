@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use state::StateError;
 
@@ -53,6 +54,23 @@ impl Error {
     /// Nothing was started, since the command line or the configuration is wrong.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self::new(Kind::Usage, message)
+    }
+
+    /// The state database cannot be used.
+    pub fn database(error: &StateError, database: &Path) -> Self {
+        let shown = database.display();
+        Self::new(Kind::Failed, error).hint(match error {
+            error if error.is_damage() => {
+                "`host repair` sets it aside and builds another from what has landed".to_owned()
+            }
+            StateError::ReadOnly => format!("make {shown} and its directory writable for the user that runs host"),
+            StateError::Busy => format!("see who holds {shown} open, for example with `fuser`"),
+            StateError::Newer(_) => format!("run the host that made {shown}, or a later one"),
+            StateError::NoFile(_) => {
+                "move away what is there in its place; the host makes and removes these files itself".to_owned()
+            }
+            _ => format!("the database is {shown}"),
+        })
     }
 
     /// Say it on lines that no terminal wraps: it quotes what a component says, which might look like another line of the

@@ -93,15 +93,14 @@ pub struct Health {
 /// How all extractors are, in the order of their names.
 pub fn of(landing: &Path, configuration: &Configuration, max_age: Option<Duration>) -> Result<Vec<Health>, Error> {
     let now = Moment::now();
-    let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
-    let root = Root::open_to_read(landing).map_err(|error| failed(&error))?;
-    let mut histories = match &root {
-        Some(root) => match State::open_to_read(&root.database()).map_err(|error| failed(&error))? {
-            Some(state) => state.histories(&now.earlier(LATELY).iso8601()).map_err(|error| failed(&error))?,
-            None => BTreeMap::new(),
-        },
-        None => BTreeMap::new(),
-    };
+    let root = Root::open_to_read(landing).map_err(|error| Error::new(Kind::Failed, error))?;
+    let mut histories = BTreeMap::new();
+    if let Some(root) = &root {
+        let unusable = |error| Error::database(&error, &root.database());
+        if let Some(state) = State::open_to_read(&root.database()).map_err(unusable)? {
+            histories = state.histories(&now.earlier(LATELY).iso8601()).map_err(unusable)?;
+        }
+    }
     for (name, history) in &mut histories {
         let locked = history.running.is_none() || root.as_ref().is_none_or(|root| root.is_locked(name).unwrap_or(true));
         if !locked {

@@ -138,7 +138,7 @@ async fn run(
     let (begun, caught) = signals.during_at_most(time, begin).await;
     let unusable = |error: StateError| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
-        None => Error::new(Kind::Failed, &error).hint(database_hint(&error, &database)),
+        None => Error::database(&error, &base.as_deref().unwrap_or(&root).database()),
     };
     let Begun { ledger, dead, cursor } = begun.unwrap_or(Err(StateError::TooLong)).map_err(unusable)?;
     timings.step("open the state");
@@ -250,21 +250,6 @@ async fn settle_down(store: &Store, ended: &mut Ended, signals: &mut Signals) ->
     }
     state::hurry();
     store.settle_down(false).await
-}
-
-/// What to do about a database that cannot be used.
-fn database_hint(error: &StateError, database: &Path) -> String {
-    let shown = database.display();
-    match error {
-        error if error.is_damage() => "`host repair` sets it aside and builds another from what has landed".to_owned(),
-        StateError::ReadOnly => format!("make {shown} and its directory writable for the user that runs host"),
-        StateError::Busy => format!("see who holds {shown} open, for example with `fuser`"),
-        StateError::Newer(_) => format!("run the host that made {shown}, or a later one"),
-        StateError::NoFile(_) => {
-            "move away what is there in its place; the host makes and removes these files itself".to_owned()
-        }
-        _ => format!("the database is {shown}"),
-    }
 }
 
 fn session(

@@ -76,8 +76,7 @@ impl Alone {
     pub fn open(landing: &Path, wait: Option<Duration>) -> Result<Self, Error> {
         let root = open(landing)?;
         let database = root.database();
-        let failed =
-            |error: StateError| Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display()));
+        let failed = |error: StateError| Error::database(&error, &database);
         if State::open_to_read(&database).map_err(failed)?.is_none() {
             return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
         }

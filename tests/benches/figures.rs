@@ -9,6 +9,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
+#[path = "figures/batch.rs"]
+mod batch;
 #[path = "figures/guest.rs"]
 mod guest;
 #[path = "figures/large.rs"]
@@ -38,10 +40,11 @@ mod table;
 type Group = (&'static str, fn() -> Result<()>);
 
 /// Each group has a server, files and peers of its own.
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("small", small::measure),
     ("many", small::measure_many),
     ("large", large::measure),
+    ("batch", batch::measure),
     ("guest", guest::measure),
     ("secure", secure::measure),
     ("syncs", syncs::measure),

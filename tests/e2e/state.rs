@@ -8,6 +8,7 @@ use harness::{Gate, Origin, Ran, Reply, gzip};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
+use crate::named::extractor;
 use crate::{environment, mirror, with};
 
 const CSV: &str = "city,courts\nMalaga,41\n";
@@ -191,6 +192,51 @@ fn a_damaged_or_newer_database_is_refused_and_kept() {
         .expect("a table");
     environment.run("mirror", &with(&arguments, &[])).exits(1).says("has no column `run_id`");
     assert_eq!(origin.asked(), []);
+}
+
+#[test]
+fn every_command_says_what_to_do_about_the_database_of_a_newer_host() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new(CSV));
+    environment.write("host.toml", extractor("a", &origin, "/courts.csv"));
+    environment.host(["run", "a"]).exits(0);
+    environment.state().execute("UPDATE host_schema SET version = 99", []).expect("a version");
+    let path = environment.paths().remove(0);
+    let database = environment.landing().join(".state.sqlite");
+    let before = fs::read(&database).expect("a file");
+    for arguments in [
+        &["run", "a"][..],
+        &["run", "a", "--dry-run"],
+        &["run", "--all"],
+        &["status"],
+        &["metrics"],
+        &["watch"],
+        &["files"],
+        &["runs"],
+        &["show", "1"],
+        &["cat", &path],
+        &["cursor"],
+        &["cursor", "get", "a"],
+        &["cursor", "set", "a", "7"],
+        &["cursor", "clear", "a"],
+        &["prune", "--runs-older-than", "1d"],
+        &["quarantine", "list"],
+        &["quarantine", "drop", "0123456789abcdef"],
+    ] {
+        let ran = environment.host(arguments).exits(1);
+        let said = harness::unwrapped(&ran.stderr).replace("a error: ", "error: ");
+        let expected = format!(
+            "error: the state database has schema version 99, which a newer host made\n\
+             hint: run the host that made {}, or a later one\n",
+            database.display()
+        );
+        assert_eq!(said, expected, "{arguments:?}");
+    }
+    environment.host(["repair"]).exits(1).says("which a newer host made\nhint: only a damaged database is replaced");
+    let found = environment.host(["verify"]).exits(1).stdout;
+    assert!(found.contains("which a newer host made\n"), "{found}");
+    assert_eq!(fs::read(&database).expect("a file"), before);
+    assert_eq!(environment.paths(), [path]);
 }
 
 #[test]

@@ -108,9 +108,7 @@ fn change(which: &Which, value: Option<&str>) -> Result<ExitCode, Error> {
     let Some(_own) = root.lock_extractor(name).map_err(failed)? else {
         return held(format!("a run of {name} holds its lock in {}", landing.display()));
     };
-    let failed = |error: StateError| {
-        Error::new(Kind::Failed, error).hint(format!("the database is {}", root.database().display()))
-    };
+    let failed = |error: StateError| Error::database(&error, &root.database());
     let mut state = State::open(&root.database()).map_err(failed)?;
     let key = CursorKey::new(name, *backfill);
     let before = state.cursor(&key).map_err(failed)?;

@@ -39,9 +39,7 @@ pub(super) struct PruneArgs {
 pub(super) fn execute(arguments: &PruneArgs) -> Result<ExitCode, Error> {
     let landing = arguments.zone.directory()?;
     let root = upkeep::open(&landing)?;
-    let failed = |error: StateError| {
-        Error::new(Kind::Failed, error).hint(format!("the database is {}", root.database().display()))
-    };
+    let failed = |error: StateError| Error::database(&error, &root.database());
     if State::open_to_read(&root.database()).map_err(failed)?.is_none() {
         return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
     }

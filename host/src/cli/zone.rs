@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use state::State;
 
 /// The flags that say so.
@@ -50,6 +50,5 @@ pub(super) fn state_of(landing: &Path) -> Result<State, Error> {
 pub(super) fn state_if_there(landing: &Path) -> Result<Option<State>, Error> {
     // The directory itself may be reached by a link; the database may not be one.
     let database = landing.canonicalize().unwrap_or(landing.to_owned()).join(zone::DATABASE);
-    State::open_to_read(&database)
-        .map_err(|error| Error::new(Kind::Failed, error).hint(format!("the database is {}", database.display())))
+    State::open_to_read(&database).map_err(|error| Error::database(&error, &database))
 }
