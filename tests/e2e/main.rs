@@ -48,6 +48,7 @@ mod quarantine;
 mod readers;
 mod released;
 mod replay;
+mod report;
 mod scale;
 mod secrets;
 mod servers;

@@ -1,0 +1,174 @@
+//! The page to look at: what is on it, that nothing on it is anybody's markup, that it stays small, and that a browser
+//! and a judge of accessibility find nothing wrong with it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use harness::{Environment, Origin, Reply, packages};
+use serde_json::Value;
+
+use crate::environment;
+use crate::named::extractor;
+use crate::systemd::installed;
+
+fn page(environment: &Environment) -> String {
+    environment.host(["report", "--html", "report.html"]).exits(0);
+    fs::read_to_string(environment.path().join("report.html")).expect("a page")
+}
+
+/// A zone in which everything is to be seen: extractors that are well, that fail and that are stale, and a quarantine.
+fn zone() -> Environment {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a\n1\n"));
+    origin.route("/down.csv", Reply::new("<!DOCTYPE html><title>no</title>"));
+    let all = [("good", "/a.csv"), ("failing", "/none.csv"), ("down", "/down.csv"), ("late", "/a.csv")];
+    let text = all.map(|(name, path)| extractor(name, &origin, path)).concat();
+    let text = text.replace("[extractor.late]", "[extractor.late]\nschedule = \"* * * * *\"\nmax-age = \"1h\"");
+    environment.write("host.toml", text);
+    environment.host(["run", "--all"]).exits(1);
+    let sql = "UPDATE extraction_runs SET started_at = strftime('%Y-%m-%dT%H:%M:%SZ', started_at, '-2 hours') WHERE extractor = 'late'";
+    environment.state().execute(sql, []).expect("SQL");
+    environment
+}
+
+#[test]
+fn first_stands_what_is_not_well_and_then_everything_else() {
+    let environment = zone();
+    let page = page(&environment);
+    let order = [
+        "<h1>2 failing, 1 stale</h1>",
+        "<h2>Extractors</h2>",
+        ">down</a></th><td class=\"state failing\">failing</td>",
+        ">failing</a></th><td class=\"state failing\">failing</td>",
+        ">late</a></th><td class=\"state stale\">stale</td>",
+        ">good</a></th><td class=\"state ok\">ok</td>",
+        "<h2>All together</h2>",
+        "<h2>Last failures</h2>",
+        "status 404",
+        "<h2>In quarantine</h2>",
+        "it is an HTML page, and no csv",
+        "<h2>Largest sources</h2>",
+        "<h2 id=\"each\">Each extractor</h2>",
+        "Stale: its last success is more than 1h ago",
+    ];
+    let mut rest = page.as_str();
+    for part in order {
+        let at = rest.find(part).unwrap_or_else(|| panic!("{part} is missing, or not in its place:\n{page}"));
+        rest = &rest[at..];
+    }
+    // It is renewed as a whole, and nothing is left beside it.
+    let before = fs::read_dir(environment.path()).expect("a directory").count();
+    environment.host(["report", "--html", "report.html"]).exits(0);
+    assert_eq!(fs::read_dir(environment.path()).expect("a directory").count(), before);
+    environment
+        .host(["report", "--html", "none/report.html"])
+        .exits(1)
+        .says("cannot write the report into none/report.html");
+    environment.host(["report"]).exits(2).says("--html");
+}
+
+#[test]
+fn a_place_where_nothing_ran_has_a_page_too() {
+    let environment = environment();
+    assert!(page(&environment).contains("<h1>Nothing has run yet</h1>"));
+    assert!(!environment.landing().exists());
+}
+
+/// Names and words of anybody's, in every place that a page shows.
+fn hostile(environment: &Environment) {
+    let state = environment.state();
+    let texts = [
+        "<script>document.title='owned'</script>",
+        "\" onmouseover=\"x",
+        "'\u{202e}\u{2066}evil",
+        "</title><img src=x>",
+    ];
+    for (number, text) in texts.iter().enumerate() {
+        let long = format!("{text}{}", "x".repeat(1_000_000));
+        let run = "INSERT INTO extraction_runs (extractor, started_at, finished_at, status, error_message)
+                   VALUES (?1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?1, 'failed', ?2)";
+        state.execute(run, [text, long.as_str()]).expect("SQL");
+        let file = "INSERT INTO landed_files (path, source, stored_size) VALUES (?1 || ?2, ?1, 1)";
+        state.execute(file, (&long, number)).expect("SQL");
+        let bad =
+            "INSERT INTO quarantined (path, source, sha256, size, stored_size, day, code, reason, extractor, times)
+                   VALUES (?1, 'x', x'00', 1, 1, '2026-01-01', 'x', ?1, ?1, 1)";
+        state.execute(bad, [&long]).expect("SQL");
+    }
+}
+
+#[test]
+fn nothing_of_anybodys_is_markup() {
+    let environment = zone();
+    hostile(&environment);
+    let page = page(&environment);
+    assert!(page.len() < 200_000, "{}", page.len());
+    assert!(page.contains("&lt;script&gt;document.title=&#39;owned&#39;&lt;/script&gt;"));
+    assert!(!page.contains(['\u{202e}', '\u{2066}']) && !page.contains("<img") && !page.contains("\" onmouseover"));
+    assert_eq!(page.matches("<script>").count(), 1);
+}
+
+/// So many runs of so many extractors, over 40 days.
+fn many(environment: &Environment, runs: u32, extractors: u32) {
+    let sql = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?1)
+               INSERT INTO extraction_runs (extractor, started_at, finished_at, status, files_written, files_skipped,
+                                            bytes_written, error_message)
+               SELECT 'extractor-' || (n % ?2), strftime('%Y-%m-%dT%H:%M:%SZ', 'now', printf('-%f days', (?1 - n) * 40.0 / ?1)),
+                      strftime('%Y-%m-%dT%H:%M:%SZ', 'now', printf('-%f days', (?1 - n) * 40.0 / ?1), '+' || (n % 300) || ' seconds'),
+                      iif(n % 17, 'success', 'failed'), n % 3, n % 5, n % 3 * 123456, iif(n % 17, NULL, 'status 503')
+                 FROM n";
+    environment.state().execute(sql, [runs, extractors]).expect("SQL");
+}
+
+#[test]
+fn ten_thousand_runs_of_fifty_extractors_are_less_than_a_megabyte() {
+    let environment = zone();
+    many(&environment, 10_000, 50);
+    let page = page(&environment);
+    assert!(page.len() < 1_000_000, "{}", page.len());
+    assert_eq!(page.matches("<section class=\"one\"").count(), 54);
+}
+
+/// What axe and the browser say of a page, in a window that wide, by day or by night.
+fn judged(environment: &Environment, page: &str, axe: &str, width: u32, dark: bool) -> Value {
+    // Its answer becomes the title, which is read out of the page that the browser has made.
+    let ask = "<script>axe.run().then(found => { document.title = 'judged' + JSON.stringify({
+        violations: found.violations.map(one => [one.id, one.nodes[0].html]), passes: found.passes.length,
+        wider: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        dark: matchMedia('(prefers-color-scheme: dark)').matches, owned: document.title }) + 'end' })</script>";
+    let script = format!("<script>{}</script>{ask}</body>", axe.replace("</script", "<\\/script"));
+    let path = environment.write("judged.html", page.replace("</body>", &script));
+    let profile = environment.path().join(format!("profile-{width}-{dark}"));
+    let mut browser = Command::new("chromium");
+    browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]);
+    browser.args(["--disable-component-update", "--disable-sync", "--virtual-time-budget=30000", "--dump-dom"]);
+    browser.arg(format!("--user-data-dir={}", profile.display())).arg(format!("--window-size={width},900"));
+    browser.arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
+    let made = browser.arg(format!("file://{}", path.display())).output().expect("chromium");
+    let made = String::from_utf8_lossy(&made.stdout);
+    let (_, answer) = made.split_once("judged{").unwrap_or_else(|| panic!("no answer: {made}"));
+    let (answer, _) = answer.split_once("}end").expect("an answer");
+    let answer = answer.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    serde_json::from_str(&format!("{{{answer}}}")).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+#[test]
+fn a_judge_of_accessibility_finds_nothing_on_any_screen() {
+    if !installed("chromium") {
+        return;
+    }
+    let Some(axe) = packages::of_npm("axe-core", "4.14.1") else { return };
+    let axe = fs::read_to_string(Path::new(&axe).join("axe.min.js")).expect("axe");
+    let environment = zone();
+    hostile(&environment);
+    many(&environment, 1000, 5);
+    let page = page(&environment);
+    for (width, dark) in [(500, false), (820, true), (1440, false), (500, true)] {
+        let answer = judged(&environment, &page, &axe, width, dark);
+        assert_eq!(answer["violations"], Value::Array(Vec::new()), "{width} {dark}: {answer}");
+        assert!(answer["passes"].as_u64().is_some_and(|passes| passes > 20), "{answer}");
+        assert_eq!((&answer["wider"], &answer["dark"]), (&0.into(), &dark.into()), "{width}: {answer}");
+        assert!(answer["owned"].as_str().is_some_and(|title| title.ends_with("– extractors")), "{answer}");
+    }
+}
