@@ -94,7 +94,7 @@ fn erased_content_does_not_land_again_until_it_may() {
         assert_eq!(environment.query("SELECT path FROM validators"), [""; 0]);
         assert_eq!(environment.query("SELECT path FROM current_files"), [""; 0]);
         // It is what the resource stands for as before, so nothing older is current in its place.
-        assert_eq!(environment.query(changes), [path.clone()]);
+        assert_eq!(environment.query(changes), std::slice::from_ref(&path));
     }
     // Under another tag, another URL, another day, another extension, and after the source is listed anew.
     environment.state().execute("DELETE FROM indexed_sources", []).expect("rows");
@@ -192,7 +192,7 @@ fn what_was_erased_is_not_accepted_out_of_quarantine() {
     erase(&environment, &[&path, &other]).exits(0).stdout.find(&quarantined).expect("the one in quarantine");
     let ran = environment.host(["quarantine", "accept", &quarantined]).exits(1);
     ran.says(&format!("{quarantined} holds what {other} held, and that was erased")).says("host erase --lift");
-    assert_eq!(environment.everything(), [quarantined.clone()]);
+    assert_eq!(environment.everything(), std::slice::from_ref(&quarantined));
     environment.host(["quarantine", "drop", &quarantined]).exits(0);
     assert_eq!(environment.everything(), [""; 0]);
 }

@@ -142,7 +142,7 @@ fn numbers(page: &mut String, caption: &str, of: &Days, days: &[String]) {
     for date in days.iter().rev() {
         let Some(day) = of.get(date) else { continue };
         let (ended, seen) = (day.succeeded + day.failed, day.files + day.unchanged);
-        let share = if seen == 0 { "–".to_owned() } else { format!("{} %", day.unchanged * 100 / seen) };
+        let share = (day.unchanged * 100).checked_div(seen).map_or("–".to_owned(), |share| format!("{share} %"));
         let average = day.seconds.checked_div(ended).unwrap_or(0);
         let _ = write!(
             rows,
@@ -262,16 +262,16 @@ impl Extractor<'_> {
     pub fn write(&self, page: &mut String) {
         let Health { extractor, condition, reason, last_failure, .. } = self.health;
         let shown = name(extractor);
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<section class=\"one\" id=\"x{}\" data-name=\"{shown}\"><h2>{shown} <span class=\"state {}\">{}</span></h2>\n",
+            "<section class=\"one\" id=\"x{}\" data-name=\"{shown}\"><h2>{shown} <span class=\"state {}\">{}</span></h2>",
             anchor(extractor),
             condition.word(),
             condition.word()
         );
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<p>Last success {}, newest content {}.</p>\n",
+            "<p>Last success {}, newest content {}.</p>",
             ago(self.health.last_success, self.now),
             ago(self.health.newest_content, self.now)
         );

@@ -100,7 +100,7 @@ fn a_file_that_comes_back_is_found_and_only_the_same_is_removed() {
     let detail = &environment.host(["verify", "--json"]).exits(1).json()["findings"][0]["detail"];
     assert_eq!(detail, "a file of this name was erased, and another one is there; move it away");
     environment.host(["repair"]).exits(0);
-    assert_eq!(environment.paths(), [path.clone()]);
+    assert_eq!(environment.paths(), std::slice::from_ref(&path));
     // A link is what it always is.
     fs::remove_file(&file).expect("a file");
     symlink("/etc/passwd", &file).expect("a link");
@@ -119,7 +119,7 @@ fn a_file_that_was_never_read_is_read_first() {
     // A run that lands something else lists the source and reads nothing of it.
     origin.route("/other.csv", Reply::new("b\n").etag("\"two\""));
     environment.run("mirror", &with(&mirror(&origin, "/other.csv"), &[])).exits(0);
-    assert_eq!(environment.query("SELECT path FROM landed_files WHERE sha256 IS NULL"), [path.clone()]);
+    assert_eq!(environment.query("SELECT path FROM landed_files WHERE sha256 IS NULL"), std::slice::from_ref(&path));
     let file = environment.landing().join(&path);
     let stored = fs::read(&file).expect("a file");
     fs::write(&file, &stored[..stored.len() / 2]).expect("a file");
