@@ -241,6 +241,8 @@ fn the_page_of_json_names_every_key() {
         &["prune", "--runs-older-than", "9d", "--json"],
         &["verify", "--json"],
         &["repair", "--json"],
+        &["erase", "--yes", "--reason", "request 17", &environment.paths()[0], "--json"],
+        &["files", "--erased", "--json"],
     ] {
         let printed = environment.host(arguments).exits(0).json();
         let one = if printed.is_array() { printed[0].clone() } else { printed };
