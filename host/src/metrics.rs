@@ -114,6 +114,9 @@ fn label(value: &str) -> String {
 
 /// Write them into a file, which is replaced as a whole.
 pub fn write(landing: &Path, configuration: &Configuration, path: &Path) -> Result<(), Error> {
+    // From before the state is looked at, so that none of several runs that end at once replaces what is newer. Numbers that
+    // are too old for a moment are better than none.
+    let _turn = files::turn(path).ok();
     let text = text(&health::of(landing, configuration, None)?);
     files::replace(path, text.as_bytes()).map_err(|error| {
         Error::new(Kind::Failed, format!("cannot write the metrics into {}: {error}", path.display()))

@@ -23,14 +23,19 @@ use message::Message;
 pub type Untold = Vec<String>;
 
 /// Tell of a run that has ended.
-pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Result<Untold, Error> {
+pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Untold {
     if notifications.notifiers.is_empty() {
-        return Ok(Untold::new());
+        return Untold::new();
     }
+    tell_of_run(landing, report, notifications)
+        .unwrap_or_else(|error| vec![format!("cannot tell anybody of the run: {error}")])
+}
+
+fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Result<Untold, StateError> {
     let mut state = open(landing)?;
     let extractor = &report.extractor;
-    let known = state.notices(Some(extractor)).map_err(failed)?;
-    let failed_before = state.failed_before(extractor, report.run_id).map_err(failed)?.unwrap_or(false);
+    let known = state.notices(Some(extractor))?;
+    let failed_before = state.failed_before(extractor, report.run_id)?.unwrap_or(false);
     let was_stale = known.iter().any(|notice| notice.event == Event::Stale.word());
     let mut events = Vec::new();
     match (&report.failure, failed_before || was_stale) {
@@ -41,14 +46,14 @@ pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) ->
     if report.counters.files_written > 0 {
         events.push(Event::Landed);
     }
-    let facts = message::of_run(&state, landing, report).map_err(failed)?;
+    let facts = message::of_run(&state, landing, report)?;
     let told = tell(notifications, &events, &known, &|event| facts.about(event));
     // What is over is told anew when it begins again.
     let over: &[(&str, &str)] = match report.failure {
         Some(_) => &[],
         None => &[(extractor, Event::Failure.word()), (extractor, Event::Stale.word())],
     };
-    record(&mut state, told, over)
+    Ok(record(&mut state, told, over))
 }
 
 /// Tell of extractors that are stale.
@@ -62,23 +67,19 @@ pub fn of_staleness(
     if stale.is_empty() {
         return Ok(Untold::new());
     }
-    let mut state = open(landing)?;
+    let failed = |error| Error::new(Kind::Failed, format!("cannot tell who is stale: {error}"));
+    let mut state = open(landing).map_err(failed)?;
     for health in stale.into_iter().filter(|health| health.condition != Condition::Retired) {
         let notifications = notifications(&health.extractor)?;
         let known = state.notices(Some(&health.extractor)).map_err(failed)?;
         let message = message::of_staleness(landing, health);
         told.extend(tell(&notifications, &[Event::Stale], &known, &|event| message.about(event)));
     }
-    record(&mut state, told, &[])
+    Ok(record(&mut state, told, &[]))
 }
 
-fn open(landing: &Path) -> Result<State, Error> {
-    let database = landing.canonicalize().unwrap_or_else(|_| landing.to_owned()).join(DATABASE);
-    State::open(&database).map_err(failed)
-}
-
-fn failed(error: StateError) -> Error {
-    Error::new(Kind::Failed, format!("cannot tell anybody of it: {error}"))
+fn open(landing: &Path) -> Result<State, StateError> {
+    State::open(&landing.canonicalize().unwrap_or_else(|_| landing.to_owned()).join(DATABASE))
 }
 
 /// Tell all who want to know; what became of that.
@@ -140,20 +141,19 @@ fn command(
     program.run(true).map(drop)
 }
 
-/// Keep what became of it; what could not be told.
-fn record(state: &mut State, told: Vec<Notice>, over: &[(&str, &str)]) -> Result<Untold, Error> {
+/// Keep what became of it; what could not be told, or not be kept.
+fn record(state: &mut State, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold {
     let forgotten = over.iter().any(|(extractor, event)| {
         let known = state.notices(Some(extractor)).unwrap_or_default();
         known.iter().any(|notice| notice.event == *event)
     });
-    if !told.is_empty() || forgotten {
-        state.note(&told, over).map_err(failed)?;
-    }
+    let kept = if !told.is_empty() || forgotten { state.note(&told, over) } else { Ok(()) };
+    let unkept = kept.err().map(|error| format!("what was told cannot be recorded, and may be told again: {error}"));
     let untold = told.into_iter().filter_map(|notice| {
         let Notice { extractor, event, target, error, .. } = notice;
         Some(format!("{target} was not told of {event} of {extractor}: {}", error?))
     });
-    Ok(untold.collect())
+    untold.chain(unkept).collect()
 }
 
 #[cfg(test)]

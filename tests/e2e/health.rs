@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use harness::{Environment, Origin, Reply};
+use harness::{Environment, Gate, Origin, Ran, Reply};
 
 use crate::environment;
 use crate::named::extractor;
@@ -134,4 +134,27 @@ fn a_file_of_metrics_is_renewed_after_each_run() {
     // One that cannot be written harms no run.
     environment.write("host.toml", format!("[metrics]\ntextfile = \"none/x.prom\"\n{both}"));
     environment.host(["run", "a"]).exits(0).says("warning: cannot write the metrics into none/x.prom");
+}
+
+#[test]
+fn the_file_of_metrics_knows_the_end_of_every_run_however_many_end_at_once() {
+    let (environment, origin) = (environment(), Origin::start());
+    let names = ["a", "b", "c", "d"];
+    let table = |name| extractor(name, &origin, &format!("/{name}.csv"));
+    environment.write("host.toml", format!("[metrics]\ntextfile = \"x.prom\"\n{}", names.map(table).concat()));
+    for _ in 0..30 {
+        let hold = Gate::default();
+        let runs = names.map(|name| {
+            let reached = Gate::default();
+            origin.route(&format!("/{name}.csv"), Reply::new("a\n").gated(&reached, &hold));
+            (environment.command(["run", name]).spawn().expect("the program"), reached)
+        });
+        assert!(runs.iter().all(|(_, reached)| reached.wait()), "the runs never asked");
+        hold.open();
+        for (run, _) in runs {
+            Ran::new(run.wait_with_output().expect("the program")).exits(0);
+        }
+        let now = environment.host(["metrics"]).exits(0).stdout;
+        assert_eq!(fs::read_to_string(environment.path().join("x.prom")).expect("a file"), now);
+    }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use harness::{Origin, Ran, Reply, guest, under};
 
+use crate::named::extractor;
 use crate::{environment, mirror, with};
 
 fn origin() -> Origin {
@@ -64,6 +65,29 @@ fn a_full_disk_fails_the_run_and_keeps_what_was_there() {
     assert_eq!(environment.stored(), before);
     assert_eq!(environment.everything().len(), 1);
     assert_eq!(environment.query("SELECT status FROM extraction_runs ORDER BY run_id"), ["success", "failed"]);
+}
+
+#[test]
+fn a_notice_that_finds_no_room_harms_no_run_and_is_told_again() {
+    let (environment, origin) = (environment(), origin());
+    let landing = environment.landing();
+    let Some(_memory) = Memory::mount(&landing, "size=1m") else { return };
+    // Whoever is told fills the disk.
+    let fills =
+        "echo $HOST_EVENT $HOST_RUN_ID >> told; head -c 2000000 /dev/zero > landing/.filling 2> /dev/null; true";
+    let notify = format!("[notify.x]\non = [\"failure\", \"recovery\"]\ncommand = [\"sh\", \"-c\", {fills:?}]\n");
+    environment.write("host.toml", notify + &extractor("a", &origin, "/none.csv"));
+    for run in [1, 2] {
+        let ran = environment.host(["run", "a"]).exits(1).says("404");
+        let ran = ran.says("warning: what was told cannot be recorded, and may be told again: the state database: database or disk is full");
+        assert!(ran.stdout.starts_with(&format!("a run {run}: failed")), "{ran:?}");
+        std::fs::remove_file(landing.join(".filling")).expect("a file that was in the way");
+    }
+    let told = || std::fs::read_to_string(environment.path().join("told")).expect("a file");
+    assert_eq!(told(), "failure 1\nfailure 2\n");
+    assert_eq!(environment.query("SELECT count(*) FROM notices"), ["0"]);
+    assert_eq!(environment.query("SELECT status FROM extraction_runs"), ["failed", "failed"]);
+    assert_eq!(environment.query("PRAGMA integrity_check"), ["ok"]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     let observers = Observers { events, timings: Arc::clone(&timings), all_receipts: arguments.json };
     let report = run::execute(plan, linked, &observers);
     if let Ok(report) = &report {
-        let untold = notify::of_run(&landing, report, &notifications).unwrap_or_else(|error| vec![error.to_string()]);
+        let untold = notify::of_run(&landing, report, &notifications);
         untold.iter().for_each(|sentence| observers.events.log(Level::Warn, sentence));
     }
     console.finish();
