@@ -7,17 +7,22 @@ mod message;
 mod webhook;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::commands::Program;
 use crate::config::{Event, Notifications, Notifier, Way};
 use crate::error::{Error, Kind};
 use crate::health::{Condition, Health};
 use crate::report::Report;
-use clock::Moment;
+use clock::{Moment, Stopwatch};
 use state::{Notice, State, StateError};
-use zone::DATABASE;
+use zone::{DATABASE, DiskError, Root};
 
 use message::Message;
+
+/// How long a repair is waited for, and how often it is looked whether it has ended.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What was not told, a sentence each.
 pub type Untold = Vec<String>;
@@ -32,7 +37,7 @@ pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) ->
 }
 
 fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Result<Untold, StateError> {
-    let mut state = open(landing)?;
+    let state = to_read(landing)?;
     let extractor = &report.extractor;
     let known = state.notices(Some(extractor))?;
     let failed_before = state.failed_before(extractor, report.run_id)?.unwrap_or(false);
@@ -47,13 +52,15 @@ fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -
         events.push(Event::Landed);
     }
     let facts = message::of_run(&state, landing, report)?;
+    // Telling may take minutes, in which nobody has to wait for this process.
+    drop(state);
     let told = tell(notifications, &events, &known, &|event| facts.about(event));
     // What is over is told anew when it begins again.
-    let over: &[(&str, &str)] = match report.failure {
-        Some(_) => &[],
-        None => &[(extractor, Event::Failure.word()), (extractor, Event::Stale.word())],
-    };
-    Ok(record(&mut state, told, over))
+    let lasting = [Event::Failure.word(), Event::Stale.word()];
+    let is_over = |event: &&'static str| report.failure.is_none() && known.iter().any(|notice| notice.event == *event);
+    let over: Vec<(&str, &str)> =
+        lasting.into_iter().filter(is_over).map(|event| (extractor.as_str(), event)).collect();
+    Ok(record(landing, told, &over))
 }
 
 /// Tell of extractors that are stale.
@@ -68,18 +75,20 @@ pub fn of_staleness(
         return Ok(Untold::new());
     }
     let failed = |error| Error::new(Kind::Failed, format!("cannot tell who is stale: {error}"));
-    let mut state = open(landing).map_err(failed)?;
+    let known = to_read(landing).and_then(|state| state.notices(None)).map_err(failed)?;
     for health in stale.into_iter().filter(|health| health.condition != Condition::Retired) {
         let notifications = notifications(&health.extractor)?;
-        let known = state.notices(Some(&health.extractor)).map_err(failed)?;
+        let known: Vec<Notice> = known.iter().filter(|notice| notice.extractor == health.extractor).cloned().collect();
         let message = message::of_staleness(landing, health);
         told.extend(tell(&notifications, &[Event::Stale], &known, &|event| message.about(event)));
     }
-    Ok(record(&mut state, told, &[]))
+    Ok(record(landing, told, &[]))
 }
 
-fn open(landing: &Path) -> Result<State, StateError> {
-    State::open(&landing.canonicalize().unwrap_or_else(|_| landing.to_owned()).join(DATABASE))
+/// The state, in which a run has ended or a run is missing, so that it is there.
+fn to_read(landing: &Path) -> Result<State, StateError> {
+    let database = landing.canonicalize().unwrap_or_else(|_| landing.to_owned()).join(DATABASE);
+    State::open_to_read(&database)?.ok_or_else(|| StateError::NoFile(database.display().to_string()))
 }
 
 /// Tell all who want to know; what became of that.
@@ -142,18 +151,39 @@ fn command(
 }
 
 /// Keep what became of it; what could not be told, or not be kept.
-fn record(state: &mut State, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold {
-    let forgotten = over.iter().any(|(extractor, event)| {
-        let known = state.notices(Some(extractor)).unwrap_or_default();
-        known.iter().any(|notice| notice.event == *event)
-    });
-    let kept = if !told.is_empty() || forgotten { state.note(&told, over) } else { Ok(()) };
+fn record(landing: &Path, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold {
+    let kept = if told.is_empty() && over.is_empty() { Ok(()) } else { keep(landing, &told, over) };
     let unkept = kept.err().map(|error| format!("what was told cannot be recorded, and may be told again: {error}"));
     let untold = told.into_iter().filter_map(|notice| {
         let Notice { extractor, event, target, error, .. } = notice;
         Some(format!("{target} was not told of {event} of {extractor}: {}", error?))
     });
     untold.chain(unkept).collect()
+}
+
+/// Write it down as runs do, so that no repair sets the database aside meanwhile.
+fn keep(landing: &Path, told: &[Notice], over: &[(&str, &str)]) -> Result<(), KeepError> {
+    let root = Root::open(landing)?;
+    let waited = Stopwatch::start();
+    let _shared = loop {
+        match root.lock_zone(false)? {
+            Some(lock) => break lock,
+            None if waited.elapsed() >= PATIENCE => return Err(KeepError::Repaired),
+            None => std::thread::sleep(PAUSE),
+        }
+    };
+    Ok(State::open(&root.database())?.note(told, over)?)
+}
+
+/// Why something could not be kept.
+#[derive(Debug, thiserror::Error)]
+enum KeepError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("the landing directory is being repaired")]
+    Repaired,
 }
 
 #[cfg(test)]

@@ -209,3 +209,14 @@ fn several_runs_tell_each_for_itself() {
     let events: Vec<&str> = told.iter().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(events, ["failure", "landed", "success"]);
 }
+
+#[test]
+fn what_was_told_while_a_repair_begins_is_not_written_into_what_it_sets_aside() {
+    // The notifier leaves something behind that holds the zone as a repair does.
+    let hold = "(flock -x 9; touch held; exec sleep 8 >/dev/null 2>&1) 9< $HOST_LANDING/.locks/.zone & while [ ! -e held ]; do :; done";
+    let notify = format!("[notify.x]\non = [\"success\"]\ncommand = [\"bash\", \"-c\", {hold:?}]\n");
+    let (environment, _origin) = told(&notify);
+    let ran = environment.host(["run", "a"]).exits(0);
+    ran.says("what was told cannot be recorded, and may be told again: the landing directory is being repaired");
+    assert_eq!(environment.query("SELECT count(*) FROM notices"), ["0"]);
+}
