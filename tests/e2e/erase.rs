@@ -137,6 +137,9 @@ fn what_is_made_of_a_response_is_made_again_and_does_not_land() {
     derive().says("nothing to make");
     let paths = environment.paths();
     erase(&environment, &[&paths[0]]).exits(0);
+    for table in ["derivations", "derived_files"] {
+        assert_eq!(environment.query(&format!("SELECT count(*) FROM {table}")), ["0"], "{table}");
+    }
     for _ in 0..2 {
         let ran = derive();
         assert!(!ran.stderr.contains("nothing to make") && ran.stderr.contains("did not land"), "{ran:?}");
@@ -144,6 +147,19 @@ fn what_is_made_of_a_response_is_made_again_and_does_not_land() {
     }
     assert_eq!(origin.asked().pop().expect("a request").header("if-none-match"), None);
     assert_eq!(found(&environment), [""; 0]);
+}
+
+#[test]
+fn what_was_erased_counts_as_the_newest_that_came() {
+    let (environment, origin, _first) = landed();
+    let old = "UPDATE extraction_runs SET started_at = '2020-01-02T00:00:00Z'";
+    environment.state().execute(old, []).expect("a row");
+    origin.route("/people.csv", Reply::new("new\n").etag("\"two\""));
+    run(&environment, &origin, &[]).exits(0);
+    let newest = environment.query("SELECT path FROM landed_files WHERE run_id = 2").remove(0);
+    erase(&environment, &[&newest]).exits(0);
+    environment.write("host.toml", "[extractor.mirror.expect]\nmax-age = \"3d\"");
+    run(&environment, &origin, &[]).exits(0).says("did not land");
 }
 
 #[test]

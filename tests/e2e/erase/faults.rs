@@ -1,6 +1,8 @@
 //! Faults in the middle of it: calls that fail, kills.
 
-use harness::{Environment, Origin};
+use std::process::Command;
+
+use harness::{Environment, Origin, Ran, under};
 
 use super::{CSV, erase, found, run};
 use crate::environment;
@@ -63,4 +65,40 @@ fn a_repair_and_runs_get_along_with_one_that_is_cut_short() {
         environment.host(["repair"]).exits(0);
         assert_eq!(environment.everything().is_empty(), erased, "{injection}");
     });
+}
+
+/// What a command syncs and removes, in order.
+fn traced(environment: &Environment, command: &Command) -> Vec<String> {
+    let trace = environment.path().join("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-qq", "-e", "signal=none", "-e", "trace=fsync,fdatasync,unlinkat", "-o"]).arg(&trace);
+    Ran::new(under(strace, command).output().expect("strace")).exits(0);
+    std::fs::read_to_string(trace).expect("a trace").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn no_power_cut_takes_back_what_was_recorded_or_removed() {
+    if !strace() {
+        return;
+    }
+    let origin = Origin::start();
+    origin.route("/people.csv", harness::Reply::new(CSV).etag("\"one\""));
+    let environment = prepared(&origin);
+    let file = environment.landing().join(path(&environment));
+    let stored = std::fs::read(&file).expect("a file");
+    for words in [&["erase"][..], &["erase"], &["repair"]] {
+        std::fs::write(&file, &stored).expect("a file");
+        let command = if words == ["repair"] { environment.command(words) } else { command(&environment) };
+        let calls = traced(&environment, &command);
+        let removed = calls.iter().position(|call| call.contains("unlinkat(") && call.contains("one.csv.gz"));
+        let (before, after) = calls.split_at(removed.unwrap_or_else(|| panic!("{calls:?}")));
+        let directory = format!("{}>)", file.parent().expect("a directory").display());
+        assert!(after.iter().any(|call| call.contains("fsync(") && call.contains(&directory)), "{calls:?}");
+        // The row was there before the second time.
+        let is_new = calls.iter().any(|call| call.contains(".state.sqlite"));
+        assert!(
+            !is_new || words == ["repair"] || before.iter().any(|call| call.contains(".state.sqlite")),
+            "{calls:?}"
+        );
+    }
 }
