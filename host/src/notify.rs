@@ -34,8 +34,10 @@ pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) ->
 fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Result<Untold, StateError> {
     let mut state = open(landing)?;
     let extractor = &report.extractor;
-    let known = state.notices(Some(extractor))?;
-    let failed_before = state.failed_before(extractor, report.run_id)?.unwrap_or(false);
+    // A backfill says nothing of how the extractor is: what goes on being so neither begins nor ends with it.
+    let is_backfill = state.is_backfill(report.run_id)?;
+    let known = if is_backfill { Vec::new() } else { state.notices(Some(extractor))? };
+    let failed_before = !is_backfill && state.failed_before(extractor, report.run_id)?.unwrap_or(false);
     let was_stale = known.iter().any(|notice| notice.event == Event::Stale.word());
     let mut events = Vec::new();
     match (&report.failure, failed_before || was_stale) {
@@ -48,6 +50,9 @@ fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -
     }
     let facts = message::of_run(&state, landing, report)?;
     let told = tell(notifications, &events, &known, &|event| facts.about(event));
+    if is_backfill {
+        return Ok(untold(told).collect());
+    }
     // What is over is told anew when it begins again.
     let over: &[(&str, &str)] = match report.failure {
         Some(_) => &[],
@@ -149,11 +154,14 @@ fn record(state: &mut State, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold
     });
     let kept = if !told.is_empty() || forgotten { state.note(&told, over) } else { Ok(()) };
     let unkept = kept.err().map(|error| format!("what was told cannot be recorded, and may be told again: {error}"));
-    let untold = told.into_iter().filter_map(|notice| {
+    untold(told).chain(unkept).collect()
+}
+
+fn untold(told: Vec<Notice>) -> impl Iterator<Item = String> {
+    told.into_iter().filter_map(|notice| {
         let Notice { extractor, event, target, error, .. } = notice;
         Some(format!("{target} was not told of {event} of {extractor}: {}", error?))
-    });
-    untold.chain(unkept).collect()
+    })
 }
 
 #[cfg(test)]
