@@ -39,8 +39,10 @@ pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) ->
 fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Result<Untold, StateError> {
     let state = to_read(landing)?;
     let extractor = &report.extractor;
-    let known = state.notices(Some(extractor))?;
-    let failed_before = state.failed_before(extractor, report.run_id)?.unwrap_or(false);
+    // A backfill says nothing of how the extractor is: what goes on being so neither begins nor ends with it.
+    let is_backfill = state.is_backfill(report.run_id)?;
+    let known = if is_backfill { Vec::new() } else { state.notices(Some(extractor))? };
+    let failed_before = !is_backfill && state.failed_before(extractor, report.run_id)?.unwrap_or(false);
     let was_stale = known.iter().any(|notice| notice.event == Event::Stale.word());
     let mut events = Vec::new();
     match (&report.failure, failed_before || was_stale) {
@@ -55,6 +57,9 @@ fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -
     // Telling may take minutes, in which nobody has to wait for this process.
     drop(state);
     let told = tell(notifications, &events, &known, &|event| facts.about(event));
+    if is_backfill {
+        return Ok(untold(told).collect());
+    }
     // What is over is told anew when it begins again.
     let lasting = [Event::Failure.word(), Event::Stale.word()];
     let is_over = |event: &&'static str| report.failure.is_none() && known.iter().any(|notice| notice.event == *event);
@@ -154,11 +159,14 @@ fn command(
 fn record(landing: &Path, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold {
     let kept = if told.is_empty() && over.is_empty() { Ok(()) } else { keep(landing, &told, over) };
     let unkept = kept.err().map(|error| format!("what was told cannot be recorded, and may be told again: {error}"));
-    let untold = told.into_iter().filter_map(|notice| {
+    untold(told).chain(unkept).collect()
+}
+
+fn untold(told: Vec<Notice>) -> impl Iterator<Item = String> {
+    told.into_iter().filter_map(|notice| {
         let Notice { extractor, event, target, error, .. } = notice;
         Some(format!("{target} was not told of {event} of {extractor}: {}", error?))
-    });
-    untold.chain(unkept).collect()
+    })
 }
 
 /// Write it down as runs do, so that no repair sets the database aside meanwhile.

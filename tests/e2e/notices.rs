@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use harness::{Environment, Gate, Origin, Ran, Reply};
+use harness::{Environment, Gate, Origin, Ran, Reply, guest};
 use serde_json::Value;
 
 use crate::environment;
@@ -61,6 +61,35 @@ fn a_command_is_told_of_success_failure_recovery_and_what_landed() {
     origin.route("/a.csv", Reply::status(500));
     environment.host(["run", "a", "--retries", "0"]).exits(1);
     assert_eq!(lines(&environment)[6..], ["failure a 6 failed 1"]);
+}
+
+#[test]
+fn a_backfill_is_told_of_and_neither_begins_nor_ends_what_goes_on() {
+    let (environment, origin) = told(WRITES);
+    // One that takes a window.
+    let text = fs::read_to_string(environment.path().join("host.toml")).expect("a file");
+    let [mirror, probe] = ["mirror", "probe"].map(|name| format!("{:?}", guest(name)));
+    let param = "param = { do = \"mirror\", ";
+    environment.write("host.toml", text.replace(&mirror, &probe).replace("param = { ", param));
+    let run = |status: u16, arguments: &[&str]| {
+        origin.route("/a.csv", if status == 200 { Reply::new("a\n1\n") } else { Reply::status(status) });
+        environment.host([&["run", "a"], arguments].concat()).exits(i32::from(status != 200));
+    };
+    let window = ["--backfill", "2025-01-01..2025-02-01"];
+    run(500, &[]);
+    run(200, &window);
+    run(500, &[]);
+    assert_eq!(lines(&environment), ["failure a 1 failed 1", "success a 2 success 0", "landed a 2 success 0"]);
+    assert_eq!(environment.query("SELECT event || ' ' || run_id FROM notices"), ["failure 1"]);
+    run(200, &[]);
+    assert_eq!(lines(&environment)[3..], ["success a 4 success 0", "recovery a 4 success 0"]);
+    // Each that fails is told of, whatever is known, and the next run is no recovery from it.
+    run(500, &window);
+    run(500, &window);
+    run(200, &[]);
+    run(500, &[]);
+    let expected = ["failure a 5 failed 1", "failure a 6 failed 1", "success a 7 success 0", "failure a 8 failed 1"];
+    assert_eq!(lines(&environment)[5..], expected);
 }
 
 #[test]

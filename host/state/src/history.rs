@@ -106,10 +106,16 @@ impl State {
         Ok(all)
     }
 
-    /// Whether the last run before this one failed; nothing where there was none.
+    /// Whether a run was a backfill.
+    pub fn is_backfill(&self, run_id: i64) -> Result<bool, StateError> {
+        let mut statement = self.connection.prepare("SELECT 1 FROM run_windows WHERE run_id = ?1")?;
+        Ok(statement.exists([run_id])?)
+    }
+
+    /// Whether the last run before this one that was no backfill failed; nothing where there was none.
     pub fn failed_before(&self, extractor: &str, run_id: i64) -> Result<Option<bool>, StateError> {
         let sql = "SELECT status FROM extraction_runs WHERE extractor = ?1 AND run_id < ?2 AND status <> 'running'
-                    ORDER BY run_id DESC LIMIT 1";
+                      AND run_id NOT IN (SELECT run_id FROM run_windows) ORDER BY run_id DESC LIMIT 1";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query((extractor, run_id))?;
         match rows.next()? {
