@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::json as on_one_line;
 use crate::error::WriteError;
+use rules::budget::Budget;
 use rules::text;
 use state::{Details, RunRow, State, Wanted};
 
@@ -31,8 +32,7 @@ pub fn write_text(state: &State, row: &RunRow, details: &Details, output: &mut i
     if let Some(Value::Object(budgets)) = &row.budgets {
         writeln!(output, "\nbudgets")?;
         for (name, budget) in budgets {
-            let (used, allowed) = (&budget["used"], &budget["allowed"]);
-            let used = if used.is_null() { "?".to_owned() } else { used.to_string() };
+            let (used, allowed) = (amount(name, &budget["used"]), amount(name, &budget["allowed"]));
             writeln!(output, "  {}: {used} of {allowed}", text::line(name))?;
         }
     }
@@ -54,6 +54,15 @@ pub fn write_text(state: &State, row: &RunRow, details: &Details, output: &mut i
         }
     }
     Ok(())
+}
+
+/// An amount of a budget as it is written in a configuration; one that was not measured is a question.
+fn amount(name: &str, value: &Value) -> String {
+    let budget = Budget::ALL.into_iter().find(|budget| budget.name() == name);
+    match (budget, value.as_u64()) {
+        (Some(budget), Some(amount)) => budget.write(amount),
+        _ => "?".to_owned(),
+    }
 }
 
 /// What ran, and what it was granted.
