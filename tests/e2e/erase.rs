@@ -7,6 +7,7 @@ use std::fs;
 
 use harness::{Environment, Origin, Ran, Reply};
 
+use crate::grants::on_a_terminal;
 use crate::{environment, mirror, with};
 
 const CSV: &str = "id,name\n1,Jo\n";
@@ -210,6 +211,22 @@ fn what_was_erased_is_not_accepted_out_of_quarantine() {
     ran.says(&format!("{quarantined} holds what {other} held, and that was erased")).says("host erase --lift");
     assert_eq!(environment.everything(), std::slice::from_ref(&quarantined));
     environment.host(["quarantine", "drop", &quarantined]).exits(0);
+    assert_eq!(environment.everything(), [""; 0]);
+}
+
+#[test]
+fn on_a_terminal_it_asks_first() {
+    let (environment, _origin, path) = landed();
+    let arguments = ["erase", "--reason", "request 17", &path];
+    // What is wrong is said before anything is asked.
+    on_a_terminal(&environment, &[&arguments[..], &["none"]].concat(), "y\n").exits(2);
+    for typed in ["n\n", "\n", "erase\n"] {
+        let ran = on_a_terminal(&environment, &arguments, typed).exits(1);
+        let asked = format!("{path}\r\nErase 1 file for good? [y/N] ");
+        assert!(ran.stdout.contains(&asked) && ran.stdout.contains("error: nothing was erased"), "{ran:?}");
+        assert_eq!(environment.paths(), [path.clone()]);
+    }
+    on_a_terminal(&environment, &arguments, "y\n").exits(0);
     assert_eq!(environment.everything(), [""; 0]);
 }
 

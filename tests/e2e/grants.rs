@@ -184,7 +184,7 @@ fn a_pinned_grant_is_for_one_component_only() {
 }
 
 /// The program on a terminal, with these answers typed.
-fn on_a_terminal(environment: &Environment, arguments: &[&str], typed: &str) -> Ran {
+pub(crate) fn on_a_terminal(environment: &Environment, arguments: &[&str], typed: &str) -> Ran {
     let inner = environment.command(arguments);
     let quoted: Vec<String> = std::iter::once(inner.get_program())
         .chain(inner.get_args())

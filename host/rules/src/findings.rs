@@ -322,6 +322,8 @@ mod tests {
         assert_eq!(kind(ours, 11, Some(&recorded)), Some(Kind::Altered));
         assert_eq!(kind(ours, 10, None), Some(Kind::Unrecorded));
         assert_eq!(kind("x/notes", 11, Some(&recorded)), Some(Kind::Foreign));
+        let detail = |size| not_erased(ours, size, &recorded).detail;
+        assert!(detail(10).contains("`host repair`") && detail(11).contains("move it away"));
     }
 
     #[test]
