@@ -1,8 +1,8 @@
 //! The operator's own files, apart from the landing zone: replaced whole or not at all, and by one process at a time.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,8 +39,17 @@ fn real(path: &Path) -> (PathBuf, PathBuf) {
 }
 
 /// Give a file new content: written beside it, synced, and renamed over it. A link is followed, and modes are kept.
-#[expect(clippy::disallowed_methods, reason = "these files are not the landing zone's")]
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_as(path, content, None)
+}
+
+/// The same with a file that everybody may read if it is new, whatever the umask says.
+pub fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_as(path, content, Some(Permissions::from_mode(0o644)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "these files are not the landing zone's")]
+fn replace_as(path: &Path, content: &[u8], new: Option<Permissions>) -> io::Result<()> {
     let (path, directory) = real(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(format!(".{name}.{}", std::process::id()));
@@ -54,6 +63,8 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
             // Root may have edited somebody else's file. Others cannot give files away, and need not.
             let _ = std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid()));
             file.set_permissions(before.permissions())?;
+        } else if let Some(new) = new {
+            file.set_permissions(new)?;
         }
         file.sync_all()?;
         fs::rename(&temporary, &path)?;

@@ -118,7 +118,8 @@ pub fn write(landing: &Path, configuration: &Configuration, path: &Path) -> Resu
     // are too old for a moment are better than none.
     let _turn = files::turn(path).ok();
     let text = text(&health::of(landing, configuration, None)?);
-    files::replace(path, text.as_bytes()).map_err(|error| {
+    // Whoever reads it is another user, and the umask of a service often keeps others out.
+    files::publish(path, text.as_bytes()).map_err(|error| {
         Error::new(Kind::Failed, format!("cannot write the metrics into {}: {error}", path.display()))
             .hint("its directory must be there, and writable for the user that runs host")
     })

@@ -161,6 +161,7 @@ fn after_two_days_of_trouble_everybody_tells_the_same_story() {
     days.files_agree(&ids);
     days.database_agrees(&ids);
     days.metrics_agree();
+    days.page_agrees();
     days.notices_agree(&ids);
     days.origin_agrees();
     let verified = days.host((HOURS, 0), &["verify", "--read-data"]).exits(0).stdout;

@@ -1,9 +1,10 @@
 //! How the extractors are, for people and for Prometheus.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-use harness::{Environment, Gate, Origin, Ran, Reply};
+use harness::{Environment, Gate, Origin, Ran, Reply, under};
 
 use crate::environment;
 use crate::named::extractor;
@@ -131,6 +132,17 @@ fn a_file_of_metrics_is_renewed_after_each_run() {
         text.contains("{extractor=\"a\"} 2\n") && text.contains("host_extractor_streak{extractor=\"b\"} -1\n"),
         "{text}"
     );
+    // node_exporter is another user. Who changed the mode meant it.
+    let mode = || fs::metadata(&path).expect("a file").permissions().mode() & 0o777;
+    fs::remove_file(&path).expect("a file");
+    for expected in [0o644, 0o640] {
+        let metrics = environment.command(["metrics", "--textfile", "x.prom"]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "umask 0077; exec \"$0\" \"$@\""]);
+        Ran::new(under(shell, &metrics).output().expect("sh")).exits(0);
+        assert_eq!(mode(), expected);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
+    }
     // One that cannot be written harms no run.
     environment.write("host.toml", format!("[metrics]\ntextfile = \"none/x.prom\"\n{both}"));
     environment.host(["run", "a"]).exits(0).says("warning: cannot write the metrics into none/x.prom");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde_json::Value;
 
 use super::model::{End, Extractor, Turn, UNEXPECTED, content, digest, tag};
@@ -222,6 +223,40 @@ impl Days {
             }
         }
         assert_eq!(found, expected);
+    }
+
+    /// `host report`: the headline, the days of each extractor, the quarantine.
+    pub(super) fn page_agrees(&self) {
+        let now = HOURS - 1;
+        self.host((now, 30), &["report", "--html", "days.html"]).exits(0);
+        let page = std::fs::read_to_string(self.environment.path().join("days.html")).expect("a file");
+        let count = |condition: &str| self.story.iter().filter(|one| one.condition(now) == condition).count();
+        let headline = format!("<h1>{} failing, {} stale</h1>", count("failing"), count("stale"));
+        assert!(page.contains(&headline), "{headline}");
+        let row =
+            Regex::new(r#"<th scope="row">2025-06-(\d\d)</th>((?:<td class="n">\d+</td>){3})"#).expect("a pattern");
+        let cell = Regex::new(r"\d+").expect("a pattern");
+        let numbers = |text: &str| -> Vec<u64> {
+            cell.find_iter(text).map(|number| number.as_str().parse().expect("a number")).collect()
+        };
+        let sections: Vec<&str> = page.split("<section").skip(1).collect();
+        assert_eq!(sections.len(), self.story.len());
+        for (one, section) in self.story.iter().zip(sections) {
+            let found: Vec<_> = row.captures_iter(section).map(|row| (numbers(&row[1])[0], numbers(&row[2]))).collect();
+            let expected = [16, 15].map(|day| {
+                let ends =
+                    || one.runs.iter().filter(move |run| u64::from(15 + run.hour / 24) == day).map(|run| run.end);
+                let count = |is: fn(&End) -> bool| ends().filter(is).count() as u64;
+                let failed = count(|end| matches!(end, End::Failed(_)));
+                (day, vec![ends().count() as u64 - failed, failed, count(|end| matches!(end, End::Landed(_)))])
+            });
+            assert_eq!(found, expected, "{}: succeeded, failed, new files", one.name);
+        }
+        let pages: u64 = self.story.iter().map(|one| one.count(|end| end == End::Failed(UNEXPECTED))).sum();
+        let (_, quarantine) = page.split_once("<table id=\"quarantine\">").expect("a table");
+        let (rows, _) = quarantine.split_once("</table>").expect("its end");
+        assert_eq!(rows.matches("<td class=\"n\">").count(), 1, "{rows}");
+        assert!(rows.contains(&format!("<td class=\"n\">{pages}</td>")), "{rows}");
     }
 
     /// What the notifier wrote down, and what the state keeps of that.
