@@ -224,7 +224,7 @@ fn on_a_terminal_it_asks_first() {
         let ran = on_a_terminal(&environment, &arguments, typed).exits(1);
         let asked = format!("{path}\r\nErase 1 file for good? [y/N] ");
         assert!(ran.stdout.contains(&asked) && ran.stdout.contains("error: nothing was erased"), "{ran:?}");
-        assert_eq!(environment.paths(), [path.clone()]);
+        assert_eq!(environment.paths(), std::slice::from_ref(&path));
     }
     on_a_terminal(&environment, &arguments, "y\n").exits(0);
     assert_eq!(environment.everything(), [""; 0]);
