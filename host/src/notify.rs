@@ -43,9 +43,11 @@ fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -
     let is_backfill = state.is_backfill(report.run_id)?;
     let known = if is_backfill { Vec::new() } else { state.notices(Some(extractor))? };
     let failed_before = !is_backfill && state.failed_before(extractor, report.run_id)?.unwrap_or(false);
-    let was_stale = known.iter().any(|notice| notice.event == Event::Stale.word());
+    // One that did not begin has no row.
+    let lasting = [Event::Failure.word(), Event::Stale.word()];
+    let was_told = known.iter().any(|notice| lasting.contains(&notice.event.as_str()));
     let mut events = Vec::new();
-    match (&report.failure, failed_before || was_stale) {
+    match (&report.failure, failed_before || was_told) {
         (Some(_), _) => events.push(Event::Failure),
         (None, true) => events.extend([Event::Success, Event::Recovery]),
         (None, false) => events.push(Event::Success),
@@ -61,11 +63,25 @@ fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -
         return Ok(untold(told).collect());
     }
     // What is over is told anew when it begins again.
-    let lasting = [Event::Failure.word(), Event::Stale.word()];
     let is_over = |event: &&'static str| report.failure.is_none() && known.iter().any(|notice| notice.event == *event);
     let over: Vec<(&str, &str)> =
         lasting.into_iter().filter(is_over).map(|event| (extractor.as_str(), event)).collect();
     Ok(record(landing, told, &over))
+}
+
+/// Tell of a run that did not begin, so that there is no row of it.
+pub fn of_refusal(landing: &Path, extractor: &str, error: &Error, notifications: &Notifications) -> Untold {
+    if notifications.notifiers.is_empty() {
+        return Untold::new();
+    }
+    // Where nothing has run yet, or the state cannot be read, nobody was told before.
+    let known = to_read(landing).and_then(|state| state.notices(Some(extractor))).unwrap_or_default();
+    let facts = message::of_refusal(landing, extractor, error);
+    let told = tell(notifications, &[Event::Failure], &known, &|event| facts.about(event));
+    match to_read(landing) {
+        Ok(_) => record(landing, told, &[]),
+        Err(_) => untold(told).collect(),
+    }
 }
 
 /// Tell of extractors that are stale.

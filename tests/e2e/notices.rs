@@ -249,3 +249,34 @@ fn what_was_told_while_a_repair_begins_is_not_written_into_what_it_sets_aside() 
     ran.says("what was told cannot be recorded, and may be told again: the landing directory is being repaired");
     assert_eq!(environment.query("SELECT count(*) FROM notices"), ["0"]);
 }
+
+#[test]
+fn a_run_that_does_not_start_is_a_failure_too_and_the_next_one_recovers() {
+    let (environment, origin) = told(WRITES);
+    let text = fs::read_to_string(environment.path().join("host.toml")).expect("a file");
+    let component = harness::guest("mirror").display().to_string();
+    environment.write("host.toml", text.replace(&component, "gone.wasm"));
+    // Where nothing has run yet, too; there is nowhere to write down that somebody was told.
+    environment.host(["run", "a"]).exits(2).says("cannot run gone.wasm");
+    assert_eq!(lines(&environment), ["failure a not-started 2"]);
+    assert!(!environment.landing().exists());
+    environment.write("host.toml", &text);
+    environment.host(["run", "a"]).exits(0);
+    fs::remove_file(environment.path().join("told")).expect("a file");
+    environment.write(
+        "host.toml",
+        text.replace(&origin.grant(), "https://elsewhere.example").replace(&component, "gone.wasm"),
+    );
+    for _ in 0..2 {
+        environment.host(["run", "--all"]).exits(2);
+    }
+    assert_eq!(lines(&environment), ["failure a not-started 2"]);
+    assert!(
+        json(&environment, "failure")["text"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("a failure: it did not start: cannot run gone.wasm"))
+    );
+    environment.write("host.toml", &text);
+    environment.host(["run", "a"]).exits(0);
+    assert_eq!(lines(&environment)[1..], ["success a 2 success 0", "recovery a 2 success 0"]);
+}

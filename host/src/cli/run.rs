@@ -17,7 +17,7 @@ use crate::events::{Events, Journal, Reader, Told, Wire};
 use crate::run::{self, Observers};
 use crate::timings::Timings;
 use crate::{metrics, notify};
-use engine::{LoadError, Package};
+use engine::{Linked, LoadError, Package};
 use rules::domain::Level;
 
 /// Run extractors, once each
@@ -75,20 +75,10 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     let mut configuration = Configuration::read(arguments.flags.config.as_deref())?;
     let Named { name, component: path } = configuration.extractor(word, arguments.flags.name.as_deref())?;
     let flags = Flags { name, ..arguments.flags.clone() };
-    let unusable = |error: LoadError| super::unusable("run", &path, &error);
-    let package = Package::read(&path).map_err(unusable)?;
-    let component = Component { path: &path, digest: package.digest, manifest: &package.manifest };
-    timings.step("read the component");
-    if !arguments.json && somebody_is_there() && ask_first(&flags, &configuration, component)? {
-        configuration = Configuration::read(flags.config.as_deref())?;
-    }
-    let plan = Plan::resolve(&flags, &configuration, component)?;
-    timings.step("resolve the configuration");
-    let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
-    timings.step("load or compile its code");
-    let ordinary = !plan.trial.is_one() && !plan.trial.dry_run;
-    let notifications = if ordinary { configuration.notifications(&plan.name)? } else { Notifications::default() };
-    let landing = plan.landing.clone();
+    let landing = configuration.landing(flags.landing.as_deref());
+    let prepared = prepare(arguments, &flags, &mut configuration, &path, &timings);
+    let not_started = |error: &Error| tell_refusal(arguments, &flags, &configuration, &landing, error);
+    let Prepared { plan, linked, ordinary, notifications } = prepared.inspect_err(not_started)?;
     let verbosity = arguments.verbosity();
     let console = Arc::new(Console::new(verbosity).of(&plan.name, arguments.log_format).counting(&plan.budgets));
     let reader: Arc<dyn Reader> = match arguments.part_of {
@@ -103,7 +93,7 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
         untold.iter().for_each(|sentence| observers.events.log(Level::Warn, sentence));
     }
     console.finish();
-    let report = report?;
+    let report = report.inspect_err(not_started)?;
     if ordinary && arguments.part_of.is_none() {
         renew_metrics(&landing, &configuration);
     }
@@ -123,6 +113,51 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
         error = error.hint("what landed stays; the next run goes on from there");
     }
     Err(failure.hints.into_iter().fold(error, Error::hint))
+}
+
+/// A run that may begin.
+struct Prepared {
+    plan: Plan,
+    linked: Linked,
+    /// Whether it is for data, and no test.
+    ordinary: bool,
+    notifications: Notifications,
+}
+
+/// Find out whatever can be wrong with an order before anything runs.
+fn prepare(
+    arguments: &RunArgs,
+    flags: &Flags,
+    configuration: &mut Configuration,
+    path: &Path,
+    timings: &Timings,
+) -> Result<Prepared, Error> {
+    let unusable = |error: LoadError| super::unusable("run", path, &error);
+    let package = Package::read(path).map_err(unusable)?;
+    let component = Component { path, digest: package.digest, manifest: &package.manifest };
+    timings.step("read the component");
+    if !arguments.json && somebody_is_there() && ask_first(flags, configuration, component)? {
+        *configuration = Configuration::read(flags.config.as_deref())?;
+    }
+    let plan = Plan::resolve(flags, configuration, component)?;
+    timings.step("resolve the configuration");
+    let linked = package.link(compiled_store(|name| std::env::var_os(name)).as_deref()).map_err(unusable)?;
+    timings.step("load or compile its code");
+    let ordinary = !plan.trial.is_one() && !plan.trial.dry_run;
+    let notifications = if ordinary { configuration.notifications(&plan.name)? } else { Notifications::default() };
+    Ok(Prepared { plan, linked, ordinary, notifications })
+}
+
+/// Tell of a configured extractor whose run did not begin. That another run goes on is no failure.
+fn tell_refusal(arguments: &RunArgs, flags: &Flags, configuration: &Configuration, landing: &Path, error: &Error) {
+    let named = arguments.flags.name.is_none().then_some(flags.name.as_deref()).flatten();
+    let for_tests = flags.dry_run || flags.replay.is_some() || !flags.mapped.is_empty();
+    let Some(name) = named.filter(|_| !for_tests && error.kind != Kind::Locked) else { return };
+    // What is wrong with those who are to be told is an error of its own, which is said.
+    let Ok(notifications) = configuration.notifications(name) else { return };
+    for sentence in notify::of_refusal(landing, name, error, &notifications) {
+        let _ = writeln!(std::io::stderr(), "warning: {sentence}");
+    }
 }
 
 /// The journal, where standard error leads there and nobody wants another form; else the console.

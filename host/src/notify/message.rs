@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::config::Event;
+use crate::error::Error;
 use crate::health::Health;
 use crate::report::Report;
 use rules::text;
@@ -72,6 +73,25 @@ pub(super) fn of_run(state: &State, landing: &Path, report: &Report) -> Result<F
         more_files: count - files.len() as u64,
         files,
     })
+}
+
+/// That a run did not begin.
+pub(super) fn of_refusal(landing: &Path, extractor: &str, error: &Error) -> Facts {
+    let object = json!({
+        "extractor": extractor,
+        "status": "not-started",
+        "exit_code": error.kind.exit_code(),
+        "error": error.message(),
+        "landing": std::path::absolute(landing).unwrap_or_else(|_| landing.to_owned()).display().to_string(),
+    });
+    Facts {
+        extractor: extractor.to_owned(),
+        run_id: 0,
+        sentence: format!("it did not start: {}", text::line(error.message())),
+        facts: object.as_object().cloned().unwrap_or_default(),
+        files: Vec::new(),
+        more_files: 0,
+    }
 }
 
 /// That a run is missing.
