@@ -3,6 +3,7 @@
 mod dbt;
 mod duckdb;
 mod placed;
+mod sqlmesh;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,6 +31,8 @@ pub(crate) enum Tool {
     Duckdb,
     /// Models and a macro of a dbt project on DuckDB
     Dbt,
+    /// The same of a SQLMesh project on DuckDB
+    Sqlmesh,
 }
 
 /// How files are read. Types are never guessed: what a column holds may differ in the next file.
@@ -93,8 +96,20 @@ pub(crate) struct Text {
     /// Below the directory that is asked for.
     pub(crate) path: String,
     pub(crate) text: String,
-    /// Whether it is somebody's own once it is there.
-    pub(crate) once: bool,
+    /// Files of which one shows that somebody has their own; `None` for what the host may replace.
+    own: Option<&'static [&'static str]>,
+}
+
+impl Text {
+    /// What carries the mark.
+    fn marked(path: String, text: String) -> Self {
+        Self { path, text, own: None }
+    }
+
+    /// What belongs to somebody as soon as it is there.
+    fn once(path: &str, text: &str, own: &'static [&'static str]) -> Self {
+        Self { path: path.into(), text: text.into(), own: Some(own) }
+    }
 }
 
 impl Models {
@@ -168,6 +183,7 @@ impl Models {
         match tool {
             Tool::Duckdb => vec![duckdb::script(&self.landing, &self.all)],
             Tool::Dbt => dbt::project(&self.landing, &self.all),
+            Tool::Sqlmesh => sqlmesh::project(&self.landing, &self.all),
         }
     }
 }

@@ -2,16 +2,19 @@
 //! goes back is what it was.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::{Environment, Origin, Ran, Reply, python};
 use serde_json::{Value, json};
 
-use crate::environment;
+use crate::systemd::installed;
+use crate::{book, environment};
 
 /// A landing directory whose name means something to SQL, to globs and to Jinja.
-const LANDING: &str = "land'ing [x] {{ ü";
+const LANDING: &str = "land'ing [x] {{ @ü";
+/// A mark of the order of bytes, a header with blanks, an empty and a double name, and zeros that are no number's.
+const FIRST: &str = "\u{feff}city;Court s;x;x;\nMalaga;007;1;2;3\n";
 /// Run a script on standard input in a database, and print the rows of each query.
 const DUCKDB: &str = "import duckdb, json, sys
 database = duckdb.connect(sys.argv[1])
@@ -43,6 +46,13 @@ impl Zone {
         self.environment.host([arguments, &["--landing", LANDING]].concat())
     }
 
+    /// The first file of a source, and its bytes.
+    fn stored(&self, source: &str) -> (PathBuf, Vec<u8>) {
+        let path = self.host(&["files", "--json", "--source", source]).exits(0).json();
+        let path = self.environment.path().join(LANDING).join(path[0]["path"].as_str().expect("a path"));
+        (path.clone(), fs::read(path).expect("a file"))
+    }
+
     /// What the queries give in the database, once `script` has been run there.
     fn asks(&self, programs: &Path, script: &str, queries: &[&str]) -> Value {
         self.environment.write("script.sql", script);
@@ -62,14 +72,18 @@ fn views_of_duckdb_have_all_rows_and_those_that_are_current() {
     let Some(programs) = python::programs() else { return };
     let zone = Zone::new();
     let models = || zone.host(&["models", "duckdb"]).exits(0).stdout;
-    // A mark of the order of bytes, a header with blanks, an empty and a double name, and zeros that are no number's.
-    zone.lands("/prices/a.csv", "\u{feff}city;Court s;x;x;\nMalaga;007;1;2;3\n");
+    zone.lands("/prices/a.csv", FIRST);
     zone.lands("/events/a.ndjson", "{\"id\":1,\"seen\":{\"x\":[1]}}\n{\"id\":\"two\"}\n");
+    zone.lands("/tabs/a.tsv", "a,b\tc\n1\t2\n");
     zone.lands("/my-docs/a.json", "[{\"a\":1},{\"a\":2}]");
     let first = models();
     assert_eq!(zone.asks(&programs, &first, &[ALL, NOW]), json!([[["Malaga", "007"]], [["Malaga"]]]));
-    let others = ["SELECT id->>'$', seen->>'$.x[0]' FROM raw_events", "SELECT a->>'$' FROM current_my_docs ORDER BY ALL"];
-    assert_eq!(zone.asks(&programs, "", &others), json!([[["1", "1"], ["two", null]], [["1"], ["2"]]]));
+    let others = [
+        "SELECT id->>'$', seen->>'$.x[0]' FROM raw_events",
+        "SELECT a->>'$' FROM current_my_docs ORDER BY ALL",
+        "SELECT \"a,b\", c FROM current_tabs",
+    ];
+    assert_eq!(zone.asks(&programs, "", &others), json!([[["1", "1"], ["two", null]], [["1"], ["2"]], [["1", "2"]]]));
     let columns = "SELECT column_name FROM (DESCRIBE raw_prices)";
     let named = json!([[["city"], ["Court s"], ["x"], ["x_1"], ["column4"], ["_file"]]]);
     assert_eq!(zone.asks(&programs, "", &[columns]), named);
@@ -79,13 +93,14 @@ fn views_of_duckdb_have_all_rows_and_those_that_are_current() {
     let raw = json!([["Ma,drid", "12"], ["Malaga", "007"]]);
     // The views of before find the new file, and say as current what was so.
     assert_eq!(zone.asks(&programs, "", &[ALL, NOW]), json!([raw, [["Malaga"]]]));
+    assert_eq!(zone.asks(&programs, "", &["SELECT new FROM raw_prices ORDER BY ALL"]), json!([[["n"], [null]]]));
     assert_eq!(zone.asks(&programs, &models(), &[ALL, NOW]), json!([raw, [["Ma,drid"]]]));
     let paths = zone.host(&["files", "--source", "prices", "--json"]).exits(0).json();
     let paths: Vec<[&Value; 1]> = paths.as_array().expect("files").iter().map(|file| [&file["path"]]).collect();
     assert_eq!(zone.asks(&programs, "", &[FILES]), json!([paths]));
 
     // The source goes back.
-    zone.lands("/prices/a.csv", "\u{feff}city;Court s;x;x;\nMalaga;007;1;2;3\n");
+    zone.lands("/prices/a.csv", FIRST);
     assert_eq!(models(), first);
     assert_eq!(zone.asks(&programs, &first, &[ALL, NOW]), json!([raw, [["Malaga"]]]));
 }
@@ -123,41 +138,93 @@ fn models_are_of_sources_that_have_something_to_read() {
     assert_eq!(models(&["dbt", "--into", "mine", "a"]).exits(0).stdout, written);
 }
 
-/// A tick: the list of what is current, and dbt.
-fn tick(zone: &Zone, programs: &Path) {
+/// Run a project's tool, with the list of what is current beside it. It tells nobody of it.
+fn tick(zone: &Zone, mut command: Command) {
     let current = zone.host(&["files", "--current", "--json"]).exits(0).stdout;
     zone.environment.write("current.json", current);
-    let mut command = Command::new(programs.join("dbt"));
     command.current_dir(zone.environment.path()).env("DO_NOT_TRACK", "1").env("HOME", zone.environment.path());
-    command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false").env("DBT_PROFILES_DIR", zone.environment.path());
-    let output = command.args(["build", "--no-use-colors"]).output().expect("dbt");
+    command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false").env("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "true");
+    let output = command.output().expect("the tool");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// A project takes each landed file once, and knows what is current. `command` gives that of each tick, from 0 on.
+fn takes_each_file_once(tool: &str, programs: &Path, command: impl Fn(u32) -> Command) {
+    let zone = Zone::new();
+    let asks = |queries: &[&str]| {
+        zone.asks(programs, "CREATE SCHEMA IF NOT EXISTS landing; SET search_path = 'main,landing'", queries)
+    };
+    zone.lands("/prices/a.csv", FIRST);
+    zone.lands("/events/a.ndjson", "{\"id\":1}\n{\"id\":\"two\"}\n");
+    zone.lands("/tabs/a.tsv", "a,b\tc\n1\t2\n");
+    zone.host(&["models", tool, "--into", "."]).exits(0);
+    tick(&zone, command(0));
+    assert_eq!(asks(&[ALL, NOW]), json!([[["Malaga", "007"]], [["Malaga"]]]));
+    let others = ["SELECT id->>'$' FROM current_events ORDER BY ALL", "SELECT \"a,b\", c FROM raw_tabs"];
+    assert_eq!(asks(&others), json!([[["1"], ["two"]], [["1", "2"]]]));
+
+    // Nothing that was taken is read again: it could not be. The new file has another order, case, and a column more.
+    let (path, packed) = zone.stored("prices");
+    fs::write(&path, vec![0; packed.len()]).expect("a file");
+    zone.lands("/prices/a.csv", harness::gzip(b"new,City,Court s\nn,\"Ma,drid\",12\n"));
+    tick(&zone, command(1));
+    let raw = json!([["Ma,drid", "12"], ["Malaga", "007"]]);
+    assert_eq!(asks(&[ALL, NOW]), json!([raw, [["Ma,drid"]]]));
+    assert_eq!(asks(&["SELECT new FROM raw_prices ORDER BY ALL"]), json!([[["n"], [null]]]));
+
+    // Nothing new; then the source goes back, and no new file lands.
+    tick(&zone, command(2));
+    zone.lands("/prices/a.csv", FIRST);
+    tick(&zone, command(3));
+    assert_eq!(asks(&[ALL, NOW]), json!([raw, [["Malaga"]]]));
 }
 
 #[test]
 fn dbt_takes_each_landed_file_once_and_knows_what_is_current() {
     let Some(programs) = python::dbt() else { return };
+    takes_each_file_once("dbt", &programs, |_| {
+        let mut command = Command::new(programs.join("dbt"));
+        command.args(["build", "--no-use-colors"]);
+        command
+    });
+}
+
+#[test]
+fn sqlmesh_takes_each_landed_file_once_and_knows_what_is_current() {
+    let Some(programs) = python::sqlmesh() else { return };
+    if !installed("faketime") {
+        return;
+    }
+    // It runs a model at most once in five minutes.
+    takes_each_file_once("sqlmesh", &programs, |number| {
+        let mut command = Command::new("faketime");
+        command.args(["-f", &format!("+{}m", number * 20)]).arg(programs.join("sqlmesh"));
+        match number {
+            0 => command.args(["plan", "--auto-apply", "--no-prompts"]),
+            _ => command.arg("run"),
+        };
+        command
+    });
+}
+
+#[test]
+fn the_ten_lines_of_the_book_make_a_table() {
+    let Some(programs) = python::dbt() else { return };
     let zone = Zone::new();
-    zone.lands("/prices/a.csv", "\u{feff}city;Court s;x;x;\nMalaga;007;1;2;3\n");
-    zone.lands("/events/a.ndjson", "{\"id\":1}\n{\"id\":\"two\"}\n");
-    zone.lands("/tabs/a.tsv", "a,b\tc\n1\t2\n");
-    zone.host(&["models", "dbt", "--into", "."]).exits(0);
-    tick(&zone, &programs);
-    assert_eq!(zone.asks(&programs, "", &[ALL, NOW]), json!([[["Malaga", "007"]], [["Malaga"]]]));
-    let others = ["SELECT id->>'$' FROM current_events ORDER BY ALL", "SELECT \"a,b\", c FROM raw_tabs"];
-    assert_eq!(zone.asks(&programs, "", &others), json!([[["1"], ["two"]], [["1", "2"]]]));
-
-    // Of what was taken nothing is read again: a mark set at the rows of before stays.
-    zone.asks(&programs, "UPDATE raw_prices SET \"Court s\" = 'seen'", &[]);
-    zone.lands("/prices/a.csv", harness::gzip(b"new,City,Court s\nn,\"Ma,drid\",12\n"));
-    tick(&zone, &programs);
-    let raw = json!([["Ma,drid", "12"], ["Malaga", "seen"]]);
-    assert_eq!(zone.asks(&programs, "", &[ALL, NOW]), json!([raw, [["Ma,drid"]]]));
-    assert_eq!(zone.asks(&programs, "", &["SELECT new FROM raw_prices ORDER BY ALL"]), json!([[["n"], [null]]]));
-
-    // Nothing new; then the source goes back, and no new file lands.
-    tick(&zone, &programs);
-    zone.lands("/prices/a.csv", "\u{feff}city;Court s;x;x;\nMalaga;007;1;2;3\n");
-    tick(&zone, &programs);
-    assert_eq!(zone.asks(&programs, "", &[ALL, NOW]), json!([raw, [["Malaga"]]]));
+    zone.origin.route("/prices.csv", Reply::new("city,price\nMalaga,12\n"));
+    let lines = book::block("host/book/src/models.md", "sh", "dbt build");
+    let lines = lines.replace("https://example.org", &zone.origin.grant());
+    let lines = lines.replace("guests/mirror.wasm", &harness::guest("mirror").display().to_string());
+    let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with("pip ")).collect();
+    assert!(lines.len() < 10);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_host"), zone.environment.path().join("host")).expect("a link");
+    let mut command = Command::new("bash");
+    let path = std::env::var("PATH").expect("a path");
+    command.env("PATH", format!("{}:{}:{path}", zone.environment.path().display(), programs.display()));
+    command.current_dir(zone.environment.path()).env("DO_NOT_TRACK", "1").env("HOME", zone.environment.path());
+    command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
+    let output = command.args(["-ec", &lines.join("\n")]).output().expect("bash");
+    Ran::new(output).exits(0);
+    let asked = zone.asks(&programs, "", &["SELECT city, price FROM raw_mirror", "SELECT city FROM current_mirror"]);
+    assert_eq!(asked, json!([[["Malaga", "12"]], [["Malaga"]]]));
 }

@@ -8,7 +8,7 @@ use super::zone::{ZoneArgs, state_of};
 use crate::error::Error;
 use crate::models::{self, Models, Tool};
 
-/// Write SQL that reads what has landed: views for DuckDB, or models of a dbt project
+/// Write SQL that reads what has landed: views for DuckDB, or models of a dbt or SQLMesh project
 ///
 /// For each source, `raw_SOURCE` has all rows of all files, and `current_SOURCE` those of the files that hold what their
 /// resource is now. Files of csv, tsv, json and ndjson are read; columns are not guessed, and hold text or JSON.
@@ -20,8 +20,8 @@ pub(super) struct ModelsArgs {
     /// The sources [default: all]
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
-    /// Write files into this directory, and replace only those that this command wrote; dbt needs it
-    #[arg(long, value_name = "DIR", required_if_eq("tool", "dbt"))]
+    /// Write files into this directory, and replace only those that this command wrote; dbt and SQLMesh need it
+    #[arg(long, value_name = "DIR", required_if_eq_any([("tool", "dbt"), ("tool", "sqlmesh")]))]
     into: Option<PathBuf>,
     #[command(flatten)]
     zone: ZoneArgs,

@@ -15,7 +15,7 @@ pub(super) fn script(landing: &str, models: &[Model]) -> Text {
     for model in models {
         view(&mut text, landing, model);
     }
-    Text { path: "host.sql".into(), text, once: false }
+    Text::marked("host.sql".into(), text)
 }
 
 fn view(text: &mut String, landing: &str, model: &Model) {

@@ -17,21 +17,24 @@ const HEAD: u64 = 1024;
 
 /// Write the texts into a directory, and say which files. All are looked at before the first is written.
 pub(crate) fn write<'a>(directory: &Path, texts: &'a [Text]) -> Result<Vec<&'a str>, Error> {
-    let mut own = false;
     let mut wanted = Vec::new();
     for text in texts {
         let path = directory.join(&text.path);
-        let head = head(&path).map_err(|error| failed("read", &path, &error))?;
-        match head {
-            // What belongs to somebody's own project is there already, or not wanted.
-            _ if text.once && own => {}
-            Some(_) if text.once => own = true,
-            Some(head) if !head.contains(MARK) => {
-                return Err(Error::usage(format!("{} was not written by `host models`, and stays", path.display()))
+        match text.own {
+            Some(own) if own.iter().any(|name| fs::symlink_metadata(directory.join(name)).is_ok()) => continue,
+            Some(_) => {}
+            None => {
+                let head = head(&path).map_err(|error| failed("read", &path, &error))?;
+                if head.is_some_and(|head| !head.contains(MARK)) {
+                    return Err(Error::usage(format!(
+                        "{} was not written by `host models`, and stays",
+                        path.display()
+                    ))
                     .hint("move it away, or name another directory with `--into`"));
+                }
             }
-            _ => wanted.push((path, text)),
         }
+        wanted.push((path, text));
     }
     for (path, text) in &wanted {
         let directory = path.parent().unwrap_or(directory);
