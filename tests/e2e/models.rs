@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::{Environment, Origin, Ran, Reply, python};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::systemd::installed;
@@ -138,10 +139,44 @@ fn models_are_of_sources_that_have_something_to_read() {
     assert_eq!(models(&["dbt", "--into", "mine", "a"]).exits(0).stdout, written);
 }
 
+#[test]
+fn what_a_database_says_is_a_name_or_left_out() {
+    let Some(programs) = python::programs() else { return };
+    let zone = Zone::new();
+    zone.lands("/prices/a.csv", FIRST);
+    let state = Connection::open(zone.environment.path().join(LANDING).join(".state.sqlite")).expect("a database");
+    let plant = "INSERT INTO landed_files (path, source, run_id, stored_size) VALUES (?1, 'prices', 1, 1)";
+    for path in
+        ["prices/2026/x'); DROP TABLE t; --.csv.gz", "prices/../../x.csv.gz", "p'x/2026/a.csv.gz", "prices/[a].csv.gz"]
+    {
+        state.execute(plant, [path]).expect("SQL");
+    }
+    for (tool, more) in [("duckdb", &[][..]), ("dbt", &["--into", "one"]), ("sqlmesh", &["--into", "two"])] {
+        zone.host(&[&["models", tool], more].concat()).exits(0);
+    }
+    assert!(!zone.environment.path().join("one/models/host/raw_p'x.sql").exists());
+    let script = zone.host(&["models", "duckdb"]).exits(0).stdout;
+    assert!(!script.contains("DROP") && !script.contains("..") && !script.contains("[a]"), "{script}");
+    assert_eq!(zone.asks(&programs, &script, &[NOW]), json!([[["Malaga"]]]));
+
+    // Nothing of it is current, which is no error.
+    state.execute("DELETE FROM resource_changes", []).expect("SQL");
+    state.execute("DELETE FROM landed_files WHERE url IS NULL", []).expect("SQL");
+    let script = zone.host(&["models", "duckdb"]).exits(0).stdout;
+    assert_eq!(zone.asks(&programs, &script, &[NOW, "SELECT city FROM raw_prices"]), json!([[], [["Malaga"]]]));
+
+    let many = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 100000)
+                INSERT INTO landed_files (path, source, run_id, stored_size) SELECT 'many/' || n || '.csv.gz', 'many', 1, 1 FROM n";
+    state.execute(many, []).expect("SQL");
+    let ran = zone.host(&["models", "duckdb"]).exits(2);
+    ran.says("there are more than 100000 current files\nhint: name the sources that you want");
+    zone.host(&["models", "duckdb", "prices"]).exits(0);
+}
+
 /// Run a project's tool, with the list of what is current beside it. It tells nobody of it.
 fn tick(zone: &Zone, mut command: Command) {
-    let current = zone.host(&["files", "--current", "--json"]).exits(0).stdout;
-    zone.environment.write("current.json", current);
+    let current = zone.host(&["files", "--current", "--json"]);
+    zone.environment.write("current.json", current.stdout);
     command.current_dir(zone.environment.path()).env("DO_NOT_TRACK", "1").env("HOME", zone.environment.path());
     command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false").env("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "true");
     let output = command.output().expect("the tool");
@@ -149,7 +184,7 @@ fn tick(zone: &Zone, mut command: Command) {
 }
 
 /// A project takes each landed file once, and knows what is current. `command` gives that of each tick, from 0 on.
-fn takes_each_file_once(tool: &str, programs: &Path, command: impl Fn(u32) -> Command) {
+fn takes_each_file_once(tool: &str, programs: &Path, command: impl Fn(u32) -> Command) -> Zone {
     let zone = Zone::new();
     let asks = |queries: &[&str]| {
         zone.asks(programs, "CREATE SCHEMA IF NOT EXISTS landing; SET search_path = 'main,landing'", queries)
@@ -177,16 +212,27 @@ fn takes_each_file_once(tool: &str, programs: &Path, command: impl Fn(u32) -> Co
     zone.lands("/prices/a.csv", FIRST);
     tick(&zone, command(3));
     assert_eq!(asks(&[ALL, NOW]), json!([raw, [["Malaga"]]]));
+    zone
 }
 
 #[test]
 fn dbt_takes_each_landed_file_once_and_knows_what_is_current() {
     let Some(programs) = python::dbt() else { return };
-    takes_each_file_once("dbt", &programs, |_| {
+    let build = |_| {
         let mut command = Command::new(programs.join("dbt"));
         command.args(["build", "--no-use-colors"]);
         command
-    });
+    };
+    let zone = takes_each_file_once("dbt", &programs, build);
+    // The landing directory moves: the files are the same.
+    fs::rename(zone.environment.path().join(LANDING), zone.environment.path().join("moved")).expect("a directory");
+    zone.environment.write("moved/prices/more.csv.gz", harness::gzip(b"city\nLisboa\n"));
+    let mut command = build(4);
+    command.args(["--vars", "{landing: moved, host_current: list.json}"]);
+    zone.environment.write("list.json", "[{\"path\": \"prices/more.csv.gz\"}]");
+    tick(&zone, command);
+    let count = "SELECT count(*) FROM raw_prices";
+    assert_eq!(zone.asks(&programs, "", &[NOW, count]), json!([[["Lisboa"]], [[3]]]));
 }
 
 #[test]
@@ -196,7 +242,7 @@ fn sqlmesh_takes_each_landed_file_once_and_knows_what_is_current() {
         return;
     }
     // It runs a model at most once in five minutes.
-    takes_each_file_once("sqlmesh", &programs, |number| {
+    let _zone = takes_each_file_once("sqlmesh", &programs, |number| {
         let mut command = Command::new("faketime");
         command.args(["-f", &format!("+{}m", number * 20)]).arg(programs.join("sqlmesh"));
         match number {
