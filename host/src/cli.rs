@@ -12,6 +12,7 @@ mod files;
 mod inspect;
 mod install;
 mod metrics;
+mod models;
 mod new;
 mod pack;
 mod prune;
@@ -75,6 +76,7 @@ enum Command {
     Show(show::ShowArgs),
     Files(files::FilesArgs),
     Cat(cat::CatArgs),
+    Models(models::ModelsArgs),
     Cursor(cursor::CursorArgs),
     Config(config::ConfigArgs),
     Test(test::TestArgs),
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Show(arguments) => show::execute(&arguments),
         Command::Files(arguments) => files::execute(&arguments),
         Command::Cat(arguments) => cat::execute(&arguments),
+        Command::Models(arguments) => models::execute(&arguments),
         Command::Config(arguments) => config::execute(&arguments),
         Command::Cursor(arguments) => cursor::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),

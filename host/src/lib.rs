@@ -41,6 +41,8 @@
 //!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
+//! `models` writes SQL for the tools that read what has landed.
+//!
 //! `batch` runs several extractors, each as a process of its own.
 //!
 //! `health` judges how each one fares by what the state knows; `metrics` says so to Prometheus. `notify` tells whom the
@@ -68,6 +70,7 @@ mod files;
 mod health;
 mod install;
 mod metrics;
+mod models;
 mod notify;
 mod page;
 mod patience;

