@@ -79,7 +79,7 @@ struct Model {
     /// The last word of the extension.
     word: String,
     reader: Reader,
-    /// The files that are current, below the landing directory.
+    /// The files that are current, below the landing directory, where the tool wants them by name.
     current: BTreeSet<String>,
 }
 
@@ -114,11 +114,13 @@ impl Text {
 
 impl Models {
     /// Those of these sources, or of all.
-    pub(crate) fn of(state: &State, landing: &Path, sources: &[String]) -> Result<Self, Error> {
+    pub(crate) fn of(state: &State, landing: &Path, sources: &[String], tool: Tool) -> Result<Self, Error> {
         let landing = shown(landing)?;
         let mut groups: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
         let mut named = 0;
-        for current in [false, true] {
+        // The models of projects are told what is current each time.
+        let passes: &[bool] = if tool == Tool::Duckdb { &[false, true] } else { &[false] };
+        for &current in passes {
             let wanted = Wanted { current, ..Wanted::default() };
             let listed = state.listed(&wanted, |file| {
                 let Some((source, word)) = parts(&file.path) else { return Ok(()) };

@@ -171,6 +171,7 @@ fn what_a_database_says_is_a_name_or_left_out() {
     let ran = zone.host(&["models", "duckdb"]).exits(2);
     ran.says("there are more than 100000 current files\nhint: name the sources that you want");
     zone.host(&["models", "duckdb", "prices"]).exits(0);
+    zone.host(&["models", "dbt", "--into", "three"]).exits(0);
 }
 
 /// Run a project's tool, with the list of what is current beside it. It tells nobody of it.

@@ -29,7 +29,7 @@ pub(super) struct ModelsArgs {
 
 pub(super) fn execute(arguments: &ModelsArgs) -> Result<ExitCode, Error> {
     let landing = arguments.zone.directory()?;
-    let models = Models::of(&state_of(&landing)?, &landing, &arguments.sources)?;
+    let models = Models::of(&state_of(&landing)?, &landing, &arguments.sources, arguments.tool)?;
     for (source, word) in &models.unread {
         // Nobody is left to tell that standard error is closed.
         let _ = writeln!(std::io::stderr(), "warning: DuckDB has no reader for {word}, which {source} has files of");
