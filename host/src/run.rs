@@ -4,6 +4,7 @@
 //! `FORMAT.md` has the whole protocol.
 
 mod asking;
+mod batch;
 mod deciding;
 mod deriving;
 mod details;
