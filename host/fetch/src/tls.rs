@@ -179,3 +179,19 @@ fn about_certificate(error: &CertificateError) -> String {
     };
     known.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_thinks_of_a_client_certificate_is_said_in_words() {
+        let of = |alert| about_client(&rustls::Error::AlertReceived(alert));
+        assert_eq!(of(AlertDescription::CertificateRequired), Some("the server asks for a client certificate"));
+        assert_eq!(of(AlertDescription::UnknownCA), Some("the server refuses the client certificate"));
+        assert_eq!(of(AlertDescription::InternalError), None);
+        assert_eq!(about_client(&rustls::Error::DecryptError), None);
+        let error = io::Error::other(rustls::Error::AlertReceived(AlertDescription::CertificateExpired));
+        assert_eq!(failure(&error), ("the server refuses the client certificate".to_owned(), false));
+    }
+}
