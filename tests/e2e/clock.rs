@@ -1,6 +1,7 @@
 //! Days that are not like others, by the program `faketime`.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, SystemTime};
 
@@ -8,9 +9,23 @@ use harness::{Environment, Gate, Origin, Part, Ran, Reply, under};
 
 use crate::{environment, mirror, with};
 
+/// `faketime`, without what programs left behind that ran under it and were killed: a memory and a semaphore by the number
+/// of their process, which another process may get, and cannot begin then.
+pub(crate) fn faketime() -> Command {
+    for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let number = name.strip_prefix("faketime_shm_").or_else(|| name.strip_prefix("sem.faketime_sem_"));
+        if number.is_some_and(|number| !Path::new("/proc").join(number).exists()) {
+            // Another test may have been faster.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Command::new("faketime")
+}
+
 /// `host run` of mirror at a moment of UTC; nothing where there is no `faketime`.
 fn at(environment: &Environment, origin: &Origin, moment: &str) -> Option<Ran> {
-    let mut faketime = Command::new("faketime");
+    let mut faketime = faketime();
     faketime.arg("-f").arg(moment);
     let host = environment.run_command("mirror", &with(&mirror(origin, "/courts.csv"), &[]));
     match under(faketime, &host).env("TZ", "UTC").output() {
@@ -58,7 +73,7 @@ fn a_clock_that_jumps_back_confuses_nothing() {
 
 /// `LD_PRELOAD` of a program that has a clock of its own, and is no child of `faketime`. Nothing where there is none.
 pub(crate) fn preload() -> Option<String> {
-    match Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output() {
+    match faketime().args(["-f", "+0", "printenv", "LD_PRELOAD"]).output() {
         Ok(output) => Some(String::from_utf8(output.stdout).expect("a path").trim().to_owned()),
         Err(error) => {
             assert!(std::env::var_os("CI").is_none(), "CI has no faketime");

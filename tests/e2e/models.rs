@@ -244,7 +244,7 @@ fn sqlmesh_takes_each_landed_file_once_and_knows_what_is_current() {
     }
     // It runs a model at most once in five minutes.
     let _zone = takes_each_file_once("sqlmesh", &programs, |number| {
-        let mut command = Command::new("faketime");
+        let mut command = crate::clock::faketime();
         command.args(["-f", &format!("+{}m", number * 20)]).arg(programs.join("sqlmesh"));
         match number {
             0 => command.args(["plan", "--auto-apply", "--no-prompts"]),

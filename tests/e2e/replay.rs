@@ -323,7 +323,7 @@ fn a_replay_is_the_same_on_another_day_without_any_network() {
     let today = tree(&environment, "today");
     assert_eq!(today.len(), 2, "{today:?}");
 
-    let mut faketime = Command::new("faketime");
+    let mut faketime = crate::clock::faketime();
     faketime.args(["-f", "2031-02-03 04:05:06"]);
     let command = |landing: &str| replay_command(&environment, &origin.grant(), &urls, landing, &[]);
     match under(faketime, &command("later")).output() {
