@@ -4,7 +4,6 @@
 //! `FORMAT.md` has the whole protocol.
 
 mod asking;
-mod batch;
 mod deciding;
 mod deriving;
 mod details;

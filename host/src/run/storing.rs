@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::Stopwatch;
+use futures::StreamExt as _;
 use rules::budget::{Budget, Budgets};
 use rules::domain::{Asked, Body, Digest, Fault, FetchError, Grant, LandError, Receipt, Resource};
 use rules::name::{EntityTag, Place};
@@ -16,7 +17,6 @@ use rules::redact::Redactor;
 use tokio::sync::Semaphore;
 use zone::{Intake, LandingError, Limits, Staging, Zone};
 
-use super::batch::{Batch, gather};
 use super::ledger::Ledger;
 use crate::config::{Expected, Plan};
 use crate::report::Rejection;
@@ -200,10 +200,8 @@ impl Store {
             reserved.grow_to(staging.intake.size()).map_err(FetchError::from)?;
             if over {
                 let settle = move |store: &Self| {
-                    for piece in batch.pieces() {
-                        staging.intake.push(piece).map_err(LandingError::from)?;
-                        staging.bytes.push(&store.zone, piece)?;
-                    }
+                    staging.intake.push(&batch).map_err(LandingError::from)?;
+                    staging.bytes.push(&store.zone, &batch)?;
                     store.settle(staging, reserved, &landing)
                 };
                 return self.job(settle).await;
@@ -219,21 +217,41 @@ impl Store {
     }
 
     /// Look at a batch on one thread, and keep it on another.
-    async fn take(self: &Arc<Self>, staging: Staging, batch: Batch) -> Result<Staging, LandError> {
+    async fn take(self: &Arc<Self>, staging: Staging, batch: Vec<u8>) -> Result<Staging, LandError> {
         let Staging { mut intake, mut bytes } = staging;
         let batch = Arc::new(batch);
         let same = Arc::clone(&batch);
         let look = move |_: &Self| {
-            same.pieces().try_for_each(|piece| intake.push(piece)).map_err(LandingError::from)?;
+            intake.push(&same).map_err(LandingError::from)?;
             Ok::<Intake, LandError>(intake)
         };
         let keep = move |store: &Self| {
-            batch.pieces().try_for_each(|piece| bytes.push(&store.zone, piece))?;
+            bytes.push(&store.zone, &batch)?;
             Ok(bytes)
         };
         let (intake, bytes) = futures::try_join!(self.job(look), self.job(keep))?;
         Ok(Staging { intake, bytes })
     }
+}
+
+/// The next bytes of a body, and whether it is over. They are copied: a chunk of one byte may hold on to a buffer of
+/// many.
+async fn gather(body: &mut Body, least: usize) -> Result<(Vec<u8>, bool), LandError> {
+    let mut batch = Vec::new();
+    while batch.len() < least {
+        match body.next().await {
+            Some(chunk) => {
+                let chunk = chunk?;
+                if batch.len() + chunk.len() > BATCH {
+                    // It will be as large as it may be; growing by doubling would take twice that.
+                    batch.reserve_exact(least.saturating_sub(batch.len()).max(chunk.len()));
+                }
+                batch.extend_from_slice(&chunk);
+            }
+            None => return Ok((batch, true)),
+        }
+    }
+    Ok((batch, false))
 }
 
 /// An error of the zone, the state, or the machine.
