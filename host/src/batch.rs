@@ -8,16 +8,16 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::num::NonZeroUsize;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::console::{LogFormat, Verbosity};
 use crate::error::{Error, Kind};
 use crate::events::Told;
-use crate::run::{Caught, Signals};
+use crate::run::{Caught, Signals, lock};
 use clock::Stopwatch;
 use display::Display;
 
@@ -156,7 +156,7 @@ impl Batch {
         });
         // From here on its number may become another process's.
         lock(processes).running.remove(&pid);
-        Outcome::of(name, wait(&mut child), report, said)
+        Outcome::of(name, child.wait().ok(), report, said)
     }
 }
 
@@ -182,10 +182,6 @@ fn text(mut from: impl std::io::Read) -> String {
     let _ = from.by_ref().take(MAX_SAID).read_to_end(&mut kept);
     let _ = std::io::copy(&mut from, &mut std::io::sink());
     String::from_utf8_lossy(&kept).into_owned()
-}
-
-fn wait(child: &mut Child) -> Option<std::process::ExitStatus> {
-    child.wait().ok()
 }
 
 /// Have nothing more started, and everything that is going on end.
@@ -217,8 +213,4 @@ fn listen(tell: Sender<Message>) -> std::io::Result<()> {
         runtime.block_on(async { while tell.send(Message::Signal(signals.next().await)).is_ok() {} });
     })?;
     Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

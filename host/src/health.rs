@@ -164,9 +164,7 @@ fn judge(watched: &Watched, history: &History, now: Moment, expected: bool) -> H
         reason: reason.filter(|_| expected),
         running_since,
         last_run,
-        last_run_seconds: finished
-            .zip(last_run)
-            .map(|(end, start)| end.unix_seconds().saturating_sub(start.unix_seconds())),
+        last_run_seconds: finished.zip(last_run).map(|(end, start)| end.since(start).as_secs()),
         last_success,
         last_failure,
         streak: if history.last.as_ref().is_some_and(|last| !last.succeeded) { -streak } else { streak },

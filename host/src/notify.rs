@@ -13,16 +13,17 @@ use crate::commands::Program;
 use crate::config::{Event, Notifications, Notifier, Way};
 use crate::error::{Error, Kind};
 use crate::health::{Condition, Health};
+use crate::patience::patiently;
 use crate::report::Report;
-use clock::{Moment, Stopwatch};
+use crate::upkeep;
+use clock::Moment;
 use state::{Notice, State, StateError};
-use zone::{DATABASE, DiskError, Root};
+use zone::Root;
 
 use message::Message;
 
-/// How long a repair is waited for, and how often it is looked whether it has ended.
+/// How long a repair is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// What was not told, a sentence each.
 pub type Untold = Vec<String>;
@@ -108,7 +109,7 @@ pub fn of_staleness(
 
 /// The state, in which a run has ended or a run is missing, so that it is there.
 fn to_read(landing: &Path) -> Result<State, StateError> {
-    let database = landing.canonicalize().unwrap_or_else(|_| landing.to_owned()).join(DATABASE);
+    let database = upkeep::database(landing);
     State::open_to_read(&database)?.ok_or_else(|| StateError::NoFile(database.display().to_string()))
 }
 
@@ -174,7 +175,8 @@ fn command(
 /// Keep what became of it; what could not be told, or not be kept.
 fn record(landing: &Path, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold {
     let kept = if told.is_empty() && over.is_empty() { Ok(()) } else { keep(landing, &told, over) };
-    let unkept = kept.err().map(|error| format!("what was told cannot be recorded, and may be told again: {error}"));
+    let unkept =
+        kept.err().map(|error| format!("what was told cannot be recorded, and may be told again: {}", error.message()));
     untold(told).chain(unkept).collect()
 }
 
@@ -186,28 +188,15 @@ fn untold(told: Vec<Notice>) -> impl Iterator<Item = String> {
 }
 
 /// Write it down as runs do, so that no repair sets the database aside meanwhile.
-fn keep(landing: &Path, told: &[Notice], over: &[(&str, &str)]) -> Result<(), KeepError> {
-    let root = Root::open(landing)?;
-    let waited = Stopwatch::start();
-    let _shared = loop {
-        match root.lock_zone(false)? {
-            Some(lock) => break lock,
-            None if waited.elapsed() >= PATIENCE => return Err(KeepError::Repaired),
-            None => std::thread::sleep(PAUSE),
-        }
-    };
-    Ok(State::open(&root.database())?.note(told, over)?)
-}
-
-/// Why something could not be kept.
-#[derive(Debug, thiserror::Error)]
-enum KeepError {
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    #[error(transparent)]
-    State(#[from] StateError),
-    #[error("the landing directory is being repaired")]
-    Repaired,
+fn keep(landing: &Path, told: &[Notice], over: &[(&str, &str)]) -> Result<(), Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
+    let root = Root::open(landing).map_err(|error| failed(&error))?;
+    let _shared = patiently(Some(PATIENCE), || {
+        let lock = root.lock_zone(false).map_err(|error| failed(&error))?;
+        Ok(lock.ok_or_else(|| Error::new(Kind::Locked, "the landing directory is being repaired")))
+    })?;
+    let noted = State::open(&root.database()).and_then(|mut state| state.note(told, over));
+    noted.map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

@@ -56,10 +56,11 @@ pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -
     parts::overview(&mut page, all, now);
     if let Some(state) = state {
         let by_day = state.days(days.first().map_or("", String::as_str))?;
-        parts::together(&mut page, state, &by_day, &days)?;
+        let (largest, total) = state.sizes(MAX_SOURCES)?;
+        parts::together(&mut page, &total, &by_day, &days);
         parts::failures(&mut page, state)?;
         parts::quarantine(&mut page, state)?;
-        parts::sources(&mut page, state)?;
+        parts::sources(&mut page, &largest);
         page.push_str("<h2 id=\"each\">Each extractor</h2>\n");
         for health in all.iter().take(MAX_SECTIONS) {
             let of = by_day.get(&health.extractor).cloned().unwrap_or_default();

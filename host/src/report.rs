@@ -24,7 +24,7 @@ pub use files::{write_json as write_files_json, write_text as write_files};
 pub use quarantine::{shown as quarantined, write_json as write_quarantine_json, write_text as write_quarantine};
 pub use run::{write_json as write_run_json, write_text as write_run};
 pub use runs::{write_json as write_runs_json, write_text as write_runs};
-pub use status::status;
+pub use status::{ago, status};
 pub use upkeep::{write_repair, write_repair_json, write_verification, write_verification_json};
 
 /// Longest cursor that is shown, in characters. All of it is in the state and in JSON.

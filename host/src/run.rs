@@ -44,6 +44,7 @@ use rules::domain::Level;
 use session::Session;
 pub(crate) use signals::{Caught, Signals};
 use state::{CursorKey, State, StateError};
+pub(crate) use storing::lock;
 use storing::{EndState, Store};
 
 use values::Values;

@@ -63,6 +63,11 @@ impl Moment {
         self.0.to_zoned(zone)
     }
 
+    /// How long after `earlier` it is, in whole seconds; none where it is before that.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_secs(self.unix_seconds().saturating_sub(earlier.unix_seconds()))
+    }
+
     /// The UTC day.
     pub fn day(self) -> Date {
         self.0.to_zoned(TimeZone::UTC).date()

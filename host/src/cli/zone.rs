@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
 use crate::error::Error;
+use crate::upkeep;
 use state::State;
 
 /// The flags that say so.
@@ -48,7 +49,6 @@ pub(super) fn state_of(landing: &Path) -> Result<State, Error> {
 
 /// The same; `None` where nothing has run yet.
 pub(super) fn state_if_there(landing: &Path) -> Result<Option<State>, Error> {
-    // The directory itself may be reached by a link; the database may not be one.
-    let database = landing.canonicalize().unwrap_or(landing.to_owned()).join(zone::DATABASE);
+    let database = upkeep::database(landing);
     State::open_to_read(&database).map_err(|error| Error::database(&error, &database))
 }

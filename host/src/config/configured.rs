@@ -101,7 +101,7 @@ impl Configured {
     pub fn resolve(flags: &Flags, configuration: &Configuration, component: Component<'_>) -> Result<Self, Error> {
         let Component { path, manifest, .. } = component;
         let name = name(flags, path, manifest)?;
-        let Configuration { path: file, file: said } = configuration;
+        let Configuration { path: file, file: said, .. } = configuration;
         let config = said.extractor.get(&name).cloned().unwrap_or_default();
         let asks = Asks::of(manifest, &name).map_err(|reason| {
             let reason = text::cut(&reason, MAX_REASON);

@@ -176,6 +176,8 @@ impl<'de> serde::Deserialize<'de> for HttpGrant {
 pub struct Configuration {
     /// Where it is, or would be made.
     pub path: PathBuf,
+    /// As it was read; empty where there is none.
+    pub(super) text: String,
     pub(super) file: ConfigFile,
 }
 
@@ -218,12 +220,17 @@ impl Configuration {
         file.defaults.landing.iter_mut().for_each(|landing| *landing = directory.join(&*landing));
         let components = file.extractor.values_mut().filter_map(|extractor| extractor.component.as_mut());
         components.for_each(|component| *component = directory.join(&*component));
-        Ok(Self { path, file })
+        Ok(Self { path, text, file })
     }
 
     /// Whether there is such a file.
     pub fn exists(&self) -> bool {
         self.path.exists()
+    }
+
+    /// Whether it is one that comes through a pipe, and comes once.
+    pub fn is_stream(&self) -> bool {
+        place::is_stream(&self.path)
     }
 
     /// The directory of its file.

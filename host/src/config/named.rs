@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn configuration(text: &str) -> Configuration {
-        Configuration { path: "host.toml".into(), file: parse(text).expect("a configuration") }
+        Configuration { path: "host.toml".into(), text: text.into(), file: parse(text).expect("a configuration") }
     }
 
     #[test]

@@ -54,11 +54,7 @@ impl Configuration {
         name: Option<&str>,
         manifest: impl Fn(&Path) -> Option<Manifest>,
     ) -> Result<Vec<Setting>, Error> {
-        let text = match self.exists() {
-            true => place::text(&self.path).map_err(|error| place::unreadable(&self.path, &error))?,
-            false => String::new(),
-        };
-        let leaves = leaves(text.strip_prefix(place::MARK).unwrap_or(&text));
+        let leaves = leaves(self.text.strip_prefix(place::MARK).unwrap_or(&self.text));
         let mut all = Vec::new();
         let general = |key: &str| !key.starts_with("extractor.") && !key.starts_with("defaults.");
         for (key, (value, line)) in leaves.iter().filter(|(key, _)| general(key)) {

@@ -58,7 +58,7 @@ pub(super) fn of_run(state: &State, landing: &Path, report: &Report) -> Result<F
         "files_skipped": report.counters.files_skipped,
         "bytes_written": report.counters.bytes_written,
         "cursor": report.cursor,
-        "landing": std::path::absolute(landing).unwrap_or_else(|_| landing.to_owned()).display().to_string(),
+        "landing": whole(landing),
     });
     let summary = report.text();
     let sentence = match failure {
@@ -82,16 +82,9 @@ pub(super) fn of_refusal(landing: &Path, extractor: &str, error: &Error) -> Fact
         "status": "not-started",
         "exit_code": error.kind.exit_code(),
         "error": error.message(),
-        "landing": std::path::absolute(landing).unwrap_or_else(|_| landing.to_owned()).display().to_string(),
+        "landing": whole(landing),
     });
-    Facts {
-        extractor: extractor.to_owned(),
-        run_id: 0,
-        sentence: format!("it did not start: {}", text::line(error.message())),
-        facts: object.as_object().cloned().unwrap_or_default(),
-        files: Vec::new(),
-        more_files: 0,
-    }
+    of_no_run(extractor, format!("it did not start: {}", text::line(error.message())), object)
 }
 
 /// That a run is missing.
@@ -102,16 +95,20 @@ pub(super) fn of_staleness(landing: &Path, health: &Health) -> Facts {
         "status": "stale",
         "error": reason,
         "last_success": health.last_success,
-        "landing": std::path::absolute(landing).unwrap_or_else(|_| landing.to_owned()).display().to_string(),
+        "landing": whole(landing),
     });
-    Facts {
-        extractor: health.extractor.clone(),
-        run_id: 0,
-        sentence: reason,
-        facts: object.as_object().cloned().unwrap_or_default(),
-        files: Vec::new(),
-        more_files: 0,
-    }
+    of_no_run(&health.extractor, reason, object)
+}
+
+/// What is told where there is no run to tell of.
+fn of_no_run(extractor: &str, sentence: String, facts: Value) -> Facts {
+    let facts = facts.as_object().cloned().unwrap_or_default();
+    Facts { extractor: extractor.to_owned(), run_id: 0, sentence, facts, files: Vec::new(), more_files: 0 }
+}
+
+/// The landing directory, for who is somewhere else.
+fn whole(landing: &Path) -> String {
+    std::path::absolute(landing).unwrap_or_else(|_| landing.to_owned()).display().to_string()
 }
 
 impl Facts {

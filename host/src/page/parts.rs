@@ -2,27 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{MAX_FAILURES, MAX_QUARANTINED, MAX_SOURCES, line, name, plots};
+use super::{MAX_FAILURES, MAX_QUARANTINED, line, name, plots};
 use crate::health::Health;
+use crate::report::ago;
 use clock::Moment;
 use rules::text;
-use state::{Day, State, StateError, WantedRuns};
+use state::{Day, SourceSize, State, StateError, WantedRuns};
 
 /// By day.
 type Days = BTreeMap<String, Day>;
 
 fn bytes(count: u64) -> String {
     ByteSize(count).display().si().to_string()
-}
-
-fn ago(moment: Option<Moment>, now: Moment) -> String {
-    let Some(moment) = moment else { return "never".into() };
-    let passed = now.unix_seconds().saturating_sub(moment.unix_seconds());
-    format!("{} ago", text::span(Duration::from_secs(passed)))
 }
 
 /// An address inside the page that no name can leave.
@@ -52,9 +46,7 @@ pub(super) fn overview(page: &mut String, all: &[Health], now: Moment) {
     let mut rows = String::new();
     for health in sorted {
         let word = health.condition.word();
-        let due = health.next_due.map_or("–".to_owned(), |due| {
-            format!("in {}", text::span(Duration::from_secs(due.unix_seconds().saturating_sub(now.unix_seconds()))))
-        });
+        let due = health.next_due.map_or("–".to_owned(), |due| format!("in {}", text::span(due.since(now))));
         let failed = health.last_failure.as_ref().filter(|_| health.streak < 0).map(|failed| line(&failed.error));
         let words = failed.or(health.reason.as_deref().map(line)).unwrap_or_default();
         let shown = name(&health.extractor);
@@ -81,12 +73,7 @@ pub(super) fn overview(page: &mut String, all: &[Health], now: Moment) {
 }
 
 /// All extractors together, over time.
-pub(super) fn together(
-    page: &mut String,
-    state: &State,
-    by_day: &BTreeMap<String, Days>,
-    days: &[String],
-) -> Result<(), StateError> {
+pub(super) fn together(page: &mut String, total: &SourceSize, by_day: &BTreeMap<String, Days>, days: &[String]) {
     let mut all = Days::new();
     for of in by_day.values() {
         for (date, day) in of {
@@ -100,7 +87,6 @@ pub(super) fn together(
             sum.longest = sum.longest.max(day.longest);
         }
     }
-    let (_, total) = state.sizes(0)?;
     // What a day ended with is what there is now without what came later.
     let mut after = total.bytes;
     let mut sizes: Vec<u64> = Vec::new();
@@ -119,7 +105,6 @@ pub(super) fn together(
     runs_and_bytes(page, &all, days);
     page.push_str("</div>\n");
     numbers(page, "All extractors, day by day", &all, days);
-    Ok(())
 }
 
 fn figure(page: &mut String, caption: &str, plot: &str) {
@@ -225,8 +210,7 @@ pub(super) fn quarantine(page: &mut String, state: &State) -> Result<(), StateEr
 }
 
 /// What takes most room.
-pub(super) fn sources(page: &mut String, state: &State) -> Result<(), StateError> {
-    let (largest, _) = state.sizes(MAX_SOURCES)?;
+pub(super) fn sources(page: &mut String, largest: &[SourceSize]) {
     let mut rows = String::new();
     for size in largest {
         let _ = write!(
@@ -242,7 +226,6 @@ pub(super) fn sources(page: &mut String, state: &State) -> Result<(), StateError
         let header = [("source", false), ("files", true), ("bytes", true)];
         table(page, "sources", "The sources that take most room", &header, &rows);
     }
-    Ok(())
 }
 
 /// The section of one extractor.

@@ -1,7 +1,6 @@
 //! How the extractors are, as a table that a person likes to read.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 
@@ -51,8 +50,8 @@ pub fn status(all: &[Health], notices: &[Notice], now: Moment) -> String {
 
 fn cells(health: &Health, now: Moment) -> [String; 7] {
     let due = match (health.running_since, health.next_due) {
-        (Some(since), _) => format!("running for {}", span(since, now)),
-        (None, Some(due)) => format!("in {}", span(now, due)),
+        (Some(since), _) => format!("running for {}", text::span(now.since(since))),
+        (None, Some(due)) => format!("in {}", text::span(due.since(now))),
         (None, None) => "-".into(),
     };
     let lately = match (health.last_7_days.files, health.last_7_days.runs) {
@@ -76,12 +75,9 @@ fn cells(health: &Health, now: Moment) -> [String; 7] {
     ]
 }
 
-fn span(from: Moment, to: Moment) -> String {
-    text::span(Duration::from_secs(to.unix_seconds().saturating_sub(from.unix_seconds())))
-}
-
-fn ago(moment: Option<Moment>, now: Moment) -> String {
-    moment.map_or("never".into(), |moment| format!("{} ago", span(moment, now)))
+/// How long ago something was, if it ever was.
+pub fn ago(moment: Option<Moment>, now: Moment) -> String {
+    moment.map_or("never".into(), |moment| format!("{} ago", text::span(now.since(moment))))
 }
 
 fn line(cells: &[String; 7], widths: &[usize; 7]) -> String {

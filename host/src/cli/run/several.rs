@@ -29,7 +29,7 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
             .hint("run that one alone, or say it for each in the configuration"));
     }
     let configuration = Configuration::read(flags.config.as_deref())?;
-    if configuration.path.starts_with("/dev") || configuration.path.starts_with("/proc") {
+    if configuration.is_stream() {
         return Err(Error::usage("several extractors cannot share a configuration that comes through a pipe")
             .hint("put it into a file"));
     }
