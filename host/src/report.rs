@@ -200,6 +200,29 @@ impl Report {
     }
 }
 
+/// A JSON array, written item by item: there may be more of them than memory holds.
+struct Array<'a, W> {
+    output: &'a mut W,
+    before: &'static str,
+    between: &'static str,
+}
+
+impl<'a, W: io::Write> Array<'a, W> {
+    fn new(output: &'a mut W, between: &'static str) -> Self {
+        Self { output, before: "[", between }
+    }
+
+    fn item(&mut self, item: &impl serde::Serialize) -> io::Result<()> {
+        write!(self.output, "{}{}", self.before, json(item))?;
+        self.before = self.between;
+        Ok(())
+    }
+
+    fn end(self) -> io::Result<()> {
+        writeln!(self.output, "{}]", if self.before == "[" { "[" } else { "" })
+    }
+}
+
 /// Anything as JSON, on one line.
 pub fn json(value: &impl serde::Serialize) -> String {
     json!(value).to_string()

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::json;
+use super::Array;
 use crate::error::WriteError;
 use rules::text;
 use state::{CursorRow, State};
@@ -42,7 +42,7 @@ fn line(row: &CursorRow) -> String {
 
 /// Write the same as a JSON array; of one extractor with an object of its values.
 pub fn write_json(state: &State, extractor: Option<&str>, output: &mut impl Write) -> Result<(), WriteError> {
-    let mut before = "[";
+    let mut array = Array::new(output, ",");
     state.kept(extractor, |row| {
         let mut object = serde_json::to_value(&row).unwrap_or_default();
         if extractor.is_some() {
@@ -53,9 +53,7 @@ pub fn write_json(state: &State, extractor: Option<&str>, output: &mut impl Writ
             })?;
             object["values"] = values.into();
         }
-        write!(output, "{before}{}", json(&object))?;
-        before = ",";
-        Ok::<_, WriteError>(())
+        Ok::<_, WriteError>(array.item(&object)?)
     })?;
-    Ok(writeln!(output, "{}]", if before == "[" { "[" } else { "" })?)
+    Ok(array.end()?)
 }

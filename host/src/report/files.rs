@@ -4,7 +4,7 @@ use std::io::Write;
 
 use bytesize::ByteSize;
 
-use super::json;
+use super::Array;
 use crate::error::WriteError;
 use rules::text;
 use state::{Listed, State, Wanted};
@@ -30,11 +30,7 @@ fn line(file: &Listed) -> String {
 
 /// Write a JSON array.
 pub fn write_json(state: &State, wanted: &Wanted, output: &mut impl Write) -> Result<(), WriteError> {
-    let mut before = "[";
-    state.listed(wanted, |file| {
-        write!(output, "{before}{}", json(&file))?;
-        before = ",\n";
-        Ok::<_, WriteError>(())
-    })?;
-    Ok(writeln!(output, "{}]", if before == "[" { "[" } else { "" })?)
+    let mut array = Array::new(output, ",\n");
+    state.listed(wanted, |file| Ok::<_, WriteError>(array.item(&file)?))?;
+    Ok(array.end()?)
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use bytesize::ByteSize;
 
-use super::json;
+use super::Array;
 use crate::error::WriteError;
 use rules::text;
 use state::{QuarantinedRow, State};
@@ -28,13 +28,9 @@ pub fn write_text(state: &State, output: &mut impl Write) -> Result<(), WriteErr
 
 /// Write a JSON array.
 pub fn write_json(state: &State, output: &mut impl Write) -> Result<(), WriteError> {
-    let mut before = "[";
-    state.quarantined(|row| {
-        write!(output, "{before}{}", json(&row))?;
-        before = ",";
-        Ok::<_, WriteError>(())
-    })?;
-    Ok(writeln!(output, "{}]", if before == "[" { "[" } else { "" })?)
+    let mut array = Array::new(output, ",");
+    state.quarantined(|row| Ok::<_, WriteError>(array.item(&row)?))?;
+    Ok(array.end()?)
 }
 
 /// All that is known of one, and its first lines; none where they are no text.

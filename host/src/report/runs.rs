@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{MAX_CURSOR, json};
+use super::{Array, MAX_CURSOR};
 use crate::error::WriteError;
 use rules::text;
 use state::{RunRow, State, WantedRuns};
@@ -35,13 +35,9 @@ pub fn write_text(state: &State, wanted: &WantedRuns, output: &mut impl Write) -
 
 /// Write the newest runs as a JSON array.
 pub fn write_json(state: &State, wanted: &WantedRuns, output: &mut impl Write) -> Result<(), WriteError> {
-    let mut before = "[";
-    state.runs(wanted, |row| {
-        write!(output, "{before}{}", json(&row))?;
-        before = ",";
-        Ok::<_, WriteError>(())
-    })?;
-    Ok(writeln!(output, "{}]", if before == "[" { "[" } else { "" })?)
+    let mut array = Array::new(output, ",");
+    state.runs(wanted, |row| Ok::<_, WriteError>(array.item(&row)?))?;
+    Ok(array.end()?)
 }
 
 /// All columns but the last, which is not bounded.
