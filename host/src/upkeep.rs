@@ -65,6 +65,12 @@ pub fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock
     })
 }
 
+/// The zone's lock, which runs may hold meanwhile and a repair may not; `hint` says what to do where one has it.
+pub fn shared(root: &Root, landing: &Path, hint: &str) -> Result<Lock, Error> {
+    let lock = root.lock_zone(false).map_err(|error| Error::new(Kind::Failed, error))?;
+    lock.ok_or_else(|| Error::new(Kind::Locked, format!("{} is being repaired", landing.display())).hint(hint))
+}
+
 /// A landing directory that was used and in which no run goes on, for what somebody decides about files in it.
 pub struct Alone {
     _lock: Lock,

@@ -9,7 +9,6 @@ use rules::domain::Window;
 use rules::name::check_name;
 use rules::text;
 use state::{CursorKey, State, StateError};
-use zone::DiskError;
 
 /// Longest cursor, in bytes: what an extractor may keep.
 const MAX_CURSOR: usize = 4096;
@@ -100,14 +99,13 @@ fn change(which: &Which, value: Option<&str>) -> Result<ExitCode, Error> {
     if state_if_there(&landing)?.is_none() {
         return Err(unknown());
     }
-    let failed = |error: DiskError| Error::new(Kind::Failed, error);
-    let held = |what: String| Err(Error::new(Kind::Locked, what).hint("change it once that has ended"));
-    let Some(_shared) = root.lock_zone(false).map_err(failed)? else {
-        return held(format!("{} is being repaired", landing.display()));
-    };
-    let Some(_own) = root.lock_extractor(name).map_err(failed)? else {
-        return held(format!("a run of {name} holds its lock in {}", landing.display()));
-    };
+    const LATER: &str = "change it once that has ended";
+    let _shared = upkeep::shared(&root, &landing, LATER)?;
+    let own = root.lock_extractor(name).map_err(|error| Error::new(Kind::Failed, error))?;
+    let _own = own.ok_or_else(|| {
+        let message = format!("a run of {name} holds its lock in {}", landing.display());
+        Error::new(Kind::Locked, message).hint(LATER)
+    })?;
     let failed = |error: StateError| Error::database(&error, &root.database());
     let mut state = State::open(&root.database()).map_err(failed)?;
     let key = CursorKey::new(name, *backfill);

@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use super::zone::ZoneArgs;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::{report, upkeep};
 use clock::Moment;
 use rules::budget::Age;
 use rules::text;
 use state::{Forgotten, Old, State, StateError};
-use zone::DiskError;
 
 /// Forget old runs, logs and changes; files, validators and cursors stay
 ///
@@ -43,11 +42,7 @@ pub(super) fn execute(arguments: &PruneArgs) -> Result<ExitCode, Error> {
     if State::open_to_read(&root.database()).map_err(failed)?.is_none() {
         return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
     }
-    let lock = root.lock_zone(false).map_err(|error: DiskError| Error::new(Kind::Failed, error))?;
-    let Some(_shared) = lock else {
-        let message = format!("{} is being repaired", landing.display());
-        return Err(Error::new(Kind::Locked, message).hint("prune once that has ended"));
-    };
+    let _shared = upkeep::shared(&root, &landing, "prune once that has ended")?;
     let now = Moment::now();
     let before = |age: Option<Age>| age.map(|age| now.earlier(age.0).iso8601());
     let PruneArgs { runs_older_than, logs_older_than, changes_older_than, .. } = arguments;
