@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::{Environment, Origin, Ran, Reply, component, python};
+use harness::{Environment, Origin, Ran, Reply, component, python, skip};
 
 use crate::environment;
 
@@ -50,9 +50,8 @@ pub(crate) fn npm_installed(folder: &Path) -> bool {
     let installed =
         Command::new("npm").args(["install", "--silent", "--no-audit", "--no-fund"]).current_dir(folder).output();
     let installed = installed.is_ok_and(|output| output.status.success());
-    assert!(installed || std::env::var_os("CI").is_none(), "CI has no npm, or npm cannot install");
     if !installed {
-        eprintln!("skipped: npm cannot install the tools of TypeScript");
+        skip::missing("npm cannot install the tools of TypeScript");
     }
     installed
 }

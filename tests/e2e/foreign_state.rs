@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use harness::{Environment, Origin, Ran, Reply};
+use harness::{Environment, Origin, Ran, Reply, skip};
 use rusqlite::Connection;
 
 use crate::{environment, mirror, with};
@@ -82,7 +82,7 @@ fn a_directory_that_may_not_be_read_is_a_finding() {
         |command: &[&str]| assert!(Command::new(command[0]).args(&command[1..]).status().expect("a program").success());
     let (all, closed) = (environment.path().display().to_string(), environment.landing().join("lost+found"));
     if !Command::new("chown").args(["-R", "65534", &all]).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: only root can become another user");
+        skip::not_allowed("only root can become another user");
         return;
     }
     run(&["chown", "0", &closed.display().to_string()]);

@@ -9,10 +9,10 @@ use harness::http2::{
     Answer, END_HEADERS, PADDED, fields, frame, go_away, headers, kind, last_data, reset, says, settings,
 };
 use harness::soak::times;
-use harness::{Authority, Environment, Gate, Http2, Nginx, Origin, Part, Ran};
+use harness::{Authority, Environment, Gate, Http2, Nginx, Origin, Part, Ran, memory};
 
 use crate::environment;
-use crate::hostile::{MOST_MEMORY, peak_memory};
+use crate::hostile::MOST_MEMORY;
 
 const CSV: &str = "city,courts\nMalaga,41\n";
 const HERE: &[&str] = &["127.0.0.1", "localhost"];
@@ -363,7 +363,7 @@ fn memory_stays_flat_whatever_frames_are_sent() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let running = environment.spawn("probe", &arguments);
     assert!((0..10).any(|_| reached.wait()), "the last one was never asked for");
-    let peak = peak_memory(&running);
+    let peak = memory::held(&running).expect("a program that runs");
     hold.open();
     let outcomes = outcomes(&environment, &Ran::new(running.wait_with_output().expect("the program")).exits(0));
     for (server, what) in servers.iter().zip(names) {

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
-use harness::under;
+use harness::{skip, under};
 
 use crate::environment;
 
@@ -25,7 +25,7 @@ fn lines_for_the_journal_have_fields() {
         unshare
     };
     if !inside(&environment).arg("true").output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: a namespace, which root may make where it has all rights, cannot be made");
+        skip::not_allowed("a namespace, which root may make where it has all rights, cannot be made");
         return;
     }
     let run = |stream: &str, stderr: &fs::File| {

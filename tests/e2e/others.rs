@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use harness::{Environment, Gate, Origin, Ran, Reply, guest};
+use harness::{Environment, Gate, Origin, Ran, Reply, guest, skip};
 
 use crate::{environment, mirror, with};
 
@@ -17,7 +17,7 @@ const OTHER: u32 = 65_534;
 /// root, who alone can be somebody else.
 fn open() -> Option<(Environment, PathBuf)> {
     if !is_root() {
-        eprintln!("skipped: only root can run a program as another user");
+        skip::not_allowed("only root can run a program as another user");
         return None;
     }
     let environment = environment();
@@ -25,7 +25,7 @@ fn open() -> Option<(Environment, PathBuf)> {
     let mut look = Command::new("cat");
     look.arg(guest("mirror"));
     if as_other(environment.command(["--version"])).code != Some(0) || !readable(look) {
-        eprintln!("skipped: another user cannot look into this repository or its target directory");
+        skip::not_allowed("another user cannot look into this repository or its target directory");
         return None;
     }
     let cache = environment.path().join("cache");

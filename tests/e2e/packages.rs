@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::{Environment, Origin, Reply, python};
+use harness::{Environment, Origin, Reply, python, skip};
 use serde_json::Value;
 
 use crate::authors::{host, npm_installed, ran};
@@ -42,9 +42,8 @@ fn can(command: &mut Command) -> bool {
         true => Ok(()),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     });
-    assert!(done.is_ok() || std::env::var_os("CI").is_none(), "{command:?}: {done:?}");
     if let Err(reason) = &done {
-        eprintln!("skipped: {command:?}: {reason}");
+        skip::missing(format_args!("{command:?}: {reason}"));
     }
     done.is_ok()
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use harness::soak::{Numbers, times};
-use harness::{Environment, Origin, Reply, guest, under};
+use harness::{Environment, Origin, Reply, guest, skip, under};
 
 use crate::environment;
 
@@ -69,9 +69,15 @@ impl Drop for Disk {
 }
 
 fn disk(environment: &Environment, kind: &str) -> Option<Disk> {
+    for program in [&format!("mkfs.{kind}"), "xfs_io"] {
+        if Command::new(program).arg("-V").output().is_err() {
+            skip::missing(format_args!("the program {program} is not installed"));
+            return None;
+        }
+    }
     let disk = Disk::new(environment.path(), kind);
     if let Err(reason) = &disk {
-        eprintln!("skipped: no {kind} to cut the power of: {reason}");
+        skip::not_allowed(format_args!("no {kind} to cut the power of: {reason}"));
     }
     disk.ok()
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use harness::{Environment, Gate, Origin, Ran, Reply, python};
+use harness::{Environment, Gate, Origin, Ran, Reply, python, skip};
 
 use crate::{environment, mirror, with};
 
@@ -23,7 +23,7 @@ print(duckdb.execute('USE state').execute(sys.argv[2]).fetchone()[0])";
 /// A command of a user who owns nothing; `None` where there is no way to become one.
 fn as_nobody(program: &Path) -> Option<Command> {
     if !crate::others::is_root() {
-        eprintln!("skipped: only root can become another user");
+        skip::not_allowed("only root can become another user");
         return None;
     }
     let mut command = Command::new("setpriv");
@@ -53,7 +53,7 @@ fn who_may_only_read_can_read_while_a_run_goes_on_and_at_rest() {
     let Some(programs) = python::programs() else { return };
     let Some(mut may_run) = as_nobody(&programs.join("python")) else { return };
     if !may_run.args(["-c", ""]).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: nobody else may run the programs of this directory");
+        skip::not_allowed("nobody else may run the programs of this directory");
         return;
     }
     let (environment, origin) = (environment(), Origin::start());

@@ -1,17 +1,17 @@
 //! Zones of very many files: memory stays flat, and the time is told. `cargo soak` makes them as large as they get.
 
 use std::fs::{self, File};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::Environment;
 use harness::soak::times;
+use harness::{Environment, memory};
 use rusqlite::params;
 
 use crate::environment;
 
-/// What any command of upkeep may hold at its peak, in KiB; most of that is the program itself.
-const MOST_MEMORY: u64 = 48 * 1024;
+/// What any command of upkeep may hold at its peak, in KiB.
+const MOST_MEMORY: u64 = 32 * 1024;
 /// How often the peak is looked at; it only grows.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -69,17 +69,12 @@ fn weighed(environment: &Environment, arguments: &[&str]) -> (Option<i32>, u64, 
     let mut child = environment.command(arguments).stdout(Stdio::null()).spawn().expect("the program");
     let mut peak = 0;
     loop {
-        peak = peak_memory(&child).unwrap_or_default().max(peak);
+        peak = memory::held(&child).unwrap_or_default().max(peak);
         if let Some(status) = child.try_wait().expect("the program") {
             return (status.code(), peak, started.elapsed());
         }
         std::thread::sleep(PAUSE);
     }
-}
-
-fn peak_memory(child: &Child) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
 }
 
 /// How long it takes to list all files, and to go once through the table.

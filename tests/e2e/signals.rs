@@ -97,9 +97,10 @@ fn a_signal_is_heard_before_there_is_a_run() {
     let state = run.environment.state();
     state.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
     // Another extractor's run cannot begin while the database is held.
-    let other = run.environment.spawn("probe", &["--param", "do=fail"]);
+    let mut other = run.environment.spawn("probe", &["--param", "do=fail"]);
     let started = run.environment.landing().join(".locks/probe");
     while !started.exists() {
+        assert!(other.try_wait().expect("the program").is_none(), "it ended");
         std::thread::yield_now();
     }
     signal("TERM", other.id());

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use harness::{Origin, Ran, Reply, guest, under};
+use harness::{Origin, Ran, Reply, guest, skip, under};
 
 use crate::named::extractor;
 use crate::{environment, mirror, with};
@@ -24,7 +24,7 @@ impl<'a> Memory<'a> {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         let mounted = mounted.is_ok_and(|output| output.status.success());
         if !mounted {
-            eprintln!("skipped: this user may not mount");
+            skip::not_allowed("this user may not mount");
         }
         mounted.then_some(Self(at))
     }

@@ -1,11 +1,10 @@
 //! Long texts that an extractor passes: whatever they are, the run keeps to its memory and hears the clock and signals.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use harness::{Environment, Origin, Ran, Reply};
+use harness::{Environment, Origin, Ran, Reply, memory};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::signals::signal;
@@ -51,7 +50,7 @@ fn measured(environment: &Environment, mut command: Command) -> (Ran, u64) {
         said
     });
     until(&mut child, |_| has_ended(environment));
-    let peak = peak_memory(&child);
+    let peak = memory::held(&child).expect("a program that runs");
     let mut stdout = String::new();
     output.read_to_string(&mut stdout).expect("UTF-8");
     let code = child.wait().expect("the program").code();
@@ -65,12 +64,6 @@ fn has_ended(environment: &Environment) -> bool {
     let state = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let sql = "SELECT status <> 'running' FROM extraction_runs ORDER BY run_id DESC LIMIT 1";
     state.and_then(|state| state.query_row(sql, [], |row| row.get(0))).unwrap_or(false)
-}
-
-fn peak_memory(running: &Child) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", running.id())).expect("a status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
 fn origin() -> Origin {

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
-use harness::{Environment, Ran, guest, under};
+use harness::{Environment, Ran, guest, skip, under};
 
 use super::{UNITS, host, prepared, tree};
 use crate::systemd::installed;
@@ -116,7 +116,7 @@ fn timers_are_started_when_they_come_and_stopped_before_they_go() {
         unshare
     };
     if !stand_in().arg("true").output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: namespaces, which root may make where it has all rights, cannot be made");
+        skip::not_allowed("namespaces, which root may make where it has all rights, cannot be made");
         return;
     }
     let program = "#!/bin/sh\necho \"$* $(ls config/systemd/user | grep -c timer)\" >>told\ntest ! -e broken\n";

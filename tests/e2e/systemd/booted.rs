@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use harness::guest;
+use harness::{guest, skip};
 
 use crate::{environment, until};
 
@@ -94,6 +94,9 @@ touch /place/done
 
 #[test]
 fn extractors_run_as_a_user_that_systemd_makes_and_as_ones_own() {
+    if !super::installed("systemctl") {
+        return;
+    }
     let environment = environment();
     let place = environment.path();
     environment.write(
@@ -118,7 +121,7 @@ fn extractors_run_as_a_user_that_systemd_makes_and_as_ones_own() {
     systemd.wait().expect("a child");
     if !booted.exists() {
         let why = fs::read_to_string(place.join("boot.log")).unwrap_or_default();
-        eprintln!("skipped: systemd cannot be started in namespaces of its own: {why}");
+        skip::not_allowed(format_args!("systemd cannot be started in namespaces of its own: {why}"));
         return;
     }
     let said = fs::read_to_string(place.join("said")).unwrap_or_default();
