@@ -309,7 +309,7 @@ fn the_queries_run() {
     let queries = block(&format!("{BOOK}/find.md"), "sql", "extraction_runs");
     assert_eq!(queries.matches(';').count(), 3, "{queries}");
     environment.state().execute_batch(&queries).expect(&queries);
-    let queries = block(&format!("{BOOK}/find.md"), "sql", "resource_changes");
+    let queries = block(&format!("{BOOK}/find.md"), "sql", "resource_history");
     let queries = queries.replace("https://example.org/prices.csv", &origin.url("/a.csv"));
     for query in queries.trim_end().trim_end_matches(';').split(';') {
         assert_eq!(environment.query(query).len(), 1, "{query}");

@@ -66,6 +66,7 @@ mod tls;
 mod unpack;
 mod upkeep;
 mod validators;
+mod views;
 
 use std::process::Child;
 use std::time::{Duration, Instant};

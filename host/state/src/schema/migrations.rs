@@ -227,4 +227,40 @@ CREATE TABLE erased (
 ) WITHOUT ROWID;
 CREATE INDEX erased_by_digest ON erased (source, sha256);
 ",
+    "
+-- More views for readers, and never asked by the host. The newest run of each extractor that was no backfill, when one
+-- succeeded last, and how many failed since.
+CREATE VIEW IF NOT EXISTS latest_runs AS
+    SELECT r.extractor, r.run_id, r.started_at, r.finished_at, r.status, r.files_written, r.files_skipped, r.bytes_written,
+           r.cursor_value, r.error_message, s.finished_at AS last_success,
+           (SELECT count(*) FROM extraction_runs f
+             WHERE f.run_id > coalesce(s.run_id, 0) AND f.extractor = r.extractor AND f.status = 'failed'
+               AND f.run_id NOT IN (SELECT run_id FROM run_windows)) AS failures_since
+      FROM (SELECT max(run_id) AS newest, max(CASE status WHEN 'success' THEN run_id END) AS success
+              FROM extraction_runs WHERE run_id NOT IN (SELECT run_id FROM run_windows) GROUP BY extractor) n
+      JOIN extraction_runs r ON r.run_id = n.newest
+      LEFT JOIN extraction_runs s ON s.run_id = n.success;
+
+-- What there is of each source, when its last file landed, and when what it holds changed last.
+CREATE VIEW IF NOT EXISTS source_totals AS
+    SELECT f.source, count(*) AS files, sum(f.size) AS size, sum(f.stored_size) AS stored_size,
+           max(r.started_at) AS last_landed,
+           (SELECT max(c.changed_at) FROM resource_changes c WHERE c.source = f.source) AS last_change
+      FROM landed_files f LEFT JOIN extraction_runs r ON r.run_id = f.run_id GROUP BY f.source;
+
+-- What each extractor did on each day of UTC.
+CREATE VIEW IF NOT EXISTS daily_runs AS
+    SELECT substr(started_at, 1, 10) AS day, extractor, count(*) AS runs, sum(status = 'failed') AS failed,
+           sum(files_written) AS files_written, sum(files_skipped) AS files_skipped, sum(bytes_written) AS bytes_written
+      FROM extraction_runs GROUP BY day, extractor;
+
+-- What each resource stood for, from when until when.
+CREATE VIEW IF NOT EXISTS resource_history AS
+    SELECT c.source, c.resource, nullif(c.path, '') AS path, c.changed_at AS since,
+           (SELECT n.changed_at FROM resource_changes n
+             WHERE n.source = c.source AND n.resource = c.resource AND n.extractor = c.extractor AND n.change > c.change
+             ORDER BY n.change LIMIT 1) AS until,
+           c.run_id, lower(hex(f.sha256)) AS sha256, f.size, f.stored_size
+      FROM resource_changes c LEFT JOIN landed_files f ON f.path = c.path;
+",
 ];
