@@ -130,6 +130,40 @@ fn ten_thousand_runs_of_fifty_extractors_are_less_than_a_megabyte() {
     assert_eq!(page.matches("<section class=\"one\"").count(), 54);
 }
 
+/// A browser without a screen, whose window is that wide, by day or by night.
+fn browser(environment: &Environment, width: u32, dark: bool) -> Command {
+    let profile = environment.path().join(format!("profile-{width}-{dark}"));
+    let mut browser = Command::new("chromium");
+    browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]);
+    browser.args(["--disable-component-update", "--disable-sync", "--hide-scrollbars"]);
+    browser.arg(format!("--user-data-dir={}", profile.display())).arg(format!("--window-size={width},1600"));
+    browser.arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
+    browser
+}
+
+/// Pictures of a page, which stay until the next time, for whoever wants to see what a test has seen. Their names.
+fn pictures(environment: &Environment) -> Vec<String> {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/report");
+    let _ = fs::remove_dir_all(&kept);
+    fs::create_dir_all(&kept).expect("a directory");
+    let kept = kept.canonicalize().expect("a directory");
+    let page = format!("file://{}", environment.path().join("report.html").display());
+    let picture = |(width, dark)| {
+        let name = format!("{width}-{}.png", if dark { "dark" } else { "light" });
+        let path = kept.join(&name);
+        let mut browser = browser(environment, width, dark);
+        let taken = browser.arg(format!("--screenshot={}", path.display())).arg(&page).output().expect("chromium");
+        // A picture of nothing but one colour is much smaller.
+        let size = fs::metadata(&path).map_or(0, |picture| picture.len());
+        assert!(size > 20_000, "{name}: {size} bytes: {}", String::from_utf8_lossy(&taken.stderr));
+        name
+    };
+    WINDOWS.map(picture).into()
+}
+
+/// How wide, and whether by night.
+const WINDOWS: [(u32, bool); 6] = [(500, false), (500, true), (820, false), (820, true), (1440, false), (1440, true)];
+
 /// What axe and the browser say of a page, in a window that wide, by day or by night.
 fn judged(environment: &Environment, page: &str, axe: &str, width: u32, dark: bool) -> Value {
     // Its answer becomes the title, which is read out of the page that the browser has made.
@@ -139,12 +173,8 @@ fn judged(environment: &Environment, page: &str, axe: &str, width: u32, dark: bo
         dark: matchMedia('(prefers-color-scheme: dark)').matches, owned: document.title }) + 'end' })</script>";
     let script = format!("<script>{}</script>{ask}</body>", axe.replace("</script", "<\\/script"));
     let path = environment.write("judged.html", page.replace("</body>", &script));
-    let profile = environment.path().join(format!("profile-{width}-{dark}"));
-    let mut browser = Command::new("chromium");
-    browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]);
-    browser.args(["--disable-component-update", "--disable-sync", "--virtual-time-budget=30000", "--dump-dom"]);
-    browser.arg(format!("--user-data-dir={}", profile.display())).arg(format!("--window-size={width},900"));
-    browser.arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
+    let mut browser = browser(environment, width, dark);
+    browser.args(["--virtual-time-budget=30000", "--dump-dom"]);
     let made = browser.arg(format!("file://{}", path.display())).output().expect("chromium");
     let made = String::from_utf8_lossy(&made.stdout);
     let (_, answer) = made.split_once("judged{").unwrap_or_else(|| panic!("no answer: {made}"));
@@ -164,9 +194,14 @@ fn a_judge_of_accessibility_finds_nothing_on_any_screen() {
     hostile(&environment);
     many(&environment, 1000, 5);
     let page = page(&environment);
+    let pictures = pictures(&environment);
     for (width, dark) in [(500, false), (820, true), (1440, false), (500, true)] {
         let answer = judged(&environment, &page, &axe, width, dark);
-        assert_eq!(answer["violations"], Value::Array(Vec::new()), "{width} {dark}: {answer}");
+        assert_eq!(
+            answer["violations"],
+            Value::Array(Vec::new()),
+            "{width} {dark}: {answer}, see target/tmp/report/{pictures:?}"
+        );
         assert!(answer["passes"].as_u64().is_some_and(|passes| passes > 20), "{answer}");
         assert_eq!((&answer["wider"], &answer["dark"]), (&0.into(), &dark.into()), "{width}: {answer}");
         assert!(answer["owned"].as_str().is_some_and(|title| title.ends_with("– extractors")), "{answer}");

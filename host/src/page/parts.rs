@@ -50,24 +50,29 @@ pub(super) fn overview(page: &mut String, all: &[Health], now: Moment) {
         let failed = health.last_failure.as_ref().filter(|_| health.streak < 0).map(|failed| line(&failed.error));
         let words = failed.or(health.reason.as_deref().map(line)).unwrap_or_default();
         let shown = name(&health.extractor);
+        let row = match health.streak {
+            0 => "–".to_owned(),
+            good @ 1.. => format!("{good} succeeded"),
+            bad => format!("{} failed", bad.unsigned_abs()),
+        };
         let _ = write!(
             rows,
             "<tr data-name=\"{shown}\"><th scope=\"row\"><a href=\"#x{}\">{shown}</a></th><td class=\"state {word}\">{word}</td>\
-             <td>{}</td><td>{due}</td><td class=\"n\">{}</td><td>{}</td><td class=\"words\">{words}</td></tr>",
+             <td class=\"words\">{words}</td><td>{}</td><td>{}</td><td>{row}</td><td>{due}</td></tr>",
             anchor(&health.extractor),
             ago(health.last_success, now),
-            health.streak,
             ago(health.newest_content, now),
         );
     }
     let header = [
         ("extractor", false),
         ("state", false),
-        ("last success", false),
-        ("next due", false),
-        ("in a row", true),
-        ("newest content", false),
+        // Where the screen ends, as on a phone, what comes first is seen.
         ("what is wrong", false),
+        ("last success", false),
+        ("newest content", false),
+        ("in a row", false),
+        ("next due", false),
     ];
     table(page, "extractors", "How each extractor is", &header, &rows);
 }
@@ -103,6 +108,11 @@ pub(super) fn together(page: &mut String, total: &SourceSize, by_day: &BTreeMap<
     );
     figure(page, "Bytes in the landing directory", &plots::line("Bytes in the landing directory, day by day", &sizes));
     runs_and_bytes(page, &all, days);
+    let day = |date: &String| all.get(date).copied().unwrap_or_default();
+    let files: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.files, 0)).collect();
+    let unchanged: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.share_unchanged().unwrap_or(0), 0)).collect();
+    figure(page, "New files", &plots::bars("New files, day by day", &files));
+    figure(page, "Unchanged, in %", &plots::bars("Unchanged, in % of what was looked at, day by day", &unchanged));
     page.push_str("</div>\n");
     numbers(page, "All extractors, day by day", &all, days);
 }
@@ -126,8 +136,8 @@ fn numbers(page: &mut String, caption: &str, of: &Days, days: &[String]) {
     let mut rows = String::new();
     for date in days.iter().rev() {
         let Some(day) = of.get(date) else { continue };
-        let (ended, seen) = (day.succeeded + day.failed, day.files + day.unchanged);
-        let share = (day.unchanged * 100).checked_div(seen).map_or("–".to_owned(), |share| format!("{share} %"));
+        let ended = day.succeeded + day.failed;
+        let share = day.share_unchanged().map_or("–".to_owned(), |share| format!("{share} %"));
         let average = day.seconds.checked_div(ended).unwrap_or(0);
         let _ = write!(
             rows,

@@ -27,6 +27,13 @@ pub struct Day {
     pub longest: u64,
 }
 
+impl Day {
+    /// How many of the contents that were looked at were there already, in per cent; nothing where none was.
+    pub fn share_unchanged(&self) -> Option<u64> {
+        self.unchanged.saturating_mul(100).checked_div(self.files.saturating_add(self.unchanged))
+    }
+}
+
 /// Files of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSize {

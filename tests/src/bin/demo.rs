@@ -60,7 +60,14 @@ fn demo() -> Result<()> {
     host(&["runs"])?;
     say("And by SQL, as any program can ask it:");
     println!("  {}\n", RECENT.replace('\n', "\n  "));
-    rows(&landing)
+    rows(&landing)?;
+    // What this program is in goes with its temporary directory; the page stays with what was built.
+    let page = program.with_file_name("report.html");
+    let page = page.to_str().context("the place of the program is not UTF-8")?;
+    say("A page of all that, which a timer can renew behind any web server:");
+    host(&["report", "--html", page])?;
+    println!("\nOpen {page} in a browser.");
+    Ok(())
 }
 
 /// Build the program as `cargo test` does, so that neither has to build wasmtime again for the other.
