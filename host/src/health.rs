@@ -91,7 +91,7 @@ pub struct Health {
 }
 
 /// How all extractors are, in the order of their names.
-pub fn of(landing: &Path, configuration: &Configuration, max_age: Option<Duration>) -> Result<Vec<Health>, Error> {
+pub fn of(landing: &Path, configuration: &Configuration, stale_after: Option<Duration>) -> Result<Vec<Health>, Error> {
     let now = Moment::now();
     let root = Root::open_to_read(landing).map_err(|error| Error::new(Kind::Failed, error))?;
     let mut histories = BTreeMap::new();
@@ -113,11 +113,11 @@ pub fn of(landing: &Path, configuration: &Configuration, max_age: Option<Duratio
     let mut all: BTreeMap<String, Health> = BTreeMap::new();
     for mut watched in watched {
         let history = histories.remove(&watched.name).unwrap_or_default();
-        watched.max_age = max_age.or(watched.max_age);
+        watched.stale_after = stale_after.or(watched.stale_after);
         all.insert(watched.name.clone(), judge(&watched, &history, now, true));
     }
     for (name, history) in histories {
-        let watched = Watched { name: name.clone(), max_age, ..Watched::default() };
+        let watched = Watched { name: name.clone(), stale_after, ..Watched::default() };
         all.insert(name, judge(&watched, &history, now, all_expected));
     }
     Ok(all.into_values().collect())
@@ -176,11 +176,11 @@ fn judge(watched: &Watched, history: &History, now: Moment, expected: bool) -> H
 
 /// Why an extractor is stale; nothing where it is not.
 fn stale(watched: &Watched, success: Option<Moment>, last_start: Option<Moment>, now: Moment) -> Option<String> {
-    if let Some(max_age) = watched.max_age {
-        let oldest = now.earlier(max_age);
+    if let Some(stale_after) = watched.stale_after {
+        let oldest = now.earlier(stale_after);
         match success {
             Some(success) if success >= oldest => {}
-            Some(_) => return Some(format!("its last success is more than {} ago", text::span(max_age))),
+            Some(_) => return Some(format!("its last success is more than {} ago", text::span(stale_after))),
             // One that never succeeded has no age.
             None if last_start.is_some() => return Some("it has never succeeded".into()),
             None => {}
@@ -207,7 +207,7 @@ mod tests {
 
     fn watched(schedule: Option<&str>, hours: Option<u64>) -> Watched {
         let schedule = schedule.map(|text| (text.parse().expect(text), jiff::tz::TimeZone::UTC));
-        Watched { name: "x".into(), schedule, max_age: hours.map(|hours| Duration::from_secs(hours * 3600)) }
+        Watched { name: "x".into(), schedule, stale_after: hours.map(|hours| Duration::from_secs(hours * 3600)) }
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn what_is_in_force_is_shown_with_where_it_came_from() {
     environment.write(
         "host.toml",
         format!(
-            "[defaults]\nmax-age = \"26h\"\n[defaults.budget]\ntimeout = \"5m\"\n\n[extractor.a]\ncomponent = {:?}\n\
+            "[defaults]\nstale-after = \"26h\"\n[defaults.budget]\ntimeout = \"5m\"\n\n[extractor.a]\ncomponent = {:?}\n\
              param = {{ url = \"x\" }}\n[notify.ops]\non = [\"failure\"]\nwebhook = \"https://h.example/hush\"\n",
             mirror()
         ),
@@ -140,7 +140,7 @@ fn what_is_in_force_is_shown_with_where_it_came_from() {
         "notify.ops.webhook \"https://h.example/…\" # line 11\n",
         "\na\n",
         "budget.timeout \"5m\" # line 4, for all\n",
-        "max-age \"26h\" # line 2, for all\n",
+        "stale-after \"26h\" # line 2, for all\n",
         "param.extension \"csv\" # its manifest\n",
         "param.url \"x\" # line 8\n",
         "\nunless said otherwise\n",

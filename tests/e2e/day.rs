@@ -48,7 +48,7 @@ const PAGE: &str = "<!DOCTYPE html>\n<title>Down for maintenance</title>\n";
 /// Of all extractors: what is expected, where the numbers go, and who is told.
 const ALL: &str = r#"
 [defaults]
-max-age = "5h"
+stale-after = "5h"
 [metrics]
 textfile = "host.prom"
 [notify.log]

@@ -56,9 +56,9 @@ fn status_tells_who_is_well_and_who_is_not() {
     // And is stale after a while, by the flag or by the configuration.
     age(&environment, 27);
     assert_eq!(conditions(&environment, &[], 0), ["bad ok", "good ok", "unborn new"]);
-    assert_eq!(conditions(&environment, &["--max-age", "26h"], 1), ["bad stale", "good stale", "unborn new"]);
+    assert_eq!(conditions(&environment, &["--stale-after", "26h"], 1), ["bad stale", "good stale", "unborn new"]);
     let text = fs::read_to_string(environment.path().join("host.toml")).expect("a file");
-    environment.write("host.toml", format!("[defaults]\nmax-age = \"26h\"\n{text}"));
+    environment.write("host.toml", format!("[defaults]\nstale-after = \"26h\"\n{text}"));
     let ran = environment.host(["status"]).exits(1);
     assert!(ran.stdout.contains("  stale: its last success is more than 1d 2h ago\n"), "{ran:?}");
     // One that was due twice and did not start is stale as well.
@@ -66,7 +66,7 @@ fn status_tells_who_is_well_and_who_is_not() {
     assert_eq!(conditions(&environment, &[], 1), ["bad ok", "good stale", "unborn new"]);
     // Who is not in the configuration any more is not expected to run.
     environment.write("host.toml", extractor("good", &origin, "/a.csv"));
-    assert_eq!(conditions(&environment, &["--max-age", "30h"], 0), ["bad retired", "good ok"]);
+    assert_eq!(conditions(&environment, &["--stale-after", "30h"], 0), ["bad retired", "good ok"]);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn a_mistake_points_at_its_line() {
         ("[extractor.x]\nschedule = \"often\"\n", "line 2: `extractor.x.schedule`: `often` is no schedule"),
         ("[extractor.x]\n\nschedule = \"61 * * * *\"\n", "line 3: `extractor.x.schedule`: `61 * * * *` is no schedule"),
         ("[defaults]\ntime-zone = \"Mars/Utopia\"\n", "line 2: `defaults.time-zone`: `Mars/Utopia` is no time zone"),
-        ("[defaults]\nmax-age = \"soon\"\n", "line 2: `defaults.max-age`: `soon` is no duration"),
+        ("[defaults]\nstale-after = \"soon\"\n", "line 2: `defaults.stale-after`: `soon` is no duration"),
         ("[defaults.budget]\ntimeout = \"soon\"\n", "line 2: `defaults.budget.timeout`: `soon` is no duration"),
         ("[defaults]\nhttp = []\n", "line 2: `defaults.http`: unknown field `http`"),
         ("[extractor.x]\ncomponent = 7\n", "line 2: `extractor.x.component`: invalid type: integer `7`"),

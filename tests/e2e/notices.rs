@@ -184,7 +184,7 @@ fn a_webhook_that_refuses_is_told_of_without_its_url_where_that_is_kept() {
 
 #[test]
 fn of_what_is_stale_the_watch_tells_once_and_of_its_recovery_the_run() {
-    let (environment, _origin) = told(&format!("[defaults]\nmax-age = \"26h\"\n{WRITES}"));
+    let (environment, _origin) = told(&format!("[defaults]\nstale-after = \"26h\"\n{WRITES}"));
     environment.host(["watch"]).exits(0);
     assert_eq!(lines(&environment), [""; 0]);
     environment.host(["run", "a"]).exits(0);

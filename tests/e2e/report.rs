@@ -24,7 +24,7 @@ fn zone() -> Environment {
     origin.route("/down.csv", Reply::new("<!DOCTYPE html><title>no</title>"));
     let all = [("good", "/a.csv"), ("failing", "/none.csv"), ("down", "/down.csv"), ("late", "/a.csv")];
     let text = all.map(|(name, path)| extractor(name, &origin, path)).concat();
-    let text = text.replace("[extractor.late]", "[extractor.late]\nschedule = \"* * * * *\"\nmax-age = \"1h\"");
+    let text = text.replace("[extractor.late]", "[extractor.late]\nschedule = \"* * * * *\"\nstale-after = \"1h\"");
     environment.write("host.toml", text);
     environment.host(["run", "--all"]).exits(1);
     let sql = "UPDATE extraction_runs SET started_at = strftime('%Y-%m-%dT%H:%M:%SZ', started_at, '-2 hours') WHERE extractor = 'late'";

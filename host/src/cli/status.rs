@@ -12,7 +12,7 @@ use rules::budget::Age;
 
 /// Show how each extractor is; exit code 1 where one is failing or stale
 ///
-/// It is failing if its last run failed, and stale if its last success is longer ago than `max-age` allows, or if it was
+/// It is failing if its last run failed, and stale if its last success is longer ago than `stale-after` allows, or if it was
 /// due twice and did not start. Backfills do not count.
 #[derive(Debug, clap::Args)]
 pub(super) struct StatusArgs {
@@ -20,7 +20,7 @@ pub(super) struct StatusArgs {
     zone: ZoneArgs,
     /// How long ago the last success of each may be, such as 26h [default: what the configuration says]
     #[arg(long, value_name = "DURATION")]
-    max_age: Option<Age>,
+    stale_after: Option<Age>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -29,7 +29,7 @@ pub(super) struct StatusArgs {
 pub(super) fn execute(arguments: &StatusArgs) -> Result<ExitCode, Error> {
     let configuration = arguments.zone.configuration()?;
     let landing = configuration.landing(arguments.zone.landing.as_deref());
-    let all = health::of(&landing, &configuration, arguments.max_age.map(|age| age.0))?;
+    let all = health::of(&landing, &configuration, arguments.stale_after.map(|age| age.0))?;
     let notices = match state_if_there(&landing)? {
         Some(state) => state.notices(None).map_err(|error| Error::new(Kind::Failed, error))?,
         None => Vec::new(),

@@ -70,7 +70,7 @@ pub(super) struct Defaults {
     /// The time zone of schedules, by its IANA name.
     pub(super) time_zone: Option<TimeZone>,
     /// How long ago the last success may be.
-    pub(super) max_age: Option<Age>,
+    pub(super) stale_after: Option<Age>,
     /// Who is told, of those under `notify` [default: all of them].
     pub(super) notify: Option<Vec<String>>,
     /// What is expected of the contents of all sources.
@@ -101,7 +101,7 @@ pub(super) struct ExtractorConfig {
     /// The time zone of the schedule, by its IANA name.
     pub(super) time_zone: Option<TimeZone>,
     /// How long ago the last success may be.
-    pub(super) max_age: Option<Age>,
+    pub(super) stale_after: Option<Age>,
     /// Who is told, of those under `notify`.
     pub(super) notify: Option<Vec<String>>,
     /// The only component that may use these grants, in hexadecimal.

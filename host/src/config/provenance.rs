@@ -192,11 +192,11 @@ mod tests {
 
     #[test]
     fn each_value_has_its_line() {
-        let text = "[defaults]\nmax-age = \"26h\"\n\n[extractor.a]\nhttp = [\n  \"https://a.example\",\n]\nparam = { url = \"x\" }\n\
+        let text = "[defaults]\nstale-after = \"26h\"\n\n[extractor.a]\nhttp = [\n  \"https://a.example\",\n]\nparam = { url = \"x\" }\n\
                     [extractor.a.secret.t]\nfrom = { env = \"T\" }\n[notify.x]\nwebhook = \"https://h.example/secret\"\n";
         let found = leaves(text);
         let at = |key: &str| (found[key].0.to_string(), found[key].1);
-        assert_eq!(at("defaults.max-age"), ("\"26h\"".into(), 2));
+        assert_eq!(at("defaults.stale-after"), ("\"26h\"".into(), 2));
         assert_eq!(at("extractor.a.http"), ("[\"https://a.example\"]".into(), 5));
         assert_eq!(at("extractor.a.param.url"), ("\"x\"".into(), 8));
         assert_eq!(at("extractor.a.secret.t.from"), ("{\"env\":\"T\"}".into(), 10));

@@ -16,7 +16,7 @@ pub struct Watched {
     /// When it is due, and in which time zone that is meant.
     pub schedule: Option<(Schedule, TimeZone)>,
     /// How long ago its last success may be.
-    pub max_age: Option<Duration>,
+    pub stale_after: Option<Duration>,
 }
 
 impl Configuration {
@@ -31,7 +31,7 @@ impl Configuration {
             Watched {
                 name: name.clone(),
                 schedule: said.schedule.clone().map(|schedule| (schedule, zone())),
-                max_age: said.max_age.or(defaults.max_age).map(|age| age.0),
+                stale_after: said.stale_after.or(defaults.stale_after).map(|age| age.0),
             }
         });
         watched.collect()

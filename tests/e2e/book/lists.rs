@@ -126,7 +126,7 @@ fn the_page_of_notifications_has_all_that_is_told() {
     origin.route("/a.csv", Reply::new("a\n1\n"));
     let events = ["success", "failure", "recovery", "stale", "landed"];
     let notify = format!(
-        "[defaults]\nmax-age = \"26h\"\n[notify.x]\non = {events:?}\n\
+        "[defaults]\nstale-after = \"26h\"\n[notify.x]\non = {events:?}\n\
          command = [\"sh\", \"-c\", \"cat > $HOST_EVENT.json; env > $HOST_EVENT.env\"]\n"
     );
     environment.write("host.toml", extractor("a", &origin, "/a.csv") + &notify);

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-/// How long a success lasts, in hours; `max-age` of the test's configuration.
+/// How long a success lasts, in hours; `stale-after` of the test's configuration.
 const FRESH: u32 = 5;
 
 /// What an extractor meets.
