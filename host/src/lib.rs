@@ -88,7 +88,7 @@ mod verify;
 pub use cli::{compile_if_asked, main};
 pub use config::{Component, Configuration, Flags, Named, Plan, Trial};
 pub use console::{Console, Verbosity};
-pub use engine::{LoadError, Manifest, Package};
+pub use engine::{Allocator, LoadError, Manifest, Package};
 pub use error::{Error, Kind};
 pub use events::{Event, Events, Reader};
 pub use report::{Failure, Preview, Report};

@@ -181,12 +181,8 @@ pub fn system() -> SystemTime {
 }
 
 /// Fill `bytes` with what nobody can guess.
-pub fn randomise(mut bytes: &mut [u8]) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        let count = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())?;
-        bytes = &mut bytes[count..];
-    }
-    Ok(())
+pub fn randomise(bytes: &mut [u8]) -> std::io::Result<()> {
+    Ok(getrandom::fill(bytes)?)
 }
 
 /// How long this thread has been computing.
