@@ -1,5 +1,8 @@
 //! The clock: the one place that asks what time it is.
 
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("host runs on Linux and macOS only; on Windows, build it in WSL 2");
+
 mod simulated;
 mod zone;
 
