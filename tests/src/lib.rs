@@ -8,6 +8,7 @@ pub mod deaf;
 pub mod environment;
 pub mod hostile;
 pub mod http2;
+mod kernels;
 pub mod memory;
 pub mod nginx;
 pub mod origin;

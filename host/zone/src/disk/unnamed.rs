@@ -7,6 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
@@ -39,6 +40,9 @@ impl Unnamed {
     /// A dot-file in place of a nameless file. It is locked while it is in use, so that what a killed run left can be
     /// told from what a live one needs, and removed.
     fn stand_in(directory: &OwnedFd, path: &str) -> Result<Self, DiskError> {
+        // One at a time, so that only other processes can meet a file that is not locked yet.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         remove_stale(directory);
         let above = directory.try_clone().map_err(|source| DiskError { action: "use", path: path.into(), source })?;
         let mut made = Err(Errno::AGAIN);
@@ -179,7 +183,11 @@ pub fn is_leftover(path: &str) -> bool {
 fn locked_dot_file(directory: &OwnedFd) -> rustix::io::Result<(File, String)> {
     let (handle, name) = dot_file(directory, FILE_MODE)?;
     fs::flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
-    Ok((File::from(handle), name))
+    // Whoever took it for a left-over may have removed it, and given the lock back, between the two calls.
+    match fs::fstat(&handle)?.st_nlink {
+        0 => Err(Errno::WOULDBLOCK),
+        _ => Ok((File::from(handle), name)),
+    }
 }
 
 fn dot_file(directory: &OwnedFd, mode: Mode) -> rustix::io::Result<(OwnedFd, String)> {
@@ -230,6 +238,22 @@ mod tests {
         let names: Vec<_> = std::fs::read_dir(guard.path()).expect("a directory").collect();
         assert_eq!(names.len(), 1);
         assert_eq!(std::fs::read(guard.path().join("name.gz")).expect("a file"), b"one");
+    }
+
+    #[test]
+    fn nobody_takes_what_another_one_has_just_made_for_a_left_over() {
+        let guard = tempfile::tempdir().expect("a temporary directory");
+        let directory = openat(CWD, guard.path(), OFlags::DIRECTORY, Mode::empty()).expect("a directory");
+        let make = &|name: String| {
+            let mut unnamed = Unnamed::stand_in(&directory, "source").expect("a file");
+            unnamed.link(&directory, &name).expect("a link");
+        };
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                scope.spawn(move || (0..200).for_each(|number| make(format!("{thread}-{number}"))));
+            }
+        });
+        assert_eq!(std::fs::read_dir(guard.path()).expect("a directory").count(), 800);
     }
 
     #[test]
