@@ -216,7 +216,7 @@ mod tests {
         let (guard, handle) = planted();
         let kind = |way: Way, path: &str| way.stat(&handle, path).map(|it| FileType::from_raw_mode(it.st_mode));
         let here = Way::here(&handle).expect("a way");
-        std::fs::set_permissions(guard.path().join("in/a/b/file"), PermissionsExt::from_mode(0)).expect("a mode");
+        std::fs::set_permissions(guard.path().join("in/a/b/file"), PermissionsExt::from_mode(0o000)).expect("a mode");
         for (path, expected) in [
             ("a", Ok(FileType::Directory)),
             ("a/b/file", Ok(FileType::RegularFile)),
