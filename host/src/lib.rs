@@ -4,7 +4,11 @@
 //! use std::path::Path;
 //! use std::sync::Arc;
 //!
-//! use host::{Component, Configuration, Console, Events, Flags, Observers, Package, Plan, Verbosity, execute};
+//! use host::{Allocator, Component, Configuration, Console, Events, Flags, Observers, Package, Plan, Verbosity, execute};
+//!
+//! // So that compiling has a limit of memory on macOS too.
+//! #[global_allocator]
+//! static ALLOCATOR: Allocator = Allocator;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     // An unknown component is compiled by another process of this program.
@@ -88,7 +92,7 @@ mod verify;
 pub use cli::{compile_if_asked, main};
 pub use config::{Component, Configuration, Flags, Named, Plan, Trial};
 pub use console::{Console, Verbosity};
-pub use engine::{LoadError, Manifest, Package};
+pub use engine::{Allocator, LoadError, Manifest, Package};
 pub use error::{Error, Kind};
 pub use events::{Event, Events, Reader};
 pub use report::{Failure, Preview, Report};

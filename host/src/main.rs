@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// So that compiling has a limit of memory on every system.
+#[global_allocator]
+static ALLOCATOR: host::Allocator = host::Allocator;
+
 fn main() -> ExitCode {
     host::main()
 }

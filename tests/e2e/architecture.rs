@@ -60,6 +60,66 @@ fn what_acts_on_the_world_has_one_owner() {
     }
 }
 
+/// What only Linux has or does so, and the files that may say it: each has what stands in for it elsewhere.
+const OF_LINUX: &[(&str, &[&str])] = &[
+    ("OFlags::PATH", &["zone/src/disk/system/linux.rs"]),
+    ("OFlags::TMPFILE", &["zone/src/disk/system/linux.rs"]),
+    ("AtFlags::EMPTY_PATH", &["zone/src/disk/system/linux.rs"]),
+    ("fs::openat2", &["zone/src/disk/system/linux.rs"]),
+    ("fstatfs(", &["zone/src/disk/system/linux.rs", "zone/src/disk/system/macos.rs"]),
+    // On macOS it does not reach the disk.
+    ("fsync(", &["zone/src/disk/system/linux.rs", "zone/src/disk/system/macos.rs"]),
+    // Not every file system does that. `beneath` exchanges names in a test.
+    ("renameat_with(", &["zone/src/disk/system.rs", "zone/src/disk/beneath.rs"]),
+    ("parent_process_death_signal", &["engine/src/processes.rs"]),
+    ("Resource::As", &[]),
+    (
+        "\"/proc",
+        &[
+            "engine/src/processes.rs",
+            "src/config/place.rs",
+            "zone/src/disk/beneath.rs",
+            "zone/src/disk/system/linux.rs",
+        ],
+    ),
+    ("target_os", &["clock/src/lib.rs", "engine/src/processes.rs", "rules/src/lib.rs", "zone/src/disk/system.rs"]),
+    ("rustix::rand", &[]),
+    ("fdatasync(", &[]),
+    ("fallocate(", &[]),
+    ("memfd_create(", &[]),
+    ("pidfd", &[]),
+    ("copy_file_range(", &[]),
+    ("os::linux", &[]),
+];
+
+#[test]
+fn what_only_linux_has_stands_where_there_is_something_in_its_place() {
+    let mut waiting = vec![here()];
+    let mut seen = 0;
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                waiting.push(path);
+                continue;
+            }
+            let own = path.strip_prefix(here()).expect("a file of the host").display().to_string();
+            if !own.ends_with(".rs") || own.starts_with("templates/") {
+                continue;
+            }
+            seen += 1;
+            let text = fs::read_to_string(&path).expect("a source");
+            for (word, rooms) in OF_LINUX {
+                assert!(
+                    !text.contains(word) || rooms.contains(&&*own),
+                    "{own} says `{word}`, which is Linux's alone: put it into {rooms:?}, with what stands in for it"
+                );
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} files were seen");
+}
+
 #[test]
 fn every_probe_has_a_test() {
     let probes = fs::read_to_string(here().join("../guests/probes/src/lib.rs")).expect("the probes");

@@ -1,4 +1,5 @@
-//! The landing directory's walls, with `openat2` and without it: what is put on the way leads nowhere.
+//! The landing directory's walls, with `openat2` and without it: what is put on the way leads nowhere. And what else a
+//! kernel may lack.
 //!
 //! Tests that are about more than this go through `kernels()` too: links, swaps, names and upkeep.
 

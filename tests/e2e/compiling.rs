@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use harness::component::laborious;
 use harness::{Environment, Ran, guest, under};
 
-use crate::environment;
+use crate::{environment, rich_and_lean};
 
 /// `host run` of the component at that path, with a store of compiled components of its own. The probe does nothing then.
 fn command(environment: &Environment, component: &Path) -> Command {
@@ -110,9 +110,12 @@ fn the_compiler_gets_nothing_but_the_component() {
 
 #[test]
 fn the_compiler_dies_with_the_host() {
-    let environment = environment();
+    rich_and_lean().iter().for_each(dies_with_the_host);
+}
+
+fn dies_with_the_host(environment: &Environment) {
     let component = environment.write("hard.wasm", laborious(1, 2000, 300));
-    let mut host = command(&environment, &component).spawn().expect("the program");
+    let mut host = command(environment, &component).spawn().expect("the program");
     let children = format!("/proc/{0}/task/{0}/children", host.id());
     let compiler: String = loop {
         let children = fs::read_to_string(&children).expect("a list of children");

@@ -81,10 +81,18 @@ fn environment() -> Environment {
     Environment::new(env!("CARGO_BIN_EXE_host"))
 }
 
-/// Fresh places to run it in, one on each kind of kernel: with `openat2`, and without it as far as `strace` is there.
+/// Fresh places to run it in, one on each kind of kernel: this machine's, one without `openat2`, and one that lacks all
+/// that macOS lacks, as far as `strace` and `python3` are there.
 fn kernels() -> Vec<Environment> {
-    let mut all = vec![environment()];
+    let mut all = rich_and_lean();
     all.extend(injected::strace().then(|| environment().without_openat2()));
+    all
+}
+
+/// The same without the one in between.
+fn rich_and_lean() -> Vec<Environment> {
+    let mut all = vec![environment()];
+    all.extend(environment().on_a_lean_kernel());
     all
 }
 

@@ -5,7 +5,7 @@ mod foreign;
 
 use harness::{Environment, Origin, Ran, Reply, guest};
 
-use crate::{environment, mirror, with};
+use crate::{environment, mirror, rich_and_lean, with};
 
 const CSV: &str = "id,name\n1,Malaga\n";
 const PAGE: &str = "<!DOCTYPE html>\n<title>503</title>\n";
@@ -255,9 +255,12 @@ fn what_is_made_of_a_response_is_made_again_where_a_part_was_refused() {
 
 #[test]
 fn accepted_content_lands_as_any_other_and_is_unchanged_from_then_on() {
-    for (reply, name) in [(Reply::new(PAGE).etag("\"t1\""), "/t1.csv.gz"), (Reply::new(PAGE), "_8f7c1f6a.csv.gz")] {
-        let (environment, origin) = (environment(), Origin::start());
-        origin.route("/courts.csv", reply);
+    let replies = [(Reply::new(PAGE).etag("\"t1\""), "/t1.csv.gz"), (Reply::new(PAGE), "_8f7c1f6a.csv.gz")];
+    for (environment, (reply, name)) in
+        replies.iter().flat_map(|one| rich_and_lean().into_iter().map(move |it| (it, one)))
+    {
+        let origin = Origin::start();
+        origin.route("/courts.csv", reply.clone());
         run(&environment, &origin, "", &[]).exits(1);
         let path = only(&environment);
         let shown = environment.host(["quarantine", "show", &path]).exits(0).stdout;

@@ -1,10 +1,10 @@
 //! Several extractors by one command.
 
-use harness::{Gate, Origin, Ran, Reply};
+use harness::{Environment, Gate, Origin, Ran, Reply};
 
-use crate::environment;
 use crate::named::extractor;
 use crate::signals::signal;
+use crate::{environment, rich_and_lean};
 
 #[test]
 fn each_is_a_run_of_its_own_and_one_that_fails_stops_no_other() {
@@ -126,7 +126,11 @@ fn a_signal_ends_all_of_them_and_starts_no_more() {
 
 #[test]
 fn where_the_command_is_killed_its_runs_end_as_well() {
-    let (environment, origin) = (environment(), Origin::start());
+    rich_and_lean().iter().for_each(killed_with_its_runs);
+}
+
+fn killed_with_its_runs(environment: &Environment) {
+    let origin = Origin::start();
     let (reached, hold) = (Gate::default(), Gate::default());
     origin.route("/a.csv", Reply::new("a\n").gated(&reached, &hold));
     environment.write("host.toml", extractor("a", &origin, "/a.csv") + &extractor("b", &origin, "/none"));

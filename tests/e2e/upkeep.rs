@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use harness::{Environment, Gate, Origin, Ran, Reply, gzip, under};
 use serde_json::Value;
 
-use crate::{environment, kernels, mirror, with};
+use crate::{environment, kernels, mirror, rich_and_lean, with};
 
 /// A zone with one tagged and one hashed file, and the origin that they came from.
 fn landed() -> (Environment, Origin) {
@@ -136,7 +136,11 @@ fn a_lost_database_is_rebuilt_and_the_next_run_carries_on() {
 
 #[test]
 fn a_damaged_database_is_set_aside_and_what_can_be_read_of_it_is_kept() {
-    let (environment, origin) = landed();
+    rich_and_lean().iter().for_each(set_aside);
+}
+
+fn set_aside(environment: &Environment) {
+    let origin = landed_in(environment);
     environment.run("probe", &["--param", "do=cursor", "--param", "cursor=2025-03"]).exits(0);
     let database = environment.landing().join(".state.sqlite");
     // Damage an index: the tables can still be read.
@@ -149,7 +153,7 @@ fn a_damaged_database_is_set_aside_and_what_can_be_read_of_it_is_kept() {
     bytes[(page - 1) * size..page * size].fill(0xff);
     fs::write(&database, &bytes).expect("a database");
     assert!(
-        findings(&environment)[0].iter().all(|finding| finding == "database .state.sqlite"),
+        findings(environment)[0].iter().all(|finding| finding == "database .state.sqlite"),
         "nothing but the database"
     );
 
@@ -157,10 +161,10 @@ fn a_damaged_database_is_set_aside_and_what_can_be_read_of_it_is_kept() {
     assert_eq!((&repaired["recorded"], &repaired["salvaged"]), (&2.into(), &2.into()));
     let aside = repaired["moved_to"].as_str().expect("a path");
     assert_eq!(fs::read(aside).expect("the damaged database"), bytes);
-    finds(&environment, &[], &[]);
+    finds(environment, &[], &[]);
     assert_eq!(environment.query("SELECT extractor FROM extraction_runs ORDER BY run_id"), ["mirror", "probe"]);
     environment.run("probe", &["--param", "do=cursor", "--param", "cursor=x", "-v"]).exits(0).says("2025-03");
-    assert_eq!(run(&environment, &origin).exits(0).json()["files_skipped"], 2);
+    assert_eq!(run(environment, &origin).exits(0).json()["files_skipped"], 2);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use flate2::read::MultiGzDecoder;
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::kernels;
+
 /// The component of a guest, built where that is necessary.
 pub fn guest(name: &str) -> PathBuf {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
@@ -91,31 +93,24 @@ pub struct Environment {
     program: PathBuf,
     directory: tempfile::TempDir,
     /// What the program and its children are started behind.
-    launcher: &'static [&'static str],
+    launcher: Vec<String>,
 }
-
-/// Has a kernel that knows no `openat2`: the call comes back with ENOSYS, as behind systemd's `RestrictSUIDSGID=`.
-const WITHOUT_OPENAT2: [&str; 8] = [
-    "strace",
-    "--seccomp-bpf",
-    "-f",
-    "-qq",
-    "--output=/dev/null",
-    "--trace=openat2",
-    "--signal=none",
-    "--inject=openat2:error=ENOSYS",
-];
 
 impl Environment {
     /// An empty place for the program at `program`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self { program: program.into(), directory, launcher: &[] }
+        Self { program: program.into(), directory, launcher: Vec::new() }
     }
 
     /// The same on a kernel that has no `openat2`. It takes `strace`.
     pub fn without_openat2(self) -> Self {
-        Self { launcher: &WITHOUT_OPENAT2, ..self }
+        Self { launcher: kernels::WITHOUT_OPENAT2.map(str::to_owned).into(), ..self }
+    }
+
+    /// The same on a kernel that lacks all that macOS lacks, as far as this machine can play that. It takes `python3`.
+    pub fn on_a_lean_kernel(self) -> Option<Self> {
+        Some(Self { launcher: kernels::lean()?, ..self })
     }
 
     /// The working directory.
@@ -138,7 +133,7 @@ impl Environment {
 
     /// The program with arguments, not started. Compiled components are shared by all tests: they are found by digest.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = match self.launcher {
+        let mut command = match &self.launcher[..] {
             [] => Command::new(&self.program),
             [launcher, arguments @ ..] => {
                 let mut command = Command::new(launcher);

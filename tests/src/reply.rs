@@ -248,6 +248,7 @@ impl Reply {
     fn send_parts(&self, parts: &[Part], stream: &mut Wire) -> std::io::Result<bool> {
         // The last bytes and the end go out together, so that no request can come in between and be lost.
         let at_once = !self.kept && !self.reset && matches!(parts, [Part::Bytes(_)]);
+        #[cfg(target_os = "linux")]
         rustix::net::sockopt::set_tcp_cork(stream.socket(), at_once)?;
         for part in parts {
             part.send(stream)?;

@@ -1,5 +1,8 @@
 //! The clock: the one place that asks what time it is.
 
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("host runs on Linux and macOS only; on Windows, build it in WSL 2");
+
 mod simulated;
 mod zone;
 
@@ -181,12 +184,8 @@ pub fn system() -> SystemTime {
 }
 
 /// Fill `bytes` with what nobody can guess.
-pub fn randomise(mut bytes: &mut [u8]) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        let count = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())?;
-        bytes = &mut bytes[count..];
-    }
-    Ok(())
+pub fn randomise(bytes: &mut [u8]) -> std::io::Result<()> {
+    Ok(getrandom::fill(bytes)?)
 }
 
 /// How long this thread has been computing.

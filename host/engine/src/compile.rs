@@ -4,17 +4,16 @@
 //! takes the compiler down, or all memory, or for ever, takes down that process.
 
 use std::io::{self, Read, Write as _};
-use std::os::fd::BorrowedFd;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use super::fit::{self, Fit, ImportedInterface, Misfit};
-use super::{LoadError, MAX_COMPONENT, engine, flat};
+use super::{LoadError, MAX_COMPONENT, engine, flat, processes};
 use rules::text;
 
 /// What the compiler is called on the command line.
@@ -45,7 +44,7 @@ const OTHER_VERSION: i32 = 4;
 /// Machine code for this program's engine.
 pub(super) fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
     let failed = |error: io::Error| LoadError::Engine(format!("the compiler cannot be run: {error}"));
-    let mut compiler = command().spawn().map_err(failed)?;
+    let mut compiler = command().and_then(|mut command| command.spawn()).map_err(failed)?;
     let heard = converse(&mut compiler, component);
     if !matches!(heard, Ok(Some(_))) {
         // Whatever it is doing, nobody waits for it any more. It may have ended by itself.
@@ -64,9 +63,8 @@ pub(super) fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
     }
 }
 
-fn command() -> Command {
-    // Not the program's path, which may be another program by now, or none.
-    let mut command = Command::new("/proc/self/exe");
+fn command() -> io::Result<Command> {
+    let mut command = processes::this_program()?;
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     command
         .arg0("host")
@@ -77,7 +75,7 @@ fn command() -> Command {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command
+    Ok(command)
 }
 
 /// Send the component and hear the answer: code, and last words. `None` where it took too long.
@@ -163,7 +161,7 @@ impl Bounds {
         let set = |resource, current, maximum| {
             setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) }).map_err(io::Error::from)
         };
-        set(Resource::Data, self.memory, self.memory)?;
+        processes::limit_memory(self.memory)?;
         set(Resource::Cpu, self.cpu, within(Resource::Cpu, self.cpu + 1))?;
         let files = within(Resource::Nofile, FILES);
         set(Resource::Nofile, files, files)?;
@@ -204,26 +202,7 @@ pub fn serve() -> Result<i32, String> {
 
 /// Give up all that compiling does not need, before a byte of the component is read.
 fn confine() -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    close_inherited()?;
+    processes::close_inherited()?;
+    processes::end_with_parent(Signal::KILL)?;
     Bounds::of_this_process().apply()
-}
-
-/// Close what the starter of the host forgot to close.
-#[expect(unsafe_code, reason = "descriptors that nobody in this process owns are known by their numbers alone")]
-#[expect(clippy::disallowed_methods, reason = "a list of this process's descriptors, no files")]
-fn close_inherited() -> io::Result<()> {
-    let names = std::fs::read_dir("/proc/self/fd")?.map(|entry| Ok(entry?.file_name()));
-    // The list is whole before the first one is closed, since it is read through a descriptor itself.
-    let names: Vec<_> = names.collect::<io::Result<_>>()?;
-    for number in names.iter().filter_map(|name| name.to_str()?.parse().ok()).filter(|number| *number > 2) {
-        // SAFETY: this process has one thread and has opened nothing but the list, which is closed already; what is open
-        // under this number now came from outside, and nobody uses it.
-        unsafe {
-            if rustix::io::fcntl_getfd(BorrowedFd::borrow_raw(number)).is_ok() {
-                rustix::io::close(number);
-            }
-        }
-    }
-    Ok(())
 }

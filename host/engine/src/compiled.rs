@@ -18,6 +18,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::fit::CONTRACT;
+use super::processes::path_of;
 use rules::domain::Digest;
 
 /// Most files that are kept; those that were not used for longest go first.
@@ -97,7 +98,7 @@ impl<'a> Compiled<'a> {
         }
         note_use(&file, &found);
         // The file that was checked, whatever its name is by now.
-        let checked = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let checked = path_of(file.as_raw_fd());
         // SAFETY: the file and its directory belong to this user and nobody else can write them; files get there only
         // by `store`, whole and sealed, and are replaced by renaming, never changed in place.
         unsafe { Component::deserialize_file(engine, checked) }.ok()

@@ -2,6 +2,7 @@
 //!
 //! wasmtime's types stay in here; for all else it asks [`Services`].
 
+mod allocator;
 mod bindings;
 mod compile;
 #[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
@@ -13,6 +14,7 @@ mod imports;
 pub mod invariants;
 mod limits;
 mod manifest;
+mod processes;
 mod rendering;
 mod retype;
 mod section;
@@ -33,9 +35,11 @@ use wasmtime::{Config, Engine, OptLevel, Store, Trap, WasmBacktrace, WasmBacktra
 use wasmtime_wasi::{I32Exit, WasiCtx};
 use wasmtime_wasi_http::WasiHttpCtx;
 
+pub use allocator::Allocator;
 pub use compile::serve as serve_compiler;
 pub use fit::{CONTRACT, ImportedInterface, version};
 pub use manifest::{Build, Manifest, ManifestError, Param, SecretAsk, manifest};
+pub use processes::{end_with_parent, this_program};
 pub use rendering::sync_contract;
 pub use section::{Packed, pack};
 pub use services::{Content, OpenSource, Origin, Services};

@@ -5,6 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+// Here, since all other crates build on this one, and say far more of what they lack.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("host runs on Linux and macOS only; on Windows, build it in WSL 2");
+
 pub mod address;
 pub mod budget;
 pub mod domain;

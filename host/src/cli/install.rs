@@ -79,6 +79,7 @@ struct How {
 
 pub(super) fn execute(arguments: &InstallArgs) -> Result<ExitCode, Error> {
     let InstallArgs { scheduler, how, .. } = arguments;
+    check_system(std::env::consts::OS, *scheduler, how, "install")?;
     let configuration = arguments.zone.configuration()?;
     let wishes = Wishes {
         user: how.user,
@@ -105,6 +106,7 @@ pub(super) fn execute(arguments: &InstallArgs) -> Result<ExitCode, Error> {
 
 pub(super) fn undo(arguments: &UninstallArgs) -> Result<ExitCode, Error> {
     let UninstallArgs { scheduler, how, config } = arguments;
+    check_system(std::env::consts::OS, *scheduler, how, "uninstall")?;
     let config = places::absolute(&Configuration::place(config.as_deref()))?;
     let changes = match (scheduler, how.user) {
         (Scheduler::Systemd, _) => files::removals(&how.units()?, &config, systemd::is_unit, &[])?,
@@ -120,6 +122,20 @@ pub(super) fn undo(arguments: &UninstallArgs) -> Result<ExitCode, Error> {
         }
     };
     done(*scheduler, how, changes, &format!("nothing is installed for {config}"))
+}
+
+/// Refuse a scheduler that this system does not have. A user's crontab is everywhere.
+fn check_system(system: &str, scheduler: Scheduler, how: &How, verb: &str) -> Result<(), Error> {
+    let missing = match scheduler {
+        Scheduler::Cron if how.user => return Ok(()),
+        Scheduler::Cron => "/etc/cron.d",
+        Scheduler::Systemd => "systemd",
+    };
+    if system == "linux" || how.root.is_some() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("there is no {missing} on {system}"))
+        .hint(format!("`host {verb} cron --user` uses the crontab of the user who calls")))
 }
 
 impl How {
@@ -238,4 +254,28 @@ fn told(systemctl: Systemctl, words: &[String]) -> Result<(), Error> {
     let shown = systemctl.shown(&words);
     systemctl.run(&words).map_err(|error| error.hint(format!("type `{shown}` once that is mended, or start over")))?;
     super::print(&format!("did `{shown}`\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_users_crontab_is_on_every_system() {
+        use Scheduler::{Cron, Systemd};
+        let refused = |system: &str, scheduler, user, root: Option<&str>| {
+            let how = How { user, root: root.map(PathBuf::from), dry_run: false, yes: true };
+            check_system(system, scheduler, &how, "install").err().map(|error| error.to_string())
+        };
+        let hint = "hint: `host install cron --user` uses the crontab of the user who calls";
+        let said = |missing: &str| Some(format!("error: there is no {missing} on macos\n{hint}"));
+        for (scheduler, user, missing) in
+            [(Systemd, false, said("systemd")), (Systemd, true, said("systemd")), (Cron, false, said("/etc/cron.d"))]
+        {
+            assert_eq!(refused("macos", scheduler, user, None), missing);
+            assert_eq!(refused("linux", scheduler, user, None), None);
+            assert_eq!(refused("macos", scheduler, user, Some("image")), None);
+        }
+        assert_eq!(refused("macos", Cron, true, None), None);
+    }
 }

@@ -214,10 +214,17 @@ fn named(passwd: &str, uid: u32) -> Option<&str> {
     })
 }
 
-/// What sets this machine apart: its number, where it has one.
+/// What sets this machine apart: its number, or its name where it has none.
 fn seed() -> u64 {
+    seed_of(&machine_file("/etc/machine-id"), rustix::system::uname().nodename().to_bytes())
+}
+
+fn seed_of(number: &str, name: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    machine_file("/etc/machine-id").hash(&mut hasher);
+    number.hash(&mut hasher);
+    if number.is_empty() {
+        name.hash(&mut hasher);
+    }
     hasher.finish()
 }
 
@@ -238,6 +245,13 @@ mod tests {
     fn users_are_found_by_their_numbers() {
         let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\npadel:x:1000:1000::/home/padel:/bin/sh\n";
         assert_eq!([0, 1000, 7].map(|uid| named(passwd, uid)), [Some("root"), Some("padel"), None]);
+    }
+
+    #[test]
+    fn machines_are_told_apart_by_their_numbers_or_their_names() {
+        assert_eq!(seed_of("1\n", b"one"), seed_of("1\n", b"two"));
+        assert_ne!(seed_of("1\n", b"one"), seed_of("2\n", b"one"));
+        assert_ne!(seed_of("", b"one"), seed_of("", b"two"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn make(extractor: &Extractor<'_>, directory: &Path, making: &Making) -> Res
     let case = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let scratch = tempfile::Builder::new().prefix("host-test-").tempdir().map_err(TestError::Start)?;
     let har = scratch.path().join("exchanges.har");
-    let mut command = program();
+    let mut command = program()?;
     command.arg(extractor.path).arg("--json").arg("--landing").arg(scratch.path().join("landing"));
     command.arg("--record").arg(&har).stdout(Stdio::null());
     for (flag, value) in [("--name", &making.name), ("--backfill", &making.backfill)] {

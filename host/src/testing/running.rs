@@ -34,10 +34,10 @@ impl Extractor<'_> {
 }
 
 /// This program.
-pub(super) fn program() -> Command {
-    let mut command = Command::new("/proc/self/exe");
+pub(super) fn program() -> Result<Command, TestError> {
+    let mut command = engine::this_program().map_err(TestError::Start)?;
     command.arg("run").stdin(std::process::Stdio::null());
-    command
+    Ok(command)
 }
 
 /// Run a case; all that came out.
@@ -47,7 +47,7 @@ pub(super) fn run(extractor: &Extractor<'_>, case: &Case) -> Result<Tree, TestEr
     let written = fs::write(&config, configuration(extractor, case)?);
     written.map_err(|error| TestError::File("write", config.clone(), error))?;
     let name = extractor.name(case);
-    let mut command = program();
+    let mut command = program()?;
     command.arg(extractor.path).arg("--json").args(["--name", &name]).arg("--config").arg(&config);
     command.arg("--landing").arg(&landing).arg("--replay").arg(case.directory.join("exchanges.har"));
     let flags =

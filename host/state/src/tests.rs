@@ -22,6 +22,15 @@ fn path(guard: &TempDir) -> PathBuf {
     guard.path().join(".state.sqlite")
 }
 
+#[test]
+fn a_sync_reaches_the_disk_itself_on_every_system() {
+    let (_guard, state) = state();
+    for pragma in ["fullfsync", "checkpoint_fullfsync"] {
+        let on: i64 = state.connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).expect(pragma);
+        assert_eq!(on, 1, "{pragma}");
+    }
+}
+
 /// Record files of a source, with validators, as so many runs would have.
 fn fill(state: &State, files: u32, runs: u32) {
     let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";

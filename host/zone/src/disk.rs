@@ -9,6 +9,7 @@ mod listing;
 mod locks;
 mod purpose;
 mod quarantined;
+mod system;
 mod unnamed;
 mod walk;
 
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 use rules::domain::{Digest, Fault, LandError};
 
 use crate::{LandingError, content};
-use rustix::fs::{self, CWD, FileType, Mode, OFlags, RenameFlags, fstat, fsync, mkdirat, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -118,20 +119,6 @@ pub enum Entry {
     Other,
 }
 
-/// Network file systems, by the numbers of `linux/magic.h` and of the file systems' own headers.
-fn network(magic: u64) -> Option<&'static str> {
-    // Some architectures sign the field, and extend it.
-    match magic & 0xffff_ffff {
-        0x6969 => Some("NFS"),
-        0xff53_4d42 => Some("CIFS"),
-        0xfe53_4d42 => Some("SMB"),
-        0x0102_1997 => Some("9P"),
-        0x5346_414f => Some("AFS"),
-        0x00c3_6400 => Some("Ceph"),
-        _ => None,
-    }
-}
-
 impl Root {
     /// Open the landing directory, making it where it is missing.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
@@ -166,8 +153,7 @@ impl Root {
 
     /// What kind of network file system this is; `None` for a local one, as far as the kernel tells.
     pub fn network_file_system(&self) -> Result<Option<&'static str>, DiskError> {
-        let stat = fs::fstatfs(&self.handle).map_err(failed("inspect the file system of", "the landing directory"))?;
-        Ok(network(stat.f_type as u64))
+        system::network(&self.handle).map_err(failed("inspect the file system of", "the landing directory"))
     }
 
     fn beneath(&self, path: impl Arg, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
@@ -200,7 +186,7 @@ impl Root {
 
     /// Rename a file beside itself, never replacing another; one that is not there is left so.
     fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
-        match fs::renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE) {
+        match system::rename_to_free(&self.handle, from, &self.handle, to) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(failed("rename", from)(errno)),
         }
@@ -231,7 +217,7 @@ impl Root {
 
     /// What directory has that name now; `None` where none has.
     pub fn identity(&self, path: &str) -> Result<Option<Identity>, DiskError> {
-        match self.beneath(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+        match self.beneath(path, system::THROUGH, Mode::empty()) {
             Ok(handle) => identity(&handle, path).map(Some),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(errno) => Err(failed("inspect", path)(errno)),
@@ -254,13 +240,12 @@ impl Root {
 
     /// What a name stands for.
     pub fn entry(&self, path: &str) -> Result<Entry, DiskError> {
-        let opened = match self.beneath(path, OFlags::PATH, Mode::empty()) {
-            Ok(handle) => handle,
+        let stat = match self.way.stat(&self.handle, path) {
+            Ok(stat) => stat,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Entry::Missing),
             Err(Errno::LOOP) => return Ok(Entry::Other),
             Err(errno) => return Err(failed("inspect", path)(errno)),
         };
-        let stat = fstat(&opened).map_err(failed("inspect", path))?;
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Entry::File(stat.st_size.unsigned_abs()),
             _ => Entry::Other,
@@ -275,7 +260,7 @@ impl Root {
         if known.is_some_and(|known| identity(&handle, path).as_ref().ok() != Some(known)) {
             return Err(replaced(path));
         }
-        fsync(handle).map_err(failed("sync the directory", spelled(path)))
+        system::sync(handle).map_err(failed("sync the directory", spelled(path)))
     }
 
     /// A nameless file in a directory, or `None` where there is no such directory; an empty path is the root itself.
@@ -297,8 +282,8 @@ impl Root {
         let temporary = [std::env::temp_dir(), PathBuf::from("/var/tmp")];
         let temporary: Vec<OwnedFd> =
             temporary.iter().filter_map(|path| openat(CWD, path, DIRECTORY, Mode::empty()).ok()).collect();
-        let directories = std::iter::once(self.handle.as_fd()).chain(temporary.iter().map(|handle| handle.as_fd()));
-        unnamed::spill_file(directories).map_err(failed("make a temporary file in", "the landing directory"))
+        unnamed::spill_file(&self.handle, &temporary)
+            .map_err(failed("make a temporary file in", "the landing directory"))
     }
 
     /// Remove a file that a killed run left, unless somebody still holds it; whether it was removed.
@@ -312,8 +297,14 @@ impl Root {
 }
 
 fn identity(handle: &OwnedFd, path: &str) -> Result<Identity, DiskError> {
-    let stat = fstat(handle).map_err(failed("inspect", path))?;
-    Ok(Identity(stat.st_dev, stat.st_ino))
+    fstat(handle).map(|stat| Identity::of(&stat)).map_err(failed("inspect", path))
+}
+
+impl Identity {
+    #[allow(clippy::unnecessary_cast, reason = "the types differ between machines")]
+    fn of(stat: &Stat) -> Self {
+        Self(stat.st_dev as u64, stat.st_ino as u64)
+    }
 }
 
 impl Directory {
@@ -329,7 +320,7 @@ impl Directory {
 
     /// Make the names in this directory durable.
     pub fn sync(&self) -> Result<(), DiskError> {
-        fsync(&self.handle).map_err(failed("sync the directory", &self.path))
+        system::sync(&self.handle).map_err(failed("sync the directory", &self.path))
     }
 
     /// Give the file its name, never replacing another; `false` where the name is taken.
@@ -380,15 +371,6 @@ mod tests {
         assert!(root.file("source/secret").is_err());
         assert_eq!(root.list("source").expect("nothing"), []);
         assert_eq!(std::fs::read_dir(outside.path()).expect("a directory").count(), 0);
-    }
-
-    #[test]
-    fn network_file_systems_are_known_by_their_numbers() {
-        let (ext4, xfs, tmpfs) = (0xef53, 0x5846_5342, 0x0102_1994);
-        assert_eq!([ext4, xfs, tmpfs].map(network), [None; 3]);
-        assert_eq!([0x6969, 0xffff_ffff_ff53_4d42].map(network), [Some("NFS"), Some("CIFS")]);
-        let (_guard, root) = root();
-        assert!(root.network_file_system().is_ok());
     }
 
     #[test]

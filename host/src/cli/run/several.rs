@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid};
 use serde_json::Value;
 
 use super::RunArgs;
@@ -120,7 +120,7 @@ fn again(flags: &Flags, verbose: u8) -> Vec<OsString> {
 /// Have this process end with the one that started it, as by SIGTERM.
 pub(super) fn end_with(parent: i32) -> Result<(), Error> {
     let failed = |reason: &dyn std::fmt::Display| Error::new(Kind::Failed, format!("cannot start: {reason}"));
-    set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| failed(&error))?;
+    engine::end_with_parent(Signal::TERM).map_err(|error| failed(&error))?;
     // It may have ended before that.
     match getppid().map(Pid::as_raw_nonzero) {
         Some(now) if now.get() == parent => Ok(()),

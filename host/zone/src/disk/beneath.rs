@@ -4,14 +4,14 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, openat, statat};
 use rustix::io::{Errno, Result};
 use rustix::path::Arg;
 
+use super::system::{THROUGH, open_beneath};
+
 /// Longest path, as the kernel has it (`PATH_MAX`, with the NUL at its end).
 const MAX_PATH: usize = 4096;
-/// A directory on the way: it need not be readable.
-const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Which of the two. What they refuse is the same, with the same errors, but for `..`: the kernel lets it stay beneath
 /// the directory, and steps refuse it.
@@ -24,10 +24,10 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The way that this process has. Kernels before 5.6 and gVisor do not have the call, and systemd's
+    /// The way that this process has. macOS, Linux before 5.6 and gVisor do not have the call, and systemd's
     /// `RestrictSUIDSGID=` takes it away (ENOSYS); other filters forbid it (EPERM).
     pub(super) fn here(directory: impl AsFd) -> Result<Self> {
-        match Self::Call.open(directory, ".", OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+        match Self::Call.open(directory, ".", THROUGH, Mode::empty()) {
             Ok(_) => Ok(Self::Call),
             Err(Errno::NOSYS | Errno::PERM) => Ok(Self::Steps),
             Err(errno) => Err(errno),
@@ -38,16 +38,27 @@ impl Way {
     pub(super) fn open(self, directory: impl AsFd, path: impl Arg, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         let (directory, flags) = (directory.as_fd(), flags | OFlags::CLOEXEC);
         match self {
-            Self::Call => {
-                let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-                fs::openat2(directory, path, flags, mode, resolve)
-            }
-            Self::Steps => path.into_with_c_str(|path| in_steps(directory, path, flags, mode)),
+            Self::Call => open_beneath(directory, path, flags, mode),
+            Self::Steps => path.into_with_c_str(|path| in_steps(directory, path, (flags, mode), THROUGH)),
         }
+    }
+
+    /// What a name beneath a directory stands for, which is not opened: whatever it is, nobody waits for it.
+    pub(super) fn stat(self, directory: impl AsFd, path: &str) -> Result<Stat> {
+        let (above, own) = match path.rsplit_once('/') {
+            None => (".", path),
+            Some(("", _)) => return Err(Errno::XDEV),
+            Some(parts) => parts,
+        };
+        if matches!(own, "" | "." | "..") {
+            return Err(Errno::XDEV);
+        }
+        statat(self.open(directory, above, THROUGH, Mode::empty())?, own, AtFlags::SYMLINK_NOFOLLOW)
     }
 }
 
-fn in_steps(root: BorrowedFd<'_>, path: &CStr, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+/// Open a path by opening each directory on the way, as `through` says.
+fn in_steps(root: BorrowedFd<'_>, path: &CStr, (flags, mode): (OFlags, Mode), through: OFlags) -> Result<OwnedFd> {
     let path = path.to_bytes();
     match path {
         [] => return Err(Errno::NOENT),
@@ -66,7 +77,7 @@ fn in_steps(root: BorrowedFd<'_>, path: &CStr, flags: OFlags, mode: Mode) -> Res
             return Err(Errno::XDEV);
         }
         let at = above.as_ref().map_or(root, |above| above.as_fd());
-        above = Some(step(at, name, STEP, Mode::empty())?);
+        above = Some(step(at, name, through | OFlags::NOFOLLOW, Mode::empty())?);
     }
     step(above.as_ref().map_or(root, |above| above.as_fd()), last, flags | OFlags::NOFOLLOW, mode)
 }
@@ -81,27 +92,26 @@ fn step(directory: BorrowedFd<'_>, name: &[u8], flags: OFlags, mode: Mode) -> Re
         {
             Err(Errno::LOOP)
         }
-        // Without following a link, its own handle is to be had.
-        Ok(opened) if flags.contains(OFlags::PATH) && is_link(fs::fstat(&opened)?.st_mode) => Err(Errno::LOOP),
         opened => opened,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::fs::{CWD, RenameFlags, fstat, renameat_with};
 
+    use super::super::DIRECTORY;
     use super::*;
 
     /// Most tries until both were met often.
     const MANY: usize = 200_000;
 
     fn directory(path: &Path) -> OwnedFd {
-        openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("a directory")
+        openat(CWD, path, DIRECTORY, Mode::empty()).expect("a directory")
     }
 
     /// A directory `in` with a file, links to itself and out of it, and a directory `out` beside it.
@@ -132,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_open_and_refuse_the_same() {
+    fn all_ways_open_and_refuse_the_same() {
         let (guard, handle) = planted();
         if Way::here(&handle) != Ok(Way::Call) {
             eprintln!("skipped: this machine has no openat2");
@@ -143,8 +153,7 @@ mod tests {
         let kinds = [
             OFlags::RDONLY | OFlags::NONBLOCK,
             OFlags::RDONLY | OFlags::DIRECTORY,
-            OFlags::PATH,
-            OFlags::PATH | OFlags::DIRECTORY,
+            THROUGH,
             OFlags::RDWR | OFlags::CREATE,
         ];
         for (path, opens) in [
@@ -174,17 +183,24 @@ mod tests {
             (&*long_path, false),
         ] {
             for flags in kinds {
-                let [call, steps] = [Way::Call, Way::Steps].map(|way| {
+                // The last one is that of systems on which a directory has to be readable to lead on.
+                let [call, steps, readable] = [Some(Way::Call), Some(Way::Steps), None].map(|way| {
                     let mut opened = Err(Errno::AGAIN);
                     // So the kernel answers to `..` while anybody renames anything, as another test does.
                     while matches!(opened, Err(Errno::AGAIN)) {
-                        opened = way.open(&handle, path, flags, mode(flags));
+                        opened = match way {
+                            Some(way) => way.open(&handle, path, flags, mode(flags)),
+                            None => path.into_with_c_str(|path| {
+                                in_steps(handle.as_fd(), path, (flags | OFlags::CLOEXEC, mode(flags)), DIRECTORY)
+                            }),
+                        };
                     }
                     // What one of them makes, the other one is not to find.
                     let _ = std::fs::remove_file(guard.path().join("in/none"));
-                    opened.and_then(|opened| fs::fstat(&opened)).map(|it| (it.st_dev, it.st_ino))
+                    opened.and_then(|opened| fstat(&opened)).map(|it| (it.st_dev, it.st_ino))
                 });
                 let made = path == "none" && flags.contains(OFlags::CREATE);
+                assert!(made && readable.is_ok() || steps == readable, "{path} {flags:?}: {steps:?} {readable:?}");
                 assert!(made && call.is_ok() && steps.is_ok() || call == steps, "{path} {flags:?}: {call:?} {steps:?}");
                 assert!(opens || made || steps.is_err(), "{path} {flags:?}");
             }
@@ -193,6 +209,34 @@ mod tests {
             assert_eq!(able.contains(&true), opens || path == "none", "{path}");
         }
         assert!(!guard.path().join("out/new").exists());
+    }
+
+    #[test]
+    fn what_a_name_stands_for_is_told_without_opening_it_and_never_from_outside() {
+        let (guard, handle) = planted();
+        let kind = |way: Way, path: &str| way.stat(&handle, path).map(|it| FileType::from_raw_mode(it.st_mode));
+        let here = Way::here(&handle).expect("a way");
+        std::fs::set_permissions(guard.path().join("in/a/b/file"), PermissionsExt::from_mode(0o000)).expect("a mode");
+        for (path, expected) in [
+            ("a", Ok(FileType::Directory)),
+            ("a/b/file", Ok(FileType::RegularFile)),
+            ("a/b/link", Ok(FileType::Symlink)),
+            ("out", Ok(FileType::Symlink)),
+            ("none", Err(Errno::NOENT)),
+            ("a/b/file/under", Err(Errno::NOTDIR)),
+            ("out/b/file", Err(Errno::LOOP)),
+            ("..", Err(Errno::XDEV)),
+            ("a/..", Err(Errno::XDEV)),
+            ("a/.", Err(Errno::XDEV)),
+            ("a/", Err(Errno::XDEV)),
+            ("", Err(Errno::XDEV)),
+            ("../out/b", Err(Errno::XDEV)),
+            ("/etc", Err(Errno::XDEV)),
+            ("/etc/passwd", Err(Errno::XDEV)),
+            ("a\0b", Err(Errno::INVAL)),
+        ] {
+            assert_eq!([kind(here, path), kind(Way::Steps, path)], [expected; 2], "{path}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Whether a zone is for data or for tests, which never mix: what a test lands stands under the URL of a real source.
 
-use rustix::fs::{self, Mode, OFlags, fsync};
+use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::locks::LOCKS;
-use super::{DIRECTORY, DiskError, FILE_MODE, Root, failed};
+use super::{DIRECTORY, DiskError, Entry, FILE_MODE, Root, failed, system};
 
 /// Says that a zone is for tests. It lies among the locks, which are never removed and are no data.
 const MARK: &str = ".locks/.tests";
@@ -12,10 +12,10 @@ const MARK: &str = ".locks/.tests";
 impl Root {
     /// Whether the zone is for tests.
     pub fn is_for_tests(&self) -> Result<bool, DiskError> {
-        match self.beneath(MARK, OFlags::PATH, Mode::empty()) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
-            Err(errno) => Err(failed("inspect", MARK)(errno)),
+        match self.entry(MARK)? {
+            Entry::Missing => Ok(false),
+            Entry::File(_) => Ok(true),
+            Entry::Other => Err(failed("read as a file", MARK)(Errno::INVAL)),
         }
     }
 
@@ -37,7 +37,7 @@ impl Root {
     pub fn mark_for_tests(&self) -> Result<(), DiskError> {
         self.directory(LOCKS)?;
         let made = self.beneath(MARK, OFlags::RDWR | OFlags::CREATE, FILE_MODE).map_err(failed("make", MARK))?;
-        fsync(made).map_err(failed("sync", MARK))?;
+        system::sync(made).map_err(failed("sync", MARK))?;
         self.sync(LOCKS, None)?;
         self.sync("", None)
     }

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use rustix::fs::{AtFlags, Mode, RenameFlags, linkat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, Mode, unlinkat};
 use rustix::io::Errno;
 
-use super::{DIRECTORY, Directory, DiskError, Root, failed};
+use super::{DIRECTORY, Directory, DiskError, Root, failed, system};
 use rules::name::Quarantined;
 use rules::text;
 
@@ -13,13 +13,7 @@ impl Root {
     /// Move a file from quarantine to a name that nothing has; `false` where something has it, or the file is gone.
     pub(crate) fn give(&self, quarantined: &str, to: &Directory, name: &str) -> Result<bool, DiskError> {
         let Some((above, own)) = self.above(quarantined)? else { return Ok(false) };
-        let moved = match renameat_with(&above.handle, own, &to.handle, name, RenameFlags::NOREPLACE) {
-            // The file system cannot rename without replacing; it has both names for a moment.
-            Err(Errno::INVAL | Errno::NOSYS) => linkat(&above.handle, own, &to.handle, name, AtFlags::empty())
-                .and_then(|()| unlinkat(&above.handle, own, AtFlags::empty())),
-            moved => moved,
-        };
-        match moved {
+        match system::rename_to_free(&above.handle, own, &to.handle, name) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST | Errno::NOENT) => Ok(false),
             Err(errno) => Err(failed("move out of quarantine", quarantined)(errno)),

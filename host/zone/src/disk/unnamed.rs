@@ -1,20 +1,19 @@
-//! Files without a name, and how they get one: `O_TMPFILE` and a link, or a dot-file and a rename where the file system
-//! has no nameless files.
+//! Files without a name, and how they get one: `O_TMPFILE` and a link, or a dot-file and a rename where the system or the
+//! file system has no nameless files.
 
 use std::borrow::Borrow;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
+use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{
-    self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, fsync, linkat, openat, renameat_with, unlinkat,
-};
+use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-use super::{DiskError, FILE_MODE, failed};
+use super::{DiskError, FILE_MODE, failed, system};
 
 /// How the names of dot-files begin that stand in for nameless files.
 const STAND_IN: &str = ".tmp-";
@@ -31,10 +30,9 @@ pub struct Unnamed {
 impl Unnamed {
     /// A file that can be linked into a directory, which errors call `path`.
     pub(super) fn new(directory: &OwnedFd, path: &str) -> Result<Self, DiskError> {
-        match openat(directory, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, FILE_MODE) {
+        match system::nameless(directory, FILE_MODE) {
             Ok(handle) => Ok(Self { file: File::from(handle), stand_in: None }),
-            // The three ways in which file systems and kernels say that they have no nameless files.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Self::stand_in(directory, path),
+            Err(errno) if has_none(errno) => Self::stand_in(directory, path),
             Err(errno) => Err(failed("make a temporary file in", path)(errno)),
         }
     }
@@ -42,6 +40,9 @@ impl Unnamed {
     /// A dot-file in place of a nameless file. It is locked while it is in use, so that what a killed run left can be
     /// told from what a live one needs, and removed.
     fn stand_in(directory: &OwnedFd, path: &str) -> Result<Self, DiskError> {
+        // One at a time, so that only other processes can meet a file that is not locked yet.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         remove_stale(directory);
         let above = directory.try_clone().map_err(|source| DiskError { action: "use", path: path.into(), source })?;
         let mut made = Err(Errno::AGAIN);
@@ -72,27 +73,16 @@ impl Unnamed {
 
     /// Make the content durable. An error is final: a second call may succeed without the data being there.
     pub fn sync(&self) -> Result<(), DiskError> {
-        fsync(&self.file).map_err(failed("sync", "a new file"))
+        system::sync(&self.file).map_err(failed("sync", "a new file"))
     }
 
     /// Give the file a name that nothing has.
     pub(super) fn link(&mut self, directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
         let Some((above, stand_in)) = &self.stand_in else {
-            let from = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-            return match linkat(CWD, from, directory, name, AtFlags::SYMLINK_FOLLOW) {
-                // Without /proc the file is linked by its handle, which older kernels grant to root only.
-                Err(Errno::NOENT) => linkat(&self.file, "", directory, name, AtFlags::EMPTY_PATH),
-                linked => linked,
-            };
+            return system::link_nameless(&self.file, directory, name);
         };
-        match renameat_with(above, stand_in.as_str(), directory, name, RenameFlags::NOREPLACE) {
-            Ok(()) => self.stand_in = None,
-            // The file system cannot rename without replacing; the dot-file's own name goes when this is dropped.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                linkat(above, stand_in.as_str(), directory, name, AtFlags::empty())?;
-            }
-            Err(errno) => return Err(errno),
-        }
+        system::rename_to_free(above, stand_in, directory, name)?;
+        self.stand_in = None;
         Ok(())
     }
 
@@ -158,17 +148,31 @@ impl Drop for Unnamed {
     }
 }
 
-/// A file that never has a name, in one of these directories: the first that takes one. No other file comes or goes for
-/// it, so that looking at a zone changes nothing in it.
-pub(super) fn spill_file<'a>(directories: impl IntoIterator<Item = BorrowedFd<'a>>) -> rustix::io::Result<Scratch> {
+/// A file that never has a name, in the zone or in one of the directories for temporary files: the first that takes one.
+/// No other file comes or goes for it, so that looking at a zone changes nothing in it; so where there are no nameless
+/// files, it is none of the zone's, and has a name for an instant.
+pub(super) fn spill_file(zone: &OwnedFd, temporary: &[OwnedFd]) -> rustix::io::Result<Scratch> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let nameless = std::iter::once(zone).chain(temporary).map(|directory| system::nameless(directory, mode));
     let mut made = Err(Errno::NOENT);
-    for directory in directories {
-        made = openat(directory, ".", OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
+    for next in nameless.chain(temporary.iter().map(briefly_named)) {
+        made = next;
         if made.is_ok() {
             break;
         }
     }
     Ok(Writer { file: File::from(made?), at: 0 })
+}
+
+/// A file whose name is gone at once.
+fn briefly_named(directory: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let (handle, name) = dot_file(directory, Mode::RUSR | Mode::WUSR)?;
+    unlinkat(directory, name, AtFlags::empty()).map(|()| handle)
+}
+
+/// The three ways in which file systems and kernels say that they have no nameless files.
+fn has_none(errno: Errno) -> bool {
+    [Errno::OPNOTSUPP, Errno::ISDIR, Errno::INVAL].contains(&errno)
 }
 
 /// Whether a file is one of those that stand in for nameless files.
@@ -177,12 +181,21 @@ pub fn is_leftover(path: &str) -> bool {
 }
 
 fn locked_dot_file(directory: &OwnedFd) -> rustix::io::Result<(File, String)> {
+    let (handle, name) = dot_file(directory, FILE_MODE)?;
+    fs::flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
+    // Whoever took it for a left-over may have removed it, and given the lock back, between the two calls.
+    match fs::fstat(&handle)?.st_nlink {
+        0 => Err(Errno::WOULDBLOCK),
+        _ => Ok((File::from(handle), name)),
+    }
+}
+
+fn dot_file(directory: &OwnedFd, mode: Mode) -> rustix::io::Result<(OwnedFd, String)> {
     // Two hashers are never seeded alike, whatever the process ids are.
     let name = format!("{STAND_IN}{:016x}", RandomState::new().build_hasher().finish());
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let handle = openat(directory, name.as_str(), flags, FILE_MODE)?;
-    fs::flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
-    Ok((File::from(handle), name))
+    let handle = openat(directory, name.as_str(), flags, mode)?;
+    Ok((handle, name))
 }
 
 /// Remove what killed runs left. Nothing depends on it, so a failure is none.
@@ -207,6 +220,8 @@ pub(super) fn remove_unless_held(directory: &OwnedFd, name: impl Arg + Copy) -> 
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::CWD;
+
     use super::*;
 
     #[test]
@@ -223,5 +238,31 @@ mod tests {
         let names: Vec<_> = std::fs::read_dir(guard.path()).expect("a directory").collect();
         assert_eq!(names.len(), 1);
         assert_eq!(std::fs::read(guard.path().join("name.gz")).expect("a file"), b"one");
+    }
+
+    #[test]
+    fn nobody_takes_what_another_one_has_just_made_for_a_left_over() {
+        let guard = tempfile::tempdir().expect("a temporary directory");
+        let directory = openat(CWD, guard.path(), OFlags::DIRECTORY, Mode::empty()).expect("a directory");
+        let make = &|name: String| {
+            let mut unnamed = Unnamed::stand_in(&directory, "source").expect("a file");
+            unnamed.link(&directory, &name).expect("a link");
+        };
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                scope.spawn(move || (0..200).for_each(|number| make(format!("{thread}-{number}"))));
+            }
+        });
+        assert_eq!(std::fs::read_dir(guard.path()).expect("a directory").count(), 800);
+    }
+
+    #[test]
+    fn a_file_to_sort_by_has_no_name_on_any_system() {
+        let guard = tempfile::tempdir().expect("a temporary directory");
+        let directory = openat(CWD, guard.path(), OFlags::DIRECTORY, Mode::empty()).expect("a directory");
+        let mut made = Writer { file: File::from(briefly_named(&directory).expect("a file")), at: 0 };
+        made.write_all(b"one").expect("a write");
+        assert_eq!(io::read_to_string(made.reader()).expect("a read"), "one");
+        assert_eq!(std::fs::read_dir(guard.path()).expect("a directory").count(), 0);
     }
 }
