@@ -5,6 +5,7 @@ mod architecture;
 mod authors;
 mod beneath;
 mod book;
+mod called;
 mod cases;
 mod clock;
 mod command_line;
