@@ -15,6 +15,7 @@ mod configuration;
 mod contract;
 mod current;
 mod day;
+mod debian;
 mod dry_run;
 mod earlier;
 mod erase;
