@@ -99,7 +99,7 @@ fn root() -> PathBuf {
 fn packed(environment: &Environment, folder: &str, version: &str) -> PathBuf {
     let program = environment.path().join("stripped");
     if !program.exists() {
-        let strip = Command::new("strip").arg("-o").arg(&program).arg(env!("CARGO_BIN_EXE_host")).status();
+        let strip = Command::new("strip").arg("-o").arg(&program).arg(crate::program()).status();
         assert!(strip.expect("strip").success());
     }
     let folder = environment.path().join(folder);

@@ -69,6 +69,7 @@ mod unpack;
 mod upkeep;
 mod validators;
 
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -77,9 +78,14 @@ use harness::{Environment, Origin};
 /// When a program that does not end is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The program: what cargo built, or what `HOST_PROGRAM` names, as a release does with what it is about to give out.
+fn program() -> PathBuf {
+    std::env::var_os("HOST_PROGRAM").map_or(env!("CARGO_BIN_EXE_host").into(), PathBuf::from)
+}
+
 /// A fresh place to run `host` in.
 fn environment() -> Environment {
-    Environment::new(env!("CARGO_BIN_EXE_host"))
+    Environment::new(program())
 }
 
 /// Fresh places to run it in, one on each kind of kernel: with `openat2`, and without it as far as `strace` is there.
