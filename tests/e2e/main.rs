@@ -26,6 +26,7 @@ mod grants;
 mod health;
 mod hostile;
 mod http2;
+mod image;
 mod injected;
 mod install;
 mod journal;
