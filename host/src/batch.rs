@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::console::{LogFormat, Verbosity};
 use crate::error::{Error, Kind};
 use crate::events::Told;
+use crate::program;
 use crate::run::{Caught, Signals, lock};
 use clock::Stopwatch;
 use display::Display;
@@ -126,6 +127,7 @@ impl Batch {
         tell: &Sender<Message>,
     ) -> Outcome {
         let spawned = Command::new(program)
+            .arg0(program::name())
             .args(["run", &name, "--part-of", &std::process::id().to_string()])
             .args(&self.flags)
             .stdin(Stdio::null())

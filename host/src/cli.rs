@@ -33,10 +33,12 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::builder::{Resettable, StyledStr};
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::error::{Error, Kind, WriteError};
+use crate::program;
 use engine::{LoadError, ManifestError};
 use rules::text;
 
@@ -112,6 +114,7 @@ pub fn compile_if_asked() -> Option<i32> {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    program::believe_the_call();
     let done = match parsed() {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
@@ -173,9 +176,27 @@ fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
     }
 }
 
+/// What can be said on the command line. The help says the program's name as it was called, in its commands too.
+fn command() -> clap::Command {
+    typed(Cli::command().name(program::name()))
+}
+
+fn typed(command: clap::Command) -> clap::Command {
+    fn said(text: Option<&StyledStr>) -> Resettable<StyledStr> {
+        text.map(|text| program::typed(&text.ansi().to_string()).into_owned().into()).into()
+    }
+    let (about, long) = (said(command.get_about()), said(command.get_long_about()));
+    let command = command.about(about).long_about(long);
+    let command = command.mut_args(|argument| {
+        let (help, long) = (said(argument.get_help()), said(argument.get_long_help()));
+        argument.help(help).long_help(long)
+    });
+    command.mut_subcommands(typed)
+}
+
 /// The command line. What stands in the environment for every run is told from what is said for this one.
 fn parsed() -> Command {
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let (Command::Run(arguments), Some(("run", said))) = (&mut cli.command, matches.subcommand()) {
         arguments.flags.landing_from_environment = said.value_source("landing") == Some(ValueSource::EnvVariable);

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use state::StateError;
 
+use crate::program;
 use rules::text;
 
 /// The exit codes. `book/src/exit-codes.md` lists them for users.
@@ -87,7 +88,7 @@ impl Error {
 
     /// Say what to do next; several hints may stand.
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hints.push(hint.to_string());
+        self.hints.push(program::typed(&hint.to_string()).into_owned());
         self
     }
 }

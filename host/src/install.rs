@@ -9,14 +9,14 @@ pub(crate) mod managers;
 pub(crate) mod places;
 pub(crate) mod systemd;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::config::Scheduled;
+use crate::program;
 
 /// How a line begins that says which configuration a file was written for. It is the first one of the file.
 const MARK: &str = "# host install: ";
-/// What the second line of a file says.
-const ADVICE: &str = "Written by `host install`, which replaces it, and removed by `host uninstall`.";
 /// The part of the time between two runs that they are spread over, and the longest such time.
 const SPREAD: u32 = 10;
 const MAX_SPREAD: Duration = Duration::from_secs(300);
@@ -71,6 +71,11 @@ impl Setup {
         }
         command
     }
+}
+
+/// What the second line of a file says.
+fn advice() -> Cow<'static, str> {
+    program::typed("Written by `host install`, which replaces it, and removed by `host uninstall`.")
 }
 
 /// Over how many seconds the runs of machines and extractors are spread that are due at the same time.

@@ -54,6 +54,8 @@
 //!
 //! `install` has the machine's own scheduler start all of this; the host itself runs and ends.
 //!
+//! `program` is the name that it was called as, which all that it tells people to type begins with.
+//!
 //! `config` resolves everything that can be wrong with an order before anything runs; what happens in a run is told once, in
 //! `events`; `console` and `report` speak to people; `error` says what the exit code is; `patience` waits for what others hold; the crate `clock` is the only one that knows the time.
 
@@ -79,6 +81,7 @@ mod notify;
 mod page;
 mod patience;
 mod preview;
+mod program;
 mod quarantine;
 mod repair;
 mod report;

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use jiff::ToSpan as _;
 
 use crate::health::{Condition, Health};
+use crate::program;
 use clock::Moment;
 use rules::text;
 use state::{State, StateError};
@@ -67,7 +68,7 @@ pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -
             Extractor { health, days: &days, of: &of, now }.write(&mut page);
         }
         if let Some(more) = all.len().checked_sub(MAX_SECTIONS).filter(|more| *more > 0) {
-            let _ = writeln!(page, "<p>and {} more, which <code>host status</code> shows</p>", more);
+            let _ = writeln!(page, "<p>and {} more, which <code>{} status</code> shows</p>", more, program::name());
         }
     }
     let _ = write!(

@@ -144,7 +144,7 @@ fn dies_with_the_host(environment: &Environment) {
 fn a_program_that_was_replaced_still_compiles() {
     let environment = environment();
     let (program, pipe) = (environment.path().join("copy"), environment.path().join("pipe.wasm"));
-    fs::copy(env!("CARGO_BIN_EXE_host"), &program).expect("a copy");
+    fs::copy(crate::program(), &program).expect("a copy");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
     let mut copy = Command::new(&program);
     let inner = command(&environment, &pipe);

@@ -77,7 +77,7 @@ fn a_directory_that_may_not_be_read_is_a_finding() {
     let (environment, _origin) = landed();
     fs::create_dir(environment.landing().join("lost+found")).expect("a directory");
     let program = environment.path().join("host");
-    fs::copy(env!("CARGO_BIN_EXE_host"), &program).expect("a copy");
+    fs::copy(crate::program(), &program).expect("a copy");
     let run =
         |command: &[&str]| assert!(Command::new(command[0]).args(&command[1..]).status().expect("a program").success());
     let (all, closed) = (environment.path().display().to_string(), environment.landing().join("lost+found"));

@@ -5,6 +5,7 @@ mod architecture;
 mod authors;
 mod beneath;
 mod book;
+mod called;
 mod cases;
 mod clock;
 mod command_line;
@@ -14,6 +15,7 @@ mod configuration;
 mod contract;
 mod current;
 mod day;
+mod debian;
 mod dry_run;
 mod earlier;
 mod erase;
@@ -24,6 +26,7 @@ mod grants;
 mod health;
 mod hostile;
 mod http2;
+mod image;
 mod injected;
 mod install;
 mod journal;
@@ -68,6 +71,7 @@ mod upkeep;
 mod validators;
 mod views;
 
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -76,9 +80,14 @@ use harness::{Environment, Origin};
 /// When a program that does not end is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The program: what cargo built, or what `HOST_PROGRAM` names, as a release does with what it is about to give out.
+fn program() -> PathBuf {
+    std::env::var_os("HOST_PROGRAM").map_or(env!("CARGO_BIN_EXE_host").into(), PathBuf::from)
+}
+
 /// A fresh place to run `host` in.
 fn environment() -> Environment {
-    Environment::new(env!("CARGO_BIN_EXE_host"))
+    Environment::new(program())
 }
 
 /// Fresh places to run it in, one on each kind of kernel: this machine's, one without `openat2`, and one that lacks all

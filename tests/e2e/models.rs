@@ -264,7 +264,7 @@ fn the_ten_lines_of_the_book_make_a_table() {
     let lines = lines.replace("guests/mirror.wasm", &harness::guest("mirror").display().to_string());
     let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with("pip ")).collect();
     assert!(lines.len() < 10);
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_host"), zone.environment.path().join("host")).expect("a link");
+    std::os::unix::fs::symlink(crate::program(), zone.environment.path().join("host")).expect("a link");
     let mut command = Command::new("bash");
     let path = std::env::var("PATH").expect("a path");
     command.env("PATH", format!("{}:{}:{path}", zone.environment.path().display(), programs.display()));

@@ -1,8 +1,14 @@
 //! A limit of the memory that a process holds, kept by its own allocator: for systems and sandboxes that set none.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[cfg(not(target_env = "musl"))]
+use std::alloc::System;
+use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+// That of musl is slow, and takes one lock for all threads.
+#[cfg(target_env = "musl")]
+use mimalloc::MiMalloc as System;
 
 /// The system's allocator, which counts once there is a limit. A program that has it as its `global_allocator` limits the
 /// compiler of components also where the system does not.

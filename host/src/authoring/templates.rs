@@ -1,5 +1,7 @@
 //! The folders that `host new` makes, as they are in this program.
 
+use crate::program;
+
 /// A language that extractors are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
@@ -158,6 +160,7 @@ impl Language {
         };
         let (command, file) = self.build();
         let filled = |text: &str| {
+            let text = program::typed_lines(text);
             text.replace("{{name}}", name)
                 .replace("{{command}}", command)
                 .replace("{{file}}", file)

@@ -4,15 +4,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::Cli;
 use crate::error::{Error, Kind};
+use crate::program;
 
 /// Print what completes commands and flags in a shell
 ///
-/// For bash: `host completions bash > ~/.local/share/bash-completion/completions/host`.
+/// For bash they go into ~/.local/share/bash-completion/completions, into a file named as the program is called.
 #[derive(Debug, clap::Args)]
 pub(super) struct CompletionsArgs {
     /// The shell
@@ -28,14 +27,14 @@ pub(super) struct ManArgs {
 
 pub(super) fn execute(arguments: &CompletionsArgs) -> Result<ExitCode, Error> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "host", &mut script);
+    clap_complete::generate(arguments.shell, &mut super::command(), program::name(), &mut script);
     super::print_with(|output| output.write_all(&script))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn man(arguments: &ManArgs) -> Result<ExitCode, Error> {
     let directory = &arguments.directory;
-    clap_mangen::generate_to(Cli::command(), directory).map_err(|error| {
+    clap_mangen::generate_to(super::command(), directory).map_err(|error| {
         Error::new(Kind::Failed, format!("cannot write man pages into {}: {error}", directory.display()))
             .hint("the directory must be there, and writable")
     })?;

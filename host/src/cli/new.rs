@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::authoring::{Language, make};
 use crate::error::Error;
+use crate::program;
 
 /// Make a folder with an extractor that can be built as it stands
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,6 @@ pub(super) fn execute(arguments: &NewArgs) -> Result<ExitCode, Error> {
     let NewArgs { name, lang } = arguments;
     let folder = Path::new(name);
     make(folder, name, *lang)?;
-    super::print(&format!("{name}: {}; `host build {name}` builds it\n", lang.describe()))?;
+    super::print(&program::typed(&format!("{name}: {}; `host build {name}` builds it\n", lang.describe())))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ pub(super) struct WitArgs {
 enum Rendering {
     /// The interface as it is
     Extractor,
-    /// The same without `async`, streams and futures; `host pack` makes what is built with it fit
+    /// The same without `async`, streams and futures; `pack` makes what is built with it fit
     Sync,
 }
 

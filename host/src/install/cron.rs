@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::{ADVICE, Account, MARK, Setup, WATCH, WATCH_SCHEDULE, spread};
+use super::{Account, MARK, Setup, WATCH, WATCH_SCHEDULE, advice, spread};
 use crate::config::Scheduled;
 use rules::text;
 
@@ -11,7 +11,7 @@ const END: &str = "# host install ends: ";
 
 /// The file of a system's cron.
 pub(crate) fn file(setup: &Setup) -> String {
-    format!("{MARK}{}\n# {ADVICE}\n{}", setup.config, lines(setup))
+    format!("{MARK}{}\n# {}\n{}", setup.config, advice(), lines(setup))
 }
 
 /// A user's crontab with the lines of this configuration in the place of those that it had, or at its end. All else stays

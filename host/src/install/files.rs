@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::owner;
 use crate::error::{Error, Kind};
-use crate::files;
+use crate::{files, program};
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -77,8 +77,12 @@ pub(crate) fn change(path: PathBuf, config: &str, after: String) -> Result<Chang
                 .hint("give the extractor another name, or run `host uninstall --config` with the other one"));
         }
         Some(None) => {
-            return Err(Error::usage(format!("{} was not written by `host install`, and stays", path.display()))
-                .hint("move it away, or give the extractor another name"));
+            return Err(Error::usage(format!(
+                "{} was not written by {}, and stays",
+                path.display(),
+                program::typed("`host install`")
+            ))
+            .hint("move it away, or give the extractor another name"));
         }
     }
     Ok(Change { path, before, after: Some(after) })

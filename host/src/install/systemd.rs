@@ -1,6 +1,6 @@
 //! Services and timers, as texts.
 
-use super::{ADVICE, Account, MARK, Setup, WATCH, WATCH_SCHEDULE, spread};
+use super::{Account, MARK, Setup, WATCH, WATCH_SCHEDULE, advice, spread};
 use crate::config::Scheduled;
 
 /// How long systemd waits after a run should have ended by its own clock.
@@ -76,7 +76,7 @@ pub(crate) fn units(setup: &Setup) -> Vec<Unit> {
 }
 
 fn head(setup: &Setup) -> String {
-    format!("{MARK}{}\n# {ADVICE}\n# `systemctl edit` keeps a change of your own.\n", setup.config)
+    format!("{MARK}{}\n# {}\n# `systemctl edit` keeps a change of your own.\n", setup.config, advice())
 }
 
 fn service(setup: &Setup, description: &str, command: &[&str], seconds: u64, credentials: &[String]) -> String {

@@ -8,12 +8,14 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::{MARK, Text};
+use super::Text;
 use crate::error::{Error, Kind};
-use crate::files;
+use crate::{files, program};
 
 /// So much of a file shows whether the host wrote it.
 const HEAD: u64 = 1024;
+/// What the mark has whatever the program was called as that wrote it.
+const MARKED: &str = " models`, and replaced when that is run again.";
 
 /// Write the texts into a directory, and say which files. All are looked at before the first is written.
 pub(crate) fn write<'a>(directory: &Path, texts: &'a [Text]) -> Result<Vec<&'a str>, Error> {
@@ -25,10 +27,11 @@ pub(crate) fn write<'a>(directory: &Path, texts: &'a [Text]) -> Result<Vec<&'a s
             Some(_) => {}
             None => {
                 let head = head(&path).map_err(|error| failed("read", &path, &error))?;
-                if head.is_some_and(|head| !head.contains(MARK)) {
+                if head.is_some_and(|head| !head.contains(MARKED)) {
                     return Err(Error::usage(format!(
-                        "{} was not written by `host models`, and stays",
-                        path.display()
+                        "{} was not written by {}, and stays",
+                        path.display(),
+                        program::typed("`host models`")
                     ))
                     .hint("move it away, or name another directory with `--into`"));
                 }
@@ -39,7 +42,7 @@ pub(crate) fn write<'a>(directory: &Path, texts: &'a [Text]) -> Result<Vec<&'a s
     for (path, text) in &wanted {
         let directory = path.parent().unwrap_or(directory);
         fs::create_dir_all(directory).map_err(|error| failed("make", directory, &error))?;
-        files::replace(path, text.text.as_bytes()).map_err(|error| failed("write", path, &error))?;
+        files::replace(path, program::typed(&text.text).as_bytes()).map_err(|error| failed("write", path, &error))?;
     }
     Ok(wanted.into_iter().map(|(_, text)| text.path.as_str()).collect())
 }

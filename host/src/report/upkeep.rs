@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::json;
 
 use crate::error::WriteError;
+use crate::program;
 use crate::repair::Repair;
 use crate::upkeep::{Findings, UpkeepError};
 use crate::verify::Verification;
@@ -17,7 +18,12 @@ pub fn write_verification(verified: &mut Verification, output: &mut impl Write) 
     while let Some(finding) = next(&mut verified.findings)? {
         count += 1;
         let kind = format!("{:?}", finding.kind).to_lowercase();
-        writeln!(output, "{kind:<10}  {}: {}", text::line(&finding.path), text::line(&finding.detail))?;
+        writeln!(
+            output,
+            "{kind:<10}  {}: {}",
+            text::line(&finding.path),
+            text::line(&program::typed(&finding.detail))
+        )?;
     }
     let files = text::counted(verified.files, "file");
     let how = if verified.read { "read" } else { "looked at, not read" };

@@ -14,6 +14,7 @@ use super::storing::{EndState, Store};
 use super::verdict::{self, GrantAdvice};
 use crate::error::Kind;
 use crate::events::{Events, KeptLog};
+use crate::program;
 use crate::report::{Failure, Report};
 
 /// What the end of a run needs to know.
@@ -54,7 +55,7 @@ impl Ending {
         }
         if let Some(failure) = &mut failure {
             failure.message = self.redactor.text(&failure.message).into_owned();
-            failure.hints.iter_mut().for_each(|hint| *hint = self.redactor.text(hint).into_owned());
+            failure.hints.iter_mut().for_each(|hint| *hint = self.redactor.text(&program::typed(hint)).into_owned());
         }
         let message = failure.as_ref().map(|failure| failure.message.clone());
         let elapsed = self.stopwatch.elapsed();

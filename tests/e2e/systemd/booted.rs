@@ -109,7 +109,7 @@ fn extractors_run_as_a_user_that_systemd_makes_and_as_ones_own() {
     environment.write("probe.sh", PROBE);
     let mut unshare = Command::new("unshare");
     unshare.args(["--kill-child", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "--cgroup", "--", "bash"]);
-    unshare.args(["-c", BOOT, "boot"]).arg(place).arg(env!("CARGO_BIN_EXE_host"));
+    unshare.args(["-c", BOOT, "boot"]).arg(place).arg(crate::program());
     let log = fs::File::create(place.join("boot.log")).expect("a file");
     unshare.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let mut systemd = unshare.spawn().expect("unshare");
