@@ -49,7 +49,7 @@ use storing::{EndState, Store};
 
 use values::Values;
 use verdict::GrantAdvice;
-use zone::{Root, Zone};
+use zone::{Met, Root, Seen, Zone};
 
 /// How much later than the engine the run looks at the same clock.
 const AFTER_THE_ENGINE: Duration = Duration::from_millis(100);
@@ -141,11 +141,16 @@ async fn run(
         Some(caught) => Error::new(caught.kind(), caught),
         None => Error::database(&error, &base.as_deref().unwrap_or(&root).database()),
     };
-    let Begun { ledger, dead, cursor } = begun.unwrap_or(Err(StateError::TooLong)).map_err(unusable)?;
+    let Begun { ledger, dead, first, cursor } = begun.unwrap_or(Err(StateError::TooLong)).map_err(unusable)?;
     timings.step("open the state");
     if dead > 0 {
         let message =
             "the run before this one was killed, or the machine stopped, before it ended; it is marked as failed";
+        events.log(Level::Warn, message);
+    }
+    if first && !plan.trial.dry_run && holds_files(&root) {
+        let message = "the landing directory holds files and had no state database, so runs are counted from 1; \
+                       `host repair` records the files";
         events.log(Level::Warn, message);
     }
 
@@ -222,7 +227,16 @@ async fn unless_spent(
 struct Begun {
     ledger: Ledger,
     dead: usize,
+    /// Whether it is the first run of a database that was not there.
+    first: bool,
     cursor: Option<String>,
+}
+
+/// Whether something has landed. What cannot be seen is told when it is needed.
+fn holds_files(root: &Root) -> bool {
+    let landed =
+        |seen: Result<Seen, _>| seen.is_ok_and(|seen| matches!(seen.met, Met::File(_)) && seen.path[0] != b'.');
+    root.walk().is_ok_and(|mut walk| walk.any(landed))
 }
 
 fn begin(
@@ -233,12 +247,13 @@ fn begin(
 ) -> Result<Begun, StateError> {
     let mut state = State::open(database)?;
     let (run_id, dead) = state.begin(&key, now)?;
+    let first = state.is_new() && run_id == 1;
     let mut ledger = Ledger::new(state, run_id, key, receipts);
     if let Some(cursor) = seeded {
         ledger.checkpoint(Some(&cursor), &Values::default())?;
     }
     let cursor = ledger.earlier_cursor()?;
-    Ok(Begun { ledger, dead, cursor })
+    Ok(Begun { ledger, dead, first, cursor })
 }
 
 /// Wait until nothing of the run goes on any more; whether that came about.

@@ -40,12 +40,18 @@ impl From<UpkeepError> for Error {
     }
 }
 
+/// Refuse a landing directory that is not there.
+pub fn has_to_be(landing: &Path) -> Result<(), Error> {
+    if landing.is_dir() {
+        return Ok(());
+    }
+    let message = format!("there is no landing directory {}", landing.display());
+    Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where it is"))
+}
+
 /// Open a zone that exists.
 pub fn open(landing: &Path) -> Result<Root, Error> {
-    if !landing.is_dir() {
-        let message = format!("there is no landing directory {}", landing.display());
-        return Err(Error::usage(message).hint("`--landing DIR` or LANDING_DIR says where it is"));
-    }
+    has_to_be(landing)?;
     Root::open(landing).map_err(|error| Error::new(Kind::Failed, error))
 }
 

@@ -36,7 +36,13 @@ pub fn verify(landing: &Path, read: bool, console: &Console) -> Result<Verificat
 fn check(root: &Root, read: bool, console: &Console, found: &Found<'_>) -> Result<u64, UpkeepError> {
     match noted(State::open_to_read(&root.database()), found)? {
         None => files(root, read, console, found, Records::Unknown),
-        Some(None) => files(root, read, console, found, Records::None),
+        Some(None) => {
+            let files = files(root, read, console, found, Records::None)?;
+            if files > 0 {
+                found.database(Kind::Database, "there is none, and `host repair` makes one".to_owned())?;
+            }
+            Ok(files)
+        }
         Some(Some(state)) => std::thread::scope(|scope| {
             // What concerns the database alone takes as long as the rest, and has a connection of its own.
             let inspection = scope.spawn(|| match noted(State::open_to_read(&root.database()), found)? {

@@ -132,6 +132,10 @@ fn one_that_fails_hangs_or_floods_harms_no_run() {
         assert!(notice.len() == 1 && notice[0].starts_with(&format!("a success x {says}")), "{notice:?}");
         let ran = environment.host(["status"]).exits(0);
         assert!(harness::unwrapped(&ran.stdout).contains("x was not told of success: "), "{ran:?}");
+        // Who is not to be told any more is not named either.
+        let text = std::fs::read_to_string(environment.path().join("host.toml")).expect("a configuration");
+        environment.write("host.toml", text.replace("[notify.x]", "[notify.y]"));
+        assert!(!environment.host(["status"]).exits(0).stdout.contains("x was not"));
     }
 }
 

@@ -135,6 +135,27 @@ fn a_lost_database_is_rebuilt_and_the_next_run_carries_on() {
 }
 
 #[test]
+fn a_lost_database_is_told_by_the_next_run_and_found() {
+    let (environment, origin) = landed();
+    let lost = "had no state database, so runs are counted from 1; `host repair` records the files";
+    assert!(!run(&environment, &origin).exits(0).stderr.contains(lost));
+    fs::remove_file(environment.landing().join(".state.sqlite")).expect("a database");
+    environment.host(["verify"]).exits(1);
+    assert!(findings(&environment)[0].contains(&"database .state.sqlite".to_owned()), "{:?}", findings(&environment));
+    run(&environment, &origin).exits(0).says(lost);
+    assert!(!run(&environment, &origin).exits(0).stderr.contains(lost));
+    // An empty directory has lost nothing.
+    let empty = crate::environment();
+    fs::create_dir(empty.landing()).expect("a directory");
+    empty.host(["verify"]).exits(0);
+    // One that is named has to be there: it may be mistyped, or not mounted.
+    for command in [&["status"][..], &["report", "--html", "report.html"]] {
+        let ran = empty.host([command, &["--landing", "elsewhere"]].concat()).exits(2);
+        assert!(ran.stderr.starts_with("error: there is no landing directory elsewhere\n"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_damaged_database_is_set_aside_and_what_can_be_read_of_it_is_kept() {
     rich_and_lean().iter().for_each(set_aside);
 }

@@ -41,7 +41,7 @@ fn views_answer_the_usual_questions() {
         format!("{} now {} 3 2", starts[2], paths[0]),
     ];
     assert_eq!(ask(&history), states);
-    let success = ask("SELECT finished_at FROM extraction_runs WHERE run_id = 3");
+    let success = ask("SELECT started_at FROM extraction_runs WHERE run_id = 3");
     let latest = "SELECT extractor || ' ' || run_id || ' ' || status || ' ' || last_success || ' ' || failures_since
                     FROM latest_runs ORDER BY extractor";
     assert_eq!(ask(latest)[0], format!("mirror 5 failed {} 2", success[0]));

@@ -23,7 +23,7 @@ pub(super) struct ReportArgs {
 
 pub(super) fn execute(arguments: &ReportArgs) -> Result<ExitCode, Error> {
     let configuration = arguments.zone.configuration()?;
-    let landing = configuration.landing(arguments.zone.landing.as_deref());
+    let landing = arguments.zone.expected(&configuration)?;
     let all = health::of(&landing, &configuration, None)?;
     let state = state_if_there(&landing)?;
     let shown = std::path::absolute(&landing).unwrap_or(landing);

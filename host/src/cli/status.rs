@@ -28,12 +28,14 @@ pub(super) struct StatusArgs {
 
 pub(super) fn execute(arguments: &StatusArgs) -> Result<ExitCode, Error> {
     let configuration = arguments.zone.configuration()?;
-    let landing = configuration.landing(arguments.zone.landing.as_deref());
+    let landing = arguments.zone.expected(&configuration)?;
     let all = health::of(&landing, &configuration, arguments.stale_after.map(|age| age.0))?;
-    let notices = match state_if_there(&landing)? {
+    let mut notices = match state_if_there(&landing)? {
         Some(state) => state.notices(None).map_err(|error| Error::new(Kind::Failed, error))?,
         None => Vec::new(),
     };
+    // Who is configured no more is told no more, so nothing would ever mend it.
+    notices.retain(|notice| configuration.has_notifier(&notice.target));
     let bad = all.iter().any(|health| health.condition.is_bad());
     if arguments.json {
         let object = json!({ "healthy": !bad, "extractors": all, "notices": notices });

@@ -27,6 +27,13 @@ impl ZoneArgs {
         }
     }
 
+    /// The landing directory, of which nothing but what the configuration says may not be there yet.
+    pub(super) fn expected(&self, configuration: &Configuration) -> Result<PathBuf, Error> {
+        let named = self.landing.as_deref().filter(|path| !path.as_os_str().is_empty());
+        named.map_or(Ok(()), upkeep::has_to_be)?;
+        Ok(configuration.landing(named))
+    }
+
     /// What the configuration says.
     pub(super) fn configuration(&self) -> Result<Configuration, Error> {
         Configuration::read(self.config.as_deref())

@@ -144,6 +144,11 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const REPEAT: Duration = Duration::from_secs(24 * 3600);
 
 impl Configuration {
+    /// Whether anybody of that name may be told.
+    pub fn has_notifier(&self, name: &str) -> bool {
+        self.file.notify.contains_key(name)
+    }
+
     /// Whom to tell of an extractor; an error says what is wrong with one of them.
     pub fn notifications(&self, extractor: &str) -> Result<Notifications, Error> {
         let own = self.file.extractor.get(extractor).and_then(|said| said.notify.as_ref());

@@ -55,18 +55,25 @@ pub struct State {
     journal: Journal,
     /// How many of the migrations it has.
     version: usize,
+    /// Whether it was made by opening it, or had nothing of a host's.
+    new: bool,
 }
 
 impl State {
     /// Open or make the database at `path`, whose directory must hold no symbolic link.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-        schema::check(&connection)?;
+        let before = schema::check(&connection)?;
         let journal = Journal::begin(&connection)?;
         // Losing it to a power cut loses nothing: what comes later is durable only together with it.
         journal.set(&connection, Durability::Later)?;
         let version = schema::migrate(&mut connection)?;
-        Ok(Self { connection, journal, version })
+        Ok(Self { connection, journal, version, new: before == 0 })
+    }
+
+    /// Whether no host has opened it before to write.
+    pub fn is_new(&self) -> bool {
+        self.new
     }
 
     /// Open the database at `path` for reading; `None` where there is none, or no run in it yet.
@@ -79,7 +86,7 @@ impl State {
         let connection = connect(path, OpenFlags::empty())?;
         let version = schema::check(&connection)?;
         let used = schema::has_table(&connection, "extraction_runs")?;
-        Ok(used.then_some(Self { connection, journal: Journal::Rollback, version }))
+        Ok(used.then_some(Self { connection, journal: Journal::Rollback, version, new: false }))
     }
 
     /// Start a run of that extractor and window, whose lock the caller holds: rows still `running` are therefore dead and become

@@ -232,7 +232,7 @@ CREATE INDEX erased_by_digest ON erased (source, sha256);
 -- succeeded last, and how many failed since.
 CREATE VIEW IF NOT EXISTS latest_runs AS
     SELECT r.extractor, r.run_id, r.started_at, r.finished_at, r.status, r.files_written, r.files_skipped, r.bytes_written,
-           r.cursor_value, r.error_message, s.finished_at AS last_success,
+           r.cursor_value, r.error_message, s.started_at AS last_success,
            (SELECT count(*) FROM extraction_runs f
              WHERE f.run_id > coalesce(s.run_id, 0) AND f.extractor = r.extractor AND f.status = 'failed'
                AND f.run_id NOT IN (SELECT run_id FROM run_windows)) AS failures_since
