@@ -70,8 +70,12 @@ fn demo() -> Result<()> {
     Ok(())
 }
 
-/// Build the program as `cargo test` does, so that neither has to build wasmtime again for the other.
+/// Build the program as `cargo test` does, so that neither has to build wasmtime again for the other; or take what
+/// `HOST_PROGRAM` names, as the tests do.
 fn build() -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("HOST_PROGRAM") {
+        return Ok(program.into());
+    }
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     eprintln!("demo: building host and its guests; the first time takes some minutes");
     let status = harness::cargo().arg("build").current_dir(&workspace).status().context("cannot run cargo")?;
