@@ -72,7 +72,7 @@ fn status_tells_who_is_well_and_who_is_not() {
 #[test]
 fn status_of_nothing_is_no_error() {
     let environment = environment();
-    let mut command = environment.command(&["status"]);
+    let mut command = environment.command(["status"]);
     let ran = Ran::new(command.env_remove("LANDING_DIR").output().expect("the program")).exits(0);
     assert!(ran.stdout.contains("nothing has run in data/landing yet"), "{ran:?}");
     assert_eq!(std::fs::read_dir(environment.path()).expect("a directory").count(), 0);
