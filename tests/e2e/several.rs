@@ -24,7 +24,8 @@ fn each_is_a_run_of_its_own_and_one_that_fails_stops_no_other() {
     assert!(lines[0].starts_with("good run 1: success, 1 new"), "{ran:?}");
     assert!(lines[1].starts_with("missing run 2: failed") && lines[2].starts_with("refused run 3: failed"), "{ran:?}");
     assert!(lines[3].starts_with("3 extractors: 1 succeeded, 2 did not, in "), "{ran:?}");
-    let ran = ran.says("missing error: ").says("refused error: ").says("run `host allow refused --http ");
+    let ran = ran.says("missing error: ").says("refused error: ").says("refused hint: run `host allow refused --http ");
+    assert!(ran.stderr.lines().all(|line| ["missing ", "refused "].iter().any(|name| line.starts_with(name))), "{ran:?}");
     assert!(ran.stderr.contains("404"), "{ran:?}");
     assert_eq!(
         environment.query("SELECT extractor || ' ' || status FROM extraction_runs ORDER BY run_id"),
