@@ -90,7 +90,6 @@ enum Command {
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),
     Completions(completions::CompletionsArgs),
-    #[command(hide = true)]
     Man(completions::ManArgs),
     /// Compile a component from standard input to standard output, within limits
     #[command(hide = true)]

@@ -7,6 +7,7 @@ mod configured;
 mod file;
 mod flags;
 mod named;
+mod near;
 mod notify;
 mod params;
 mod place;

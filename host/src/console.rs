@@ -241,6 +241,12 @@ pub(crate) fn named_line(name: Option<&str>, level: Level, message: &str, colour
     format!("{dimmed}{name}{dimmed:#}{colour}{word}{colour:#}: {message}")
 }
 
+/// A line after the name of the extractor that it is about, for people.
+pub(crate) fn named(name: &str, line: &str, coloured: bool) -> String {
+    let dimmed = if coloured { Style::new().dimmed() } else { Style::new() };
+    format!("{dimmed}{name} {dimmed:#}{line}")
+}
+
 /// The bar of something that goes on.
 pub(crate) fn bar() -> ProgressBar {
     let bar = ProgressBar::new_spinner();

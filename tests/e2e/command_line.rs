@@ -32,12 +32,26 @@ fn what_is_wrong_with_an_order_is_said_in_a_line_and_nothing_is_written() {
         (&[&guest, "--timeout", "soon"], "no duration such as"),
         (&[&guest, "--config", "none.toml"], "cannot read the configuration none.toml"),
         (&[&guest, "--config", "name.toml"], "name.toml: a table under [extractor]: `Mirror` is not a valid name"),
-        (&[&guest, "--config", "typo.toml"], "typo.toml: line 2: `extractor.mirror.htpp`: unknown field `htpp`"),
+        (&[&guest, "--config", "typo.toml"], "`extractor.mirror.htpp`: unknown field `htpp`, did you mean `http`?"),
     ];
     for (arguments, says) in cases {
         let ran = environment.host([&["run"], *arguments].concat()).exits(2).says(says);
         assert_eq!(ran.stdout, "", "{arguments:?}");
         assert!(!environment.landing().exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_word_of_another_kind_is_refused_in_words_of_the_program() {
+    let environment = environment();
+    for (arguments, says) in [
+        (&["files", "--from", "yesterday"][..], "`yesterday` is not a day written as YYYY-MM-DD"),
+        (&["runs", "--until", "yesterday"], "`yesterday` is not a day written as YYYY-MM-DD"),
+        (&["files", "--since", "x"], "`x` is no number of a run"),
+        (&["show", "abc"], "`abc` is no number of a run"),
+        (&["prune", "--dry-run"], "--changes-older-than <DURATION>"),
+    ] {
+        environment.host(arguments).exits(2).says(says);
     }
 }
 
@@ -146,6 +160,9 @@ fn shells_complete_what_there_is_and_man_pages_tell_of_it() {
     for (shell, check) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish")] {
         let script = environment.host(["completions", shell]).exits(0).stdout;
         assert!(script.contains("quarantine") && script.contains("max-memory"), "{shell}");
+        for hidden in ["compile", "started-at", "part-of"] {
+            assert!(!script.contains(hidden), "{shell}: {hidden}");
+        }
         let path = environment.write(&format!("script.{shell}"), &script);
         // Each shell reads its own, where it is installed.
         if let Ok(checked) = std::process::Command::new(check).arg("-n").arg(&path).output() {
@@ -153,10 +170,16 @@ fn shells_complete_what_there_is_and_man_pages_tell_of_it() {
         }
     }
     environment.host(["completions", "ksh"]).exits(2).says("invalid value 'ksh'");
-    std::fs::create_dir(environment.path().join("man")).expect("a directory");
+    // Made the first time, and there the second.
+    environment.host(["man", "man"]).exits(0);
     environment.host(["man", "man"]).exits(0);
     let page = |name: &str| std::fs::read_to_string(environment.path().join("man").join(name)).expect(name);
     assert!(page("host.1").contains("host\\-run(1)") && page("host-run.1").contains("\\-\\-all"));
+    assert!(page("host-man.1").contains("man pages"));
+    assert!(page("host.1").contains(".SH \"EXIT STATUS\"") && !page("host.1").contains("EXTRA"));
+    assert!(page("host.1").contains("\\fB75\\fR\nanother run"));
+    assert!(page("host-run.1").contains("HOST_CONFIG") && page("host-run.1").contains("LANDING_DIR"));
+    assert!(page("host-run.1").contains("[OPTIONS]") && page("host-run.1").contains("EXTRACTOR"));
     assert!(!environment.path().join("man/host-compile.1").exists());
-    environment.host(["man", "none"]).exits(1).says("cannot write man pages into none");
+    environment.host(["man", "none/man1"]).exits(1).says("cannot write man pages into none/man1").says("hint: ");
 }

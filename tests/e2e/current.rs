@@ -88,6 +88,7 @@ fn files_are_found_by_what_is_known_of_them() {
     }
     environment.host(["cat", "mirror/none.csv.gz"]).exits(2).says("there is no file mirror/none.csv.gz");
     environment.host(["cat", "0123456789"]).exits(2).says("no recorded file has a digest that begins with 0123456789");
+    environment.host(["cat", "b890"]).exits(2).says("hint: if that begins a digest, give at least 8 of its digits");
     environment.host(["cat", "../host.toml"]).exits(1).says("cannot read ../host.toml");
     environment.host(["files", "--digest", "xyz"]).exits(2).says("a digest has up to 64 hexadecimal digits");
     // What a file holds is compared with what is recorded.

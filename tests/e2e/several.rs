@@ -24,7 +24,14 @@ fn each_is_a_run_of_its_own_and_one_that_fails_stops_no_other() {
     assert!(lines[0].starts_with("good run 1: success, 1 new"), "{ran:?}");
     assert!(lines[1].starts_with("missing run 2: failed") && lines[2].starts_with("refused run 3: failed"), "{ran:?}");
     assert!(lines[3].starts_with("3 extractors: 1 succeeded, 2 did not, in "), "{ran:?}");
-    let ran = ran.says("missing error: ").says("refused error: ").says("run `host allow refused --http ");
+    let ran = ran
+        .says("missing error: ")
+        .says("refused error: ")
+        .says("refused hint: to allow it, run `host allow refused --http ");
+    assert!(
+        ran.stderr.lines().all(|line| ["missing ", "refused "].iter().any(|name| line.starts_with(name))),
+        "{ran:?}"
+    );
     assert!(ran.stderr.contains("404"), "{ran:?}");
     assert_eq!(
         environment.query("SELECT extractor || ' ' || status FROM extraction_runs ORDER BY run_id"),
@@ -88,12 +95,18 @@ fn an_order_that_cannot_be_meant_starts_nothing() {
         (&["run", "--all", "--config", "/dev/stdin"], "cannot share a configuration that comes through a pipe"),
         (&["run", "a", "--all"], "the argument '[EXTRACTOR]...' cannot be used with '--all'"),
         (&["run"], "required arguments were not provided"),
-        (&["run", "--all", "--jobs", "0"], "invalid value '0' for '--jobs <N>'"),
+        (&["run", "--all", "--jobs", "0"], "'--jobs <N>': `0` is no number of extractors; give at least 1"),
+        (&["run", "a", "--wait", "5m"], "hint: `--wait=5m` waits for that long"),
     ] {
         environment.host(arguments).exits(2).says(says);
     }
     environment.write("host.toml", "");
     environment.host(["run", "--all"]).exits(2).says("host.toml names no extractor to run");
+    std::fs::remove_file(environment.path().join("host.toml")).expect("a file");
+    environment
+        .host(["run", "--all"])
+        .exits(2)
+        .says("there is no host.toml to name extractors; looked for host.toml, ");
     assert!(origin.asked().is_empty() && !environment.landing().exists());
 }
 

@@ -65,11 +65,14 @@ impl Display {
             // A reader that went away is no failure of the extractors.
             self.apart(|| drop(writeln!(std::io::stdout(), "{line}")));
         }
+        let name = &outcome.extractor;
         for line in outcome.said.lines() {
-            match line.strip_prefix("error: ") {
-                Some(error) => self.log(&outcome.extractor, Level::Error, error),
-                None if self.format == LogFormat::Text => self.line(line),
-                None => {}
+            if let Some(error) = line.strip_prefix("error: ") {
+                self.log(name, Level::Error, error);
+            } else if let Some(warning) = line.strip_prefix("warning: ") {
+                self.log(name, Level::Warn, warning);
+            } else if self.format == LogFormat::Text {
+                self.line(&console::named(name, line, self.coloured));
             }
         }
     }

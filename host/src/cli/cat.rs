@@ -36,8 +36,13 @@ pub(super) fn execute(arguments: &CatArgs) -> Result<ExitCode, Error> {
         return Err(Error::new(Kind::Failed, message).hint("`host files --erased` lists all such files"));
     }
     let unreadable = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, format!("cannot read {shown}: {error}"));
-    let nothing =
-        || Error::usage(format!("there is no file {shown} in {}", landing.display())).hint("`host files` lists them");
+    let nothing = || {
+        let error = Error::usage(format!("there is no file {shown} in {}", landing.display()));
+        match arguments.file.len() < LEAST && super::files::digest(&arguments.file).is_ok() {
+            true => error.hint(format!("if that begins a digest, give at least {LEAST} of its digits")),
+            false => error.hint("`host files` lists them"),
+        }
+    };
     let file = root.file(&path).map_err(|error| unreadable(&error))?.ok_or_else(nothing)?;
     let mut whole = None;
     super::print_with(|output| {

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::report;
+use rules::domain::parse_day;
 use state::Wanted;
 
 /// Show the files of the landing directory, as they are recorded
@@ -24,10 +25,10 @@ pub(super) struct FilesArgs {
     #[arg(long, conflicts_with = "current")]
     erased: bool,
     /// Only those that this run landed
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = number)]
     run: Option<i64>,
     /// Only those that landed after this run; with `--current`, that became current after it
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = number)]
     since: Option<i64>,
     /// Only those that came from this URL
     #[arg(long, value_name = "URL")]
@@ -36,14 +37,19 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     digest: Option<String>,
     /// Only those that landed on this day (UTC) or later
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
     from: Option<Date>,
     /// Only those that landed before this day
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
     until: Option<Date>,
     /// Print a JSON array instead of text
     #[arg(long)]
     json: bool,
+}
+
+/// The number of a run.
+pub(super) fn number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number of a run; `host runs` lists them"))
 }
 
 /// The beginning of a digest.

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::ArgGroup;
+
 use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::{report, upkeep};
@@ -15,15 +17,16 @@ use state::{Forgotten, Old, State, StateError};
 /// Of each extractor and backfill window the last run, the last success and the last failure stay as well. Runs may go on
 /// meanwhile.
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("old").required(true).multiple(true)))]
 pub(super) struct PruneArgs {
     /// Forget runs that started longer ago than this, such as 90d, and their logs
-    #[arg(long, value_name = "DURATION", required_unless_present_any = ["logs_older_than", "changes_older_than"])]
+    #[arg(long, value_name = "DURATION", group = "old")]
     runs_older_than: Option<Age>,
     /// Forget the logs of runs that started longer ago than this
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", group = "old")]
     logs_older_than: Option<Age>,
     /// Forget what resources stood for longer ago than this; what they stand for now stays
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", group = "old")]
     changes_older_than: Option<Age>,
     /// Only say how many that would be
     #[arg(long)]

@@ -30,7 +30,7 @@ pub(super) struct RunArgs {
     #[arg(long, conflicts_with = "extractors")]
     all: bool,
     /// Of several extractors, run so many at once [default: as many as there are processors, and 4 at least]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) flags: Flags,
@@ -58,6 +58,10 @@ impl RunArgs {
     fn verbosity(&self) -> Verbosity {
         if self.quiet { Verbosity::Quiet } else { Verbosity::from(self.verbose) }
     }
+}
+
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number of extractors; give at least 1"))
 }
 
 pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {

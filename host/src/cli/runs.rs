@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::report;
+use rules::domain::parse_day;
 use state::WantedRuns;
 
 /// Show what the state database says of past runs, newest first
@@ -21,10 +22,10 @@ pub(super) struct RunsArgs {
     #[arg(long, value_name = "STATUS", value_parser = ["success", "failed", "running"])]
     status: Option<String>,
     /// That started on this day (UTC) or later
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
     from: Option<Date>,
     /// That started before this day
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
     until: Option<Date>,
     /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = 10)]

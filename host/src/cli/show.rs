@@ -11,6 +11,7 @@ use state::WantedRuns;
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
     /// The number of the run
+    #[arg(value_parser = super::files::number)]
     run: i64,
     #[command(flatten)]
     zone: ZoneArgs,

@@ -9,7 +9,8 @@ use crate::{health, metrics, notify};
 
 /// Tell of extractors that are stale, and renew the metrics; for a timer
 ///
-/// It says nothing itself; `host status` does. What is told, and to whom, stands under [notify.NAME] in the configuration.
+/// Standard output stays empty; `host status` says how all is. What is told, and to whom, stands under [notify.NAME] in
+/// the configuration. If somebody cannot be told, a warning says so; exit code 1 then, and where it cannot do its work.
 #[derive(Debug, clap::Args)]
 pub(super) struct WatchArgs {
     #[command(flatten)]

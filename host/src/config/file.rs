@@ -1,5 +1,6 @@
 //! `host.toml`: its shape, and reading it.
 
+use super::near;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
@@ -223,6 +224,11 @@ impl Configuration {
         Ok(Self { path, text, file })
     }
 
+    /// Where it is looked for if nobody names one, in this order.
+    pub fn places() -> Vec<PathBuf> {
+        place::candidates(|name| std::env::var_os(name))
+    }
+
     /// Whether there is such a file.
     pub fn exists(&self) -> bool {
         self.path.exists()
@@ -257,7 +263,7 @@ pub(super) fn parse(text: &str) -> Result<ConfigFile, String> {
 fn placed(text: &str, key: &str, error: &toml::de::Error) -> String {
     let line = error.span().map(|span| format!("line {}: ", text::line_number(text, span.start)));
     let key = if key.is_empty() || key == "." { String::new() } else { format!("`{key}`: ") };
-    line.unwrap_or_default() + &key + &error.message().replace('\n', " ")
+    line.unwrap_or_default() + &key + &near::suggested(&error.message().replace('\n', " "))
 }
 
 #[cfg(test)]
@@ -290,7 +296,7 @@ mod tests {
         assert_eq!(extractor.budget.max_memory.map(|size| size.0), Some(64 << 20));
         assert_eq!(extractor.param["feeds"], "x");
         for (text, expected) in [
-            ("[extractor.x]\nhtpp = []", "line 2: `extractor.x.htpp`: unknown field `htpp`"),
+            ("[extractor.x]\nhtpp = []", "line 2: `extractor.x.htpp`: unknown field `htpp`, did you mean `http`?"),
             ("[extractor.x.budget]\ntimeout = \"soon\"", "line 2: `extractor.x.budget.timeout`: `soon` is no duration"),
             (
                 "[extractor.x.budget]\nmax-memory = \"lots\"",

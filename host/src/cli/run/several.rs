@@ -14,7 +14,7 @@ use crate::batch::Batch;
 use crate::config::{Configuration, Flags};
 use crate::error::{Error, Kind};
 use crate::report::Report;
-use rules::budget::Settings;
+use rules::budget::{Settings, Time};
 use rules::text;
 
 /// Least number that run at once where nobody says: most of their time they wait for the network.
@@ -37,7 +37,7 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
         true => configuration.all().into_iter().map(str::to_owned).collect(),
         false => arguments.extractors.clone(),
     };
-    check(&extractors, &configuration)?;
+    check(arguments, &extractors, &configuration)?;
     let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let batch = Batch {
         extractors,
@@ -58,7 +58,15 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
 }
 
 /// Refuse an order that cannot be what was meant, before anything runs.
-fn check(extractors: &[String], configuration: &Configuration) -> Result<(), Error> {
+fn check(arguments: &RunArgs, extractors: &[String], configuration: &Configuration) -> Result<(), Error> {
+    if extractors.is_empty() && !configuration.exists() {
+        let looked: Vec<String> = Configuration::places().iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::usage(format!(
+            "there is no host.toml to name extractors; looked for {}",
+            looked.join(", ")
+        ))
+        .hint("`--config FILE` names another; `component = \"FILE.wasm\"` under [extractor.NAME] makes an extractor"));
+    }
     if extractors.is_empty() {
         return Err(Error::usage(format!("{} names no extractor to run", configuration.path.display()))
             .hint("`component = \"FILE.wasm\"` under [extractor.NAME] makes one"));
@@ -71,7 +79,13 @@ fn check(extractors: &[String], configuration: &Configuration) -> Result<(), Err
         return Err(Error::usage(format!("`{}` is named twice", text::quoted(twice))).hint("name each once"));
     }
     // So that a slip of the pen starts nothing at all.
-    extractors.iter().try_for_each(|word| configuration.extractor(word, None).map(drop))
+    let waits = matches!(arguments.flags.wait, Some(None));
+    extractors.iter().try_for_each(|word| match configuration.extractor(word, None) {
+        Err(error) if waits && word.parse::<Time>().is_ok() => {
+            Err(error.hint(format!("`--wait={word}` waits for that long")))
+        }
+        other => other.map(drop),
+    })
 }
 
 /// A flag that is there, and says something about one extractor.
