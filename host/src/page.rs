@@ -1,4 +1,4 @@
-//! A report to look at: one page of HTML that needs nothing else, no network and no script.
+//! A report to look at: one page of HTML that needs nothing else, no network. Without script it lacks its own age and a filter.
 //!
 //! Whatever comes from outside (names, errors, URLs) is anybody's text: it is made one line, cut, and escaped.
 
@@ -49,9 +49,11 @@ pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -
     );
     let _ = write!(
         page,
-        "<header>\n<h1>{}</h1>\n<p class=\"dim\">{}, as of {} UTC</p>\n</header>\n<main>\n",
+        "<header>\n<h1>{}</h1>\n<p class=\"dim\">{}, as of <time datetime=\"{}\">{} UTC</time><span id=\"age\"></span></p>\n\
+         <p id=\"old\" class=\"stale\" hidden></p>\n</header>\n<main>\n",
         headline(all),
         line(landing),
+        now.iso8601(),
         now.iso8601().replace(['T', 'Z'], " ").trim_end()
     );
     parts::overview(&mut page, all, now);
@@ -73,8 +75,9 @@ pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -
     }
     let _ = write!(
         page,
-        "</main>\n<footer>host {}</footer>\n<script>{}</script>\n</body>\n</html>\n",
+        "</main>\n<footer>host {}</footer>\n<script>{}{}</script>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION"),
+        include_str!("page/age.js"),
         include_str!("page/filter.js")
     );
     Ok(page)

@@ -141,6 +141,45 @@ fn browser(environment: &Environment, width: u32, dark: bool) -> Command {
     browser
 }
 
+/// What a page is like once its scripts have run, in a browser by whose clock it was written so many minutes ago.
+fn looked_at(environment: &Environment, page: &str, minutes: i64) -> String {
+    let clock = format!(
+        "<head><script>Date.now = () => Date.parse(document.querySelector('time').dateTime) + {minutes} * 60000</script>"
+    );
+    let path = environment.write("later.html", page.replacen("<head>", &clock, 1));
+    let mut browser = browser(environment, 500, false);
+    let made = browser.arg("--dump-dom").arg(format!("file://{}", path.display())).output().expect("chromium");
+    String::from_utf8(made.stdout).expect("a page")
+}
+
+#[test]
+fn a_page_says_how_old_it_is_when_it_is_looked_at() {
+    let environment = environment();
+    let page = page(&environment);
+    // Without script it claims no age.
+    assert!(page.contains(" UTC</time><span id=\"age\"></span></p>\n<p id=\"old\" class=\"stale\" hidden></p>"), "{page}");
+    if !installed("chromium") {
+        return;
+    }
+    for (minutes, age, old) in [
+        (-5, None, None),
+        (0, Some(", just now"), None),
+        (119, Some(", 1 h ago"), None),
+        (120, Some(", 2 h ago"), Some("this page is 2 h old")),
+        (9 * 60 + 59, Some(", 9 h ago"), Some("this page is 9 h old")),
+        (5 * 24 * 60, Some(", 5 days ago"), Some("this page is 5 days old")),
+    ] {
+        let seen = looked_at(&environment, &page, minutes);
+        let (_, after) = seen.split_once(" UTC</time>").expect("a time");
+        let (header, _) = after.split_once("</header>").expect("its end");
+        let shown = age.map_or("<span id=\"age\"></span>".to_owned(), |age| format!("\">{age}</span>"));
+        assert!(header.contains(&shown), "{minutes}: {header}");
+        assert_eq!(header.contains("<span id=\"age\" class=\"stale\">"), old.is_some(), "{minutes}: {header}");
+        assert_eq!(header.contains("hidden"), old.is_none(), "{minutes}: {header}");
+        assert!(old.is_none_or(|old| header.contains(old)), "{minutes}: {header}");
+    }
+}
+
 /// Pictures of a page, which stay until the next time, for whoever wants to see what a test has seen. Their names.
 fn pictures(environment: &Environment) -> Vec<String> {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/report");
