@@ -1,4 +1,4 @@
-//! A report to look at: one page of HTML that needs nothing else, no network and no script.
+//! A report to look at: one page of HTML that needs nothing else, no network. Without script it lacks its own age and a filter.
 //!
 //! Whatever comes from outside (names, errors, URLs) is anybody's text: it is made one line, cut, and escaped.
 
@@ -22,9 +22,11 @@ const DAYS: usize = 30;
 /// Most failures that are listed.
 const MAX_FAILURES: usize = 20;
 /// Most contents in quarantine that are listed.
-const MAX_QUARANTINED: usize = 50;
+const MAX_QUARANTINED: u64 = 50;
 /// Most sources that are listed.
 const MAX_SOURCES: usize = 20;
+/// From how many extractors on a filter helps to find one.
+const MIN_FILTERED: usize = 11;
 /// Most sections of extractors.
 const MAX_SECTIONS: usize = 500;
 /// Longest name, and longest other text, in characters.
@@ -34,6 +36,8 @@ const MAX_TEXT: usize = 300;
 /// The page for a zone, whose directory is shown as `landing`.
 pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -> Result<String, StateError> {
     let days = days(now);
+    let quarantine = state.map(parts::Quarantine::of).transpose()?.unwrap_or_default();
+    let headline = headline(all, quarantine.count);
     let mut page = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     page.push_str("<meta name=\"referrer\" content=\"no-referrer\">\n");
@@ -43,15 +47,15 @@ pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -
     page.push_str("script-src 'unsafe-inline'\">\n");
     let _ = write!(
         page,
-        "<title>{} – extractors</title>\n<style>{}</style>\n</head>\n<body>\n",
-        headline(all),
+        "<title>{headline} – extractors</title>\n<style>{}</style>\n</head>\n<body>\n",
         include_str!("page/style.css")
     );
     let _ = write!(
         page,
-        "<header>\n<h1>{}</h1>\n<p class=\"dim\">{}, as of {} UTC</p>\n</header>\n<main>\n",
-        headline(all),
+        "<header>\n<h1>{headline}</h1>\n<p class=\"dim\">{}, as of <time datetime=\"{}\">{} UTC</time><span id=\"age\"></span></p>\n\
+         <p id=\"old\" class=\"stale\" hidden></p>\n</header>\n<main>\n",
         line(landing),
+        now.iso8601(),
         now.iso8601().replace(['T', 'Z'], " ").trim_end()
     );
     parts::overview(&mut page, all, now);
@@ -60,7 +64,7 @@ pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -
         let (largest, total) = state.sizes(MAX_SOURCES)?;
         parts::together(&mut page, &total, &by_day, &days);
         parts::failures(&mut page, state)?;
-        parts::quarantine(&mut page, state)?;
+        quarantine.write(&mut page);
         parts::sources(&mut page, &largest);
         page.push_str("<h2 id=\"each\">Each extractor</h2>\n");
         for health in all.iter().take(MAX_SECTIONS) {
@@ -73,23 +77,32 @@ pub fn html(landing: &str, all: &[Health], state: Option<&State>, now: Moment) -
     }
     let _ = write!(
         page,
-        "</main>\n<footer>host {}</footer>\n<script>{}</script>\n</body>\n</html>\n",
+        "</main>\n<footer>host {}</footer>\n<script>{}{}</script>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION"),
-        include_str!("page/filter.js")
+        include_str!("page/age.js"),
+        if all.len() < MIN_FILTERED { "" } else { include_str!("page/filter.js") }
     );
     Ok(page)
 }
 
-/// What matters most.
-fn headline(all: &[Health]) -> String {
+/// What matters most. All is well only if nothing is to be said of any extractor.
+fn headline(all: &[Health], quarantined: u64) -> String {
     let count = |condition| all.iter().filter(|health| health.condition == condition).count();
-    match (count(Condition::Failing), count(Condition::Stale)) {
-        (0, 0) if all.is_empty() => "Nothing has run yet".into(),
-        (0, 0) => "All is well".into(),
-        (failing, 0) => format!("{failing} failing"),
-        (0, stale) => format!("{stale} stale"),
-        (failing, stale) => format!("{failing} failing, {stale} stale"),
+    let have = |new| if new == 1 { "has" } else { "have" };
+    let told = [
+        (count(Condition::Failing), "failing".to_owned()),
+        (count(Condition::Stale), "stale".to_owned()),
+        (count(Condition::New), format!("{} never run", have(count(Condition::New)))),
+    ];
+    let mut told: Vec<String> =
+        told.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if told.is_empty() {
+        told.push(if all.is_empty() { "Nothing has run yet" } else { "All is well" }.into());
     }
+    if quarantined > 0 {
+        told.push(format!("{} in quarantine", text::counted(quarantined, "content")));
+    }
+    told.join(", ")
 }
 
 /// The last days, the oldest first.

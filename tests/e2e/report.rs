@@ -2,7 +2,7 @@
 //! and a judge of accessibility find nothing wrong with it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::{Environment, Origin, Reply, packages};
@@ -37,20 +37,22 @@ fn first_stands_what_is_not_well_and_then_everything_else() {
     let environment = zone();
     let page = page(&environment);
     let order = [
-        "<h1>2 failing, 1 stale</h1>",
+        "<h1>2 failing, 1 stale, 1 content in quarantine</h1>",
         "<h2>Extractors</h2>",
         ">down</a></th><td class=\"state failing\">failing</td>",
         ">failing</a></th><td class=\"state failing\">failing</td>",
         ">late</a></th><td class=\"state stale\">stale</td>",
         ">good</a></th><td class=\"state ok\">ok</td>",
-        "<h2>All together</h2>",
+        "<h2>All together, last 30 days</h2>",
         "<h2>Last failures</h2>",
+        "<th scope=\"row\">failing</th><td class=\"words\">",
         "status 404",
         "<h2>In quarantine</h2>",
         "it is an HTML page, and no csv",
         "<h2>Largest sources</h2>",
         "<h2 id=\"each\">Each extractor</h2>",
         "Stale: its last success is more than 1h ago",
+        "<h3>Last 30 days</h3>",
     ];
     let mut rest = page.as_str();
     for part in order {
@@ -74,6 +76,80 @@ fn a_place_where_nothing_ran_has_a_page_too() {
     fs::create_dir(environment.landing()).expect("a directory");
     assert!(page(&environment).contains("<h1>Nothing has run yet</h1>"));
     assert_eq!(fs::read_dir(environment.landing()).expect("a directory").count(), 0);
+}
+
+#[test]
+fn all_is_well_only_if_nothing_is_to_be_said_of_any() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a\n1\n"));
+    let named = |names: &[&str]| {
+        environment.write("host.toml", names.iter().map(|name| extractor(name, &origin, "/a.csv")).collect::<String>());
+    };
+    let headline = |expected: &str| {
+        let page = page(&environment);
+        assert!(page.contains(&format!("<h1>{expected}</h1>")), "{expected}: {page}");
+    };
+    origin.route("/page.csv", Reply::new("<!DOCTYPE html><title>no</title>"));
+    named(&["one", "two", "three"]);
+    headline("3 have never run");
+    environment.host(["run", "one", "two"]).exits(0);
+    headline("1 has never run");
+    environment.host(["run", "three"]).exits(0);
+    headline("All is well");
+    environment.write("host.toml", extractor("one", &origin, "/page.csv"));
+    environment.host(["run", "one"]).exits(1);
+    headline("1 failing, 1 content in quarantine");
+    environment.state().execute("UPDATE extraction_runs SET status = 'success'", []).expect("SQL");
+    headline("All is well, 1 content in quarantine");
+    // Where a look finds one, nobody needs a filter.
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+    for (count, filtered) in [(7, false), (8, true)] {
+        named(&[&["one", "two", "three"], &names[..count]].concat());
+        let page = page(&environment);
+        assert_eq!((page.contains("id=\"filter\""), page.contains("getElementById(\"filter\")")), (filtered, filtered));
+        assert!(page.contains(&format!("<h1>{count} have never run, 1 content in quarantine</h1>")), "{page}");
+    }
+}
+
+#[test]
+fn charts_say_their_highest_value_and_a_share_is_one_of_a_hundred() {
+    let environment = zone();
+    // All on one day, whatever the time is.
+    let sql = "UPDATE extraction_runs SET files_written = 1, files_skipped = 1, bytes_written = 1500,
+                      started_at = strftime('%Y-%m-%dT12:00:00Z', 'now', '-3 days'),
+                      finished_at = strftime('%Y-%m-%dT12:01:30Z', 'now', '-3 days')";
+    environment.state().execute(sql, []).expect("SQL");
+    let page = page(&environment);
+    let (together, each) = page.split_once("<h2 id=\"each\">").expect("a heading");
+    for (part, captions) in [
+        (
+            together,
+            &[
+                "Bytes in the landing directory, at most 48 B",
+                "Runs, failures on top, at most 4 a day",
+                "Bytes landed, at most 6.0 kB a day",
+                "Longest run, at most 1m 30s",
+                "New files, at most 4 a day",
+                "Unchanged, at most 50 % of what was looked at",
+            ][..],
+        ),
+        (
+            each,
+            &[
+                "Runs, failures on top, at most 1 a day",
+                "Bytes landed, at most 1.5 kB a day",
+                "Longest run, at most 1m 30s",
+            ],
+        ),
+    ] {
+        for caption in captions {
+            assert!(part.contains(&format!("<figcaption>{caption}</figcaption>")), "{caption}: {part}");
+        }
+    }
+    let (plot, _) = together.split_once("<figcaption>Unchanged").expect("a caption");
+    let (_, plot) = plot.rsplit_once("<svg").expect("a plot");
+    // Half of the 64 that it is high.
+    assert!(plot.contains(" 32.0h8.0v32.0h-8.0z\""), "{plot}");
 }
 
 /// Names and words of anybody's, in every place that a page shows.
@@ -140,6 +216,92 @@ fn browser(environment: &Environment, width: u32, dark: bool) -> Command {
     browser.arg(format!("--user-data-dir={}", profile.display())).arg(format!("--window-size={width},1600"));
     browser.arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
     browser
+}
+
+/// What a page is like once its scripts have run, in a browser by whose clock it was written so many minutes ago.
+fn looked_at(environment: &Environment, page: &str, minutes: i64) -> String {
+    let clock = format!(
+        "<head><script>Date.now = () => Date.parse(document.querySelector('time').dateTime) + {minutes} * 60000</script>"
+    );
+    let path = environment.write("later.html", page.replacen("<head>", &clock, 1));
+    let mut browser = browser(environment, 500, false);
+    let made = browser.arg("--dump-dom").arg(format!("file://{}", path.display())).output().expect("chromium");
+    String::from_utf8(made.stdout).expect("a page")
+}
+
+#[test]
+fn a_page_says_how_old_it_is_when_it_is_looked_at() {
+    let environment = environment();
+    let page = page(&environment);
+    // Without script it claims no age.
+    assert!(
+        page.contains(" UTC</time><span id=\"age\"></span></p>\n<p id=\"old\" class=\"stale\" hidden></p>"),
+        "{page}"
+    );
+    if !installed("chromium") {
+        return;
+    }
+    for (minutes, age, old) in [
+        (-5, None, None),
+        (0, Some(", just now"), None),
+        (119, Some(", 1 h ago"), None),
+        (120, Some(", 2 h ago"), Some("this page is 2 h old")),
+        (9 * 60 + 59, Some(", 9 h ago"), Some("this page is 9 h old")),
+        (5 * 24 * 60, Some(", 5 days ago"), Some("this page is 5 days old")),
+    ] {
+        let seen = looked_at(&environment, &page, minutes);
+        let (_, after) = seen.split_once(" UTC</time>").expect("a time");
+        let (header, _) = after.split_once("</header>").expect("its end");
+        let shown = age.map_or("<span id=\"age\"></span>".to_owned(), |age| format!("\">{age}</span>"));
+        assert!(header.contains(&shown), "{minutes}: {header}");
+        assert_eq!(header.contains("<span id=\"age\" class=\"stale\">"), old.is_some(), "{minutes}: {header}");
+        assert_eq!(header.contains("hidden"), old.is_none(), "{minutes}: {header}");
+        assert!(old.is_none_or(|old| header.contains(old)), "{minutes}: {header}");
+    }
+}
+
+/// A page in a frame as wide as a phone, which is less than a browser's window can be. Its file.
+fn framed(environment: &Environment, page: &str, width: u32, ask: &str) -> PathBuf {
+    let inside = page.replace('&', "&amp;").replace('"', "&quot;");
+    let frame = format!("<iframe style=\"width:{width}px;height:6000px;border:0\" srcdoc=\"{inside}\"></iframe>");
+    environment.write(&format!("phone-{width}.html"), format!("<!DOCTYPE html><body style=margin:0>{frame}{ask}"))
+}
+
+#[test]
+fn a_phone_shows_what_failed_and_breaks_no_date() {
+    if !installed("chromium") {
+        return;
+    }
+    let environment = zone();
+    hostile(&environment);
+    many(&environment, 1000, 5);
+    let page = page(&environment);
+    let ask = "<script>onload = () => {
+        const inside = document.querySelector('iframe').contentDocument;
+        inside.querySelectorAll('details').forEach(one => { one.open = true });
+        const size = one => one.getBoundingClientRect();
+        const cells = [...inside.querySelectorAll('#failures tbody td:nth-child(2)')].map(size);
+        const dates = [...inside.querySelectorAll('th.date')].map(size);
+        document.title = 'seen ' + [cells.length, Math.max(...cells.map(one => one.right)),
+            Math.max(...cells.map(one => one.height)), dates.length, Math.max(...dates.map(one => one.height)),
+            inside.documentElement.scrollWidth].map(Math.round).join(' ') + ' end' }</script>";
+    for width in [360, 420, 500] {
+        let path = framed(&environment, &page, width, ask);
+        let mut browser = browser(&environment, 500, false);
+        let made = browser.arg("--dump-dom").arg(format!("file://{}", path.display())).output().expect("chromium");
+        let made = String::from_utf8_lossy(&made.stdout);
+        let answer =
+            made.split_once("<title>seen ").and_then(|(_, rest)| rest.split_once(" end")).expect("an answer").0;
+        let [errors, right, height, dates, line, wide] = answer
+            .split(' ')
+            .map(|number| number.parse::<u32>().expect(answer))
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("six numbers");
+        assert!(errors > 10 && dates > 30, "{width}: {answer}");
+        assert!(right <= width && wide <= width, "{width}: {answer}");
+        assert!(height < 350 && line < 40, "{width}: {answer}");
+    }
 }
 
 /// Pictures of a page, which stay until the next time, for whoever wants to see what a test has seen. Their names.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{MAX_FAILURES, MAX_QUARANTINED, line, name, plots};
+use super::{DAYS, MAX_FAILURES, MAX_QUARANTINED, MIN_FILTERED, line, name, plots};
 use crate::health::Health;
 use crate::report::ago;
 use clock::Moment;
@@ -24,7 +25,7 @@ fn anchor(extractor: &str) -> String {
     extractor.bytes().take(200).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A table with a caption, in a frame of its own that may be scrolled.
+/// A table in a frame of its own that may be scrolled. Its caption is not seen: the heading above says the same.
 fn table(page: &mut String, id: &str, caption: &str, header: &[(&str, bool)], rows: &str) {
     let _ = write!(
         page,
@@ -39,8 +40,11 @@ fn table(page: &mut String, id: &str, caption: &str, header: &[(&str, bool)], ro
 
 /// All extractors, what is bad first.
 pub(super) fn overview(page: &mut String, all: &[Health], now: Moment) {
-    page.push_str("<h2>Extractors</h2>\n<p hidden><label for=\"filter\">Only those whose name has</label><br>");
-    page.push_str("<input id=\"filter\" type=\"search\" autocomplete=\"off\"></p>\n");
+    page.push_str("<h2>Extractors</h2>\n");
+    if all.len() >= MIN_FILTERED {
+        page.push_str("<p hidden><label for=\"filter\">Only those whose name has</label><br>");
+        page.push_str("<input id=\"filter\" type=\"search\" autocomplete=\"off\"></p>\n");
+    }
     let mut sorted: Vec<&Health> = all.iter().collect();
     sorted.sort_by_key(|health| health.condition);
     let mut rows = String::new();
@@ -74,7 +78,7 @@ pub(super) fn overview(page: &mut String, all: &[Health], now: Moment) {
         ("in a row", false),
         ("next due", false),
     ];
-    table(page, "extractors", "How each extractor is", &header, &rows);
+    table(page, "extractors", "Extractors", &header, &rows);
 }
 
 /// All extractors together, over time.
@@ -102,17 +106,23 @@ pub(super) fn together(page: &mut String, total: &SourceSize, by_day: &BTreeMap<
     sizes.reverse();
     let _ = write!(
         page,
-        "<h2>All together</h2>\n<p>{} in {}</p>\n<div class=\"plots\">",
+        "<h2>All together, last {DAYS} days</h2>\n<p>{} in {}</p>\n<div class=\"plots\">",
         bytes(total.bytes),
         text::counted(total.files, "file")
     );
-    figure(page, "Bytes in the landing directory", &plots::line("Bytes in the landing directory, day by day", &sizes));
+    let largest = bytes(sizes.iter().copied().max().unwrap_or(0));
+    figure(
+        page,
+        &format!("Bytes in the landing directory, at most {largest}"),
+        &plots::line("Bytes in the landing directory, day by day", &sizes),
+    );
     runs_and_bytes(page, &all, days);
     let day = |date: &String| all.get(date).copied().unwrap_or_default();
-    let files: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.files, 0)).collect();
-    let unchanged: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.share_unchanged().unwrap_or(0), 0)).collect();
-    figure(page, "New files", &plots::bars("New files, day by day", &files));
-    figure(page, "Unchanged, in %", &plots::bars("Unchanged, in % of what was looked at, day by day", &unchanged));
+    chart(page, "New files", a_day, &days.iter().map(day).map(|day| (day.files, 0)).collect::<Vec<_>>());
+    let shares: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.share_unchanged().unwrap_or(0), 0)).collect();
+    let caption = format!("Unchanged, at most {} % of what was looked at", highest(&shares));
+    // A share is one of a whole: half of it fills half of the plot.
+    figure(page, &caption, &plots::bars("Unchanged, in % of what was looked at, day by day", &shares, 100));
     page.push_str("</div>\n");
     numbers(page, "All extractors, day by day", &all, days);
 }
@@ -121,14 +131,29 @@ fn figure(page: &mut String, caption: &str, plot: &str) {
     let _ = write!(page, "<figure>{plot}<figcaption>{caption}</figcaption></figure>");
 }
 
+/// The highest of some bars.
+fn highest(values: &[(u64, u64)]) -> u64 {
+    values.iter().map(|(good, bad)| good.saturating_add(*bad)).max().unwrap_or(0)
+}
+
+/// Bars of which the highest fills the plot, and the caption says how high that is.
+fn chart(page: &mut String, title: &str, told: impl Fn(u64) -> String, values: &[(u64, u64)]) {
+    let most = highest(values);
+    let plot = plots::bars(&format!("{title}, day by day"), values, most);
+    figure(page, &format!("{title}, at most {}", told(most)), &plot);
+}
+
 fn runs_and_bytes(page: &mut String, of: &Days, days: &[String]) {
-    let day = |date: &String| of.get(date).copied().unwrap_or_default();
-    let runs: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.succeeded, day.failed)).collect();
-    let landed: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.bytes, 0)).collect();
-    let longest: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.longest, 0)).collect();
-    figure(page, "Runs, failures on top", &plots::bars("Runs and failures, day by day", &runs));
-    figure(page, "Bytes landed", &plots::bars("Bytes landed, day by day", &landed));
-    figure(page, "Longest run", &plots::bars("Seconds of the longest run, day by day", &longest));
+    let each = |value: fn(Day) -> (u64, u64)| -> Vec<(u64, u64)> {
+        days.iter().map(|date| value(of.get(date).copied().unwrap_or_default())).collect()
+    };
+    chart(page, "Runs, failures on top", a_day, &each(|day| (day.succeeded, day.failed)));
+    chart(page, "Bytes landed", |most| format!("{} a day", bytes(most)), &each(|day| (day.bytes, 0)));
+    chart(page, "Longest run", |most| text::span(Duration::from_secs(most)), &each(|day| (day.longest, 0)));
+}
+
+fn a_day(most: u64) -> String {
+    format!("{most} a day")
 }
 
 /// The numbers of the plots. Days on which nothing ran have no row.
@@ -141,7 +166,7 @@ fn numbers(page: &mut String, caption: &str, of: &Days, days: &[String]) {
         let average = day.seconds.checked_div(ended).unwrap_or(0);
         let _ = write!(
             rows,
-            "<tr><th scope=\"row\">{date}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+            "<tr><th scope=\"row\" class=\"date\">{date}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{share}</td><td class=\"n\">{average} s</td><td class=\"n\">{} s</td></tr>",
             day.succeeded,
             day.failed,
@@ -151,7 +176,8 @@ fn numbers(page: &mut String, caption: &str, of: &Days, days: &[String]) {
         );
     }
     if rows.is_empty() {
-        return page.push_str("<p class=\"dim\">No run in the last 30 days.</p>\n");
+        page.push_str("<p class=\"dim\">No run on any of these days.</p>\n");
+        return;
     }
     let header = [
         ("day", false),
@@ -176,47 +202,63 @@ pub(super) fn failures(page: &mut String, state: &State) -> Result<(), StateErro
     state.runs(&wanted, |run| {
         let _ = write!(
             rows,
-            "<tr><td class=\"n\">{}</td><td>{}</td><td>{}</td><td class=\"words\">{}</td></tr>",
-            run.run_id,
+            "<tr><th scope=\"row\">{}</th><td class=\"words\">{}</td><td>{}</td><td class=\"n\">{}</td></tr>",
             name(&run.extractor),
+            line(run.error_message.as_deref().unwrap_or_default()),
             name(&run.started_at),
-            line(run.error_message.as_deref().unwrap_or_default())
+            run.run_id
         );
         Ok::<_, StateError>(())
     })?;
     if !rows.is_empty() {
         page.push_str("<h2>Last failures</h2>\n");
-        let header = [("run", true), ("extractor", false), ("started", false), ("error", false)];
-        table(page, "failures", "The last runs that failed", &header, &rows);
+        // Where the screen ends, as on a phone, what comes first is seen.
+        let header = [("extractor", false), ("error", false), ("started", false), ("run", true)];
+        table(page, "failures", "Last failures", &header, &rows);
     }
     Ok(())
 }
 
 /// What waits for a decision.
-pub(super) fn quarantine(page: &mut String, state: &State) -> Result<(), StateError> {
-    let (mut rows, mut count) = (String::new(), 0);
-    state.quarantined(|row| {
-        count += 1;
-        if count <= MAX_QUARANTINED {
-            let _ = write!(
-                rows,
-                "<tr><td class=\"words\">{}</td><td class=\"words\">{}</td><td class=\"n\">{}</td></tr>",
-                line(&row.path),
-                line(&row.reason),
-                row.times
-            );
+#[derive(Default)]
+pub(super) struct Quarantine {
+    rows: String,
+    /// How many contents that are.
+    pub(super) count: u64,
+}
+
+impl Quarantine {
+    /// Read it.
+    pub(super) fn of(state: &State) -> Result<Self, StateError> {
+        let mut all = Self::default();
+        state.quarantined(|row| {
+            all.count += 1;
+            if all.count <= MAX_QUARANTINED {
+                let _ = write!(
+                    all.rows,
+                    "<tr><td class=\"words\">{}</td><td class=\"words\">{}</td><td class=\"n\">{}</td></tr>",
+                    line(&row.path),
+                    line(&row.reason),
+                    row.times
+                );
+            }
+            Ok::<_, StateError>(())
+        })?;
+        Ok(all)
+    }
+
+    /// Write it, if there is anything.
+    pub(super) fn write(&self, page: &mut String) {
+        if self.count == 0 {
+            return;
         }
-        Ok::<_, StateError>(())
-    })?;
-    if count > 0 {
         page.push_str("<h2>In quarantine</h2>\n");
         let header = [("file", false), ("why", false), ("met", true)];
-        table(page, "quarantine", "Contents that were not as expected", &header, &rows);
-        if count > MAX_QUARANTINED {
-            let _ = writeln!(page, "<p>and {} more</p>", count - MAX_QUARANTINED);
+        table(page, "quarantine", "In quarantine", &header, &self.rows);
+        if self.count > MAX_QUARANTINED {
+            let _ = writeln!(page, "<p>and {} more</p>", self.count - MAX_QUARANTINED);
         }
     }
-    Ok(())
 }
 
 /// What takes most room.
@@ -234,7 +276,7 @@ pub(super) fn sources(page: &mut String, largest: &[SourceSize]) {
     if !rows.is_empty() {
         page.push_str("<h2>Largest sources</h2>\n");
         let header = [("source", false), ("files", true), ("bytes", true)];
-        table(page, "sources", "The sources that take most room", &header, &rows);
+        table(page, "sources", "Largest sources", &header, &rows);
     }
 }
 
@@ -280,7 +322,7 @@ impl Extractor<'_> {
                 line(&failed.error)
             );
         }
-        page.push_str("<div class=\"plots\">");
+        let _ = write!(page, "<h3>Last {DAYS} days</h3><div class=\"plots\">");
         runs_and_bytes(page, self.of, self.days);
         page.push_str("</div>\n");
         numbers(page, &format!("{shown}, day by day"), self.of, self.days);

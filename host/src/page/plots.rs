@@ -6,14 +6,15 @@ use std::fmt::Write as _;
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 64.0;
 
-/// Bars, one for each day: what is good below, what is bad on top of it. `title` says what it shows.
-pub fn bars(title: &str, values: &[(u64, u64)]) -> String {
-    let most = values.iter().map(|(good, bad)| good.saturating_add(*bad)).max().unwrap_or(0).max(1) as f64;
+/// Bars, one for each day: what is good below, what is bad on top of it. `title` says what it shows, `full` is the value
+/// that fills the plot.
+pub fn bars(title: &str, values: &[(u64, u64)], full: u64) -> String {
+    let full = full.max(1) as f64;
     let step = WIDTH / values.len().max(1) as f64;
     let (mut good, mut bad) = (String::new(), String::new());
     for (at, (below, above)) in values.iter().enumerate() {
         let x = at as f64 * step;
-        let height = |value: u64| value as f64 / most * HEIGHT;
+        let height = |value: u64| value as f64 / full * HEIGHT;
         bar(&mut good, x, step * 0.8, HEIGHT - height(*below), height(*below));
         bar(&mut bad, x, step * 0.8, HEIGHT - height(*below) - height(*above), height(*above));
     }
@@ -53,11 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_stand_on_each_other_and_the_highest_fills_the_plot() {
-        let plot = bars("runs", &[(1, 1), (0, 0), (2, 0)]);
+    fn bars_stand_on_each_other_and_what_is_full_fills_the_plot() {
+        let plot = bars("runs", &[(1, 1), (0, 0), (2, 0)], 2);
         assert!(plot.contains("class=\"good\" d=\"M0.0 32.0h80.0v32.0h-80.0zM200.0 0.0h80.0v64.0h-80.0z\""), "{plot}");
         assert!(plot.contains("class=\"bad\" d=\"M0.0 0.0h80.0v32.0h-80.0z\""), "{plot}");
-        assert!(bars("none", &[]).contains("d=\"\""));
+        assert!(bars("share", &[(50, 0)], 100).contains("d=\"M0.0 32.0h240.0v32.0h-240.0z\""));
+        assert!(bars("none", &[], 0).contains("d=\"\""));
     }
 
     #[test]

@@ -231,10 +231,11 @@ impl Days {
         self.host((now, 30), &["report", "--html", "days.html"]).exits(0);
         let page = std::fs::read_to_string(self.environment.path().join("days.html")).expect("a file");
         let count = |condition: &str| self.story.iter().filter(|one| one.condition(now) == condition).count();
-        let headline = format!("<h1>{} failing, {} stale</h1>", count("failing"), count("stale"));
+        let headline =
+            format!("<h1>{} failing, {} stale, 1 content in quarantine</h1>", count("failing"), count("stale"));
         assert!(page.contains(&headline), "{headline}");
-        let row =
-            Regex::new(r#"<th scope="row">2025-06-(\d\d)</th>((?:<td class="n">\d+</td>){3})"#).expect("a pattern");
+        let row = Regex::new(r#"<th scope="row" class="date">2025-06-(\d\d)</th>((?:<td class="n">\d+</td>){3})"#)
+            .expect("a pattern");
         let cell = Regex::new(r"\d+").expect("a pattern");
         let numbers = |text: &str| -> Vec<u64> {
             cell.find_iter(text).map(|number| number.as_str().parse().expect("a number")).collect()
