@@ -274,17 +274,18 @@ fn a_phone_shows_what_failed_and_breaks_no_date() {
         return;
     }
     let environment = zone();
-    hostile(&environment);
     many(&environment, 1000, 5);
+    hostile(&environment);
     let page = page(&environment);
     let ask = "<script>onload = () => {
         const inside = document.querySelector('iframe').contentDocument;
         inside.querySelectorAll('details').forEach(one => { one.open = true });
         const size = one => one.getBoundingClientRect();
-        const cells = [...inside.querySelectorAll('#failures tbody td:nth-child(2)')].map(size);
+        const cells = [...inside.querySelectorAll('#failures td:nth-child(2), #extractors td:nth-child(3)')].map(size);
+        const errors = [...inside.querySelectorAll('#failures td:nth-child(2)')].map(size);
         const dates = [...inside.querySelectorAll('th.date')].map(size);
-        document.title = 'seen ' + [cells.length, Math.max(...cells.map(one => one.right)),
-            Math.max(...cells.map(one => one.height)), dates.length, Math.max(...dates.map(one => one.height)),
+        document.title = 'seen ' + [errors.length, Math.max(...cells.map(one => one.right)),
+            Math.max(...errors.map(one => one.height)), dates.length, Math.max(...dates.map(one => one.height)),
             inside.documentElement.scrollWidth].map(Math.round).join(' ') + ' end' }</script>";
     for width in [360, 420, 500] {
         let path = framed(&environment, &page, width, ask);
@@ -306,17 +307,23 @@ fn a_phone_shows_what_failed_and_breaks_no_date() {
 }
 
 /// Pictures of a page, which stay until the next time, for whoever wants to see what a test has seen. Their names.
-fn pictures(environment: &Environment) -> Vec<String> {
+fn pictures(environment: &Environment, page: &str) -> Vec<String> {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/report");
     let _ = fs::remove_dir_all(&kept);
     fs::create_dir_all(&kept).expect("a directory");
     let kept = kept.canonicalize().expect("a directory");
-    let page = format!("file://{}", environment.path().join("report.html").display());
+    let whole = environment.path().join("report.html");
+    let phone = framed(environment, page, 360, "");
     let picture = |(width, dark)| {
         let name = format!("{width}-{}.png", if dark { "dark" } else { "light" });
         let path = kept.join(&name);
         let mut browser = browser(environment, width, dark);
-        let taken = browser.arg(format!("--screenshot={}", path.display())).arg(&page).output().expect("chromium");
+        let shown = if width < 500 { &phone } else { &whole };
+        if width < 500 {
+            browser.arg("--window-size=500,6000");
+        }
+        browser.arg(format!("--screenshot={}", path.display()));
+        let taken = browser.arg(format!("file://{}", shown.display())).output().expect("chromium");
         // A picture of nothing but one colour is much smaller.
         let size = fs::metadata(&path).map_or(0, |picture| picture.len());
         assert!(size > 20_000, "{name}: {size} bytes: {}", String::from_utf8_lossy(&taken.stderr));
@@ -326,7 +333,8 @@ fn pictures(environment: &Environment) -> Vec<String> {
 }
 
 /// How wide, and whether by night.
-const WINDOWS: [(u32, bool); 6] = [(500, false), (500, true), (820, false), (820, true), (1440, false), (1440, true)];
+const WINDOWS: [(u32, bool); 7] =
+    [(360, false), (500, false), (500, true), (820, false), (820, true), (1440, false), (1440, true)];
 
 /// What axe and the browser say of a page, in a window that wide, by day or by night.
 fn judged(environment: &Environment, page: &str, axe: &str, width: u32, dark: bool) -> Value {
@@ -355,10 +363,10 @@ fn a_judge_of_accessibility_finds_nothing_on_any_screen() {
     let Some(axe) = packages::of_npm("axe-core", "4.14.1") else { return };
     let axe = fs::read_to_string(Path::new(&axe).join("axe.min.js")).expect("axe");
     let environment = zone();
-    hostile(&environment);
     many(&environment, 1000, 5);
+    hostile(&environment);
     let page = page(&environment);
-    let pictures = pictures(&environment);
+    let pictures = pictures(&environment, &page);
     for (width, dark) in [(500, false), (820, true), (1440, false), (500, true)] {
         let answer = judged(&environment, &page, &axe, width, dark);
         assert_eq!(
