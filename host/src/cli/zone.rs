@@ -21,7 +21,7 @@ pub(super) struct ZoneArgs {
 impl ZoneArgs {
     /// The landing directory. A configuration is read only where it is asked.
     pub(super) fn directory(&self) -> Result<PathBuf, Error> {
-        match self.landing.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        match self.named() {
             Some(path) => Ok(path.to_owned()),
             None => Ok(self.configuration()?.landing(None)),
         }
@@ -29,9 +29,13 @@ impl ZoneArgs {
 
     /// The landing directory, of which nothing but what the configuration says may not be there yet.
     pub(super) fn expected(&self, configuration: &Configuration) -> Result<PathBuf, Error> {
-        let named = self.landing.as_deref().filter(|path| !path.as_os_str().is_empty());
-        named.map_or(Ok(()), upkeep::has_to_be)?;
-        Ok(configuration.landing(named))
+        self.named().map_or(Ok(()), upkeep::has_to_be)?;
+        Ok(configuration.landing(self.named()))
+    }
+
+    /// The landing directory that is named; an empty name is none.
+    fn named(&self) -> Option<&Path> {
+        self.landing.as_deref().filter(|path| !path.as_os_str().is_empty())
     }
 
     /// What the configuration says.

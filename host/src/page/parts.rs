@@ -117,9 +117,8 @@ pub(super) fn together(page: &mut String, total: &SourceSize, by_day: &BTreeMap<
         &plots::line("Bytes in the landing directory, day by day", &sizes),
     );
     runs_and_bytes(page, &all, days);
-    let day = |date: &String| all.get(date).copied().unwrap_or_default();
-    chart(page, "New files", a_day, &days.iter().map(day).map(|day| (day.files, 0)).collect::<Vec<_>>());
-    let shares: Vec<(u64, u64)> = days.iter().map(day).map(|day| (day.share_unchanged().unwrap_or(0), 0)).collect();
+    chart(page, "New files", a_day, &each(&all, days, |day| (day.files, 0)));
+    let shares = each(&all, days, |day| (day.share_unchanged().unwrap_or(0), 0));
     let caption = format!("Unchanged, at most {} % of what was looked at", highest(&shares));
     // A share is one of a whole: half of it fills half of the plot.
     figure(page, &caption, &plots::bars("Unchanged, in % of what was looked at, day by day", &shares, 100));
@@ -144,12 +143,14 @@ fn chart(page: &mut String, title: &str, told: impl Fn(u64) -> String, values: &
 }
 
 fn runs_and_bytes(page: &mut String, of: &Days, days: &[String]) {
-    let each = |value: fn(Day) -> (u64, u64)| -> Vec<(u64, u64)> {
-        days.iter().map(|date| value(of.get(date).copied().unwrap_or_default())).collect()
-    };
-    chart(page, "Runs, failures on top", a_day, &each(|day| (day.succeeded, day.failed)));
-    chart(page, "Bytes landed", |most| format!("{} a day", bytes(most)), &each(|day| (day.bytes, 0)));
-    chart(page, "Longest run", |most| text::span(Duration::from_secs(most)), &each(|day| (day.longest, 0)));
+    chart(page, "Runs, failures on top", a_day, &each(of, days, |day| (day.succeeded, day.failed)));
+    chart(page, "Bytes landed", |most| format!("{} a day", bytes(most)), &each(of, days, |day| (day.bytes, 0)));
+    chart(page, "Longest run", |most| text::span(Duration::from_secs(most)), &each(of, days, |day| (day.longest, 0)));
+}
+
+/// What a chart shows of each day; of one on which nothing ran, zeros.
+fn each(of: &Days, days: &[String], value: fn(Day) -> (u64, u64)) -> Vec<(u64, u64)> {
+    days.iter().map(|date| value(of.get(date).copied().unwrap_or_default())).collect()
 }
 
 fn a_day(most: u64) -> String {
