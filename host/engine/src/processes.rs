@@ -44,7 +44,7 @@ pub(super) fn path_of(number: i32) -> PathBuf {
 /// Have this process ended by a signal once the one that started it has ended.
 pub fn end_with_parent(signal: Signal) -> io::Result<()> {
     match told_by_the_kernel(signal) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => look_after_parent(signal),
+        Err(errno) if lacks(errno) => look_after_parent(signal),
         told => Ok(told?),
     }
 }
@@ -57,6 +57,11 @@ fn told_by_the_kernel(signal: Signal) -> rustix::io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn told_by_the_kernel(_: Signal) -> rustix::io::Result<()> {
     Err(Errno::NOSYS)
+}
+
+/// The ways in which kernels say that they do not have a call, and filters that it is not allowed.
+fn lacks(errno: Errno) -> bool {
+    matches!(errno, Errno::INVAL | Errno::NOSYS | Errno::PERM)
 }
 
 /// Whoever has lost the process that started it has another one from then on.
@@ -107,7 +112,7 @@ fn close(number: i32) {
 /// Limit the bytes of data that this process may hold: not its address space, much of which is never touched.
 pub(super) fn limit_memory(bytes: u64) -> io::Result<()> {
     match limit_data(bytes) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
+        Err(errno) if lacks(errno) => {
             allocator::limit(bytes);
             Ok(())
         }
