@@ -102,10 +102,13 @@ pub fn of(landing: &Path, configuration: &Configuration, stale_after: Option<Dur
         }
     }
     for (name, history) in &mut histories {
-        let locked = history.running.is_none() || root.as_ref().is_none_or(|root| root.is_locked(name).unwrap_or(true));
-        if !locked {
-            killed(history);
-        }
+        let goes_on = |running: &Running| {
+            let locked = |window| root.as_ref().is_none_or(|root| root.is_locked(name, window).unwrap_or(true));
+            running.window().is_some_and(locked)
+        };
+        let (alive, dead): (Vec<_>, Vec<_>) = std::mem::take(&mut history.running).into_iter().partition(goes_on);
+        history.running = alive;
+        dead.into_iter().for_each(|run| killed(history, run));
     }
     let watched = configuration.watched();
     // Where nobody configures any, all that ran are expected to go on.
@@ -124,11 +127,11 @@ pub fn of(landing: &Path, configuration: &Configuration, stale_after: Option<Dur
 }
 
 /// The row of a run says that it is running, and nobody runs it.
-fn killed(history: &mut History) {
-    let Some(Running { run_id, started_at, is_backfill, is_lately }) = history.running.take() else { return };
+fn killed(history: &mut History, run: Running) {
+    let Running { run_id, started_at, period, is_lately } = run;
     history.lately.runs += u64::from(is_lately);
     history.lately.failures += u64::from(is_lately);
-    if is_backfill {
+    if period.is_some() {
         return;
     }
     let past = Past { run_id, started_at, finished_at: None, succeeded: false };
@@ -143,14 +146,17 @@ fn judge(watched: &Watched, history: &History, now: Moment, expected: bool) -> H
     let started = |past: &Past| Moment::parse(&past.started_at);
     let last_run = history.last.as_ref().and_then(started);
     let last_success = history.success.as_ref().and_then(started);
-    let running_since = history.running.as_ref().and_then(|running| Moment::parse(&running.started_at));
-    let last_start = running_since.or(last_run);
+    let since = |running: &Running| Moment::parse(&running.started_at);
+    let own_since = history.running.iter().find(|running| running.period.is_none()).and_then(since);
+    // Of backfills, the one that goes on the longest. None of them is what a schedule starts.
+    let running_since = own_since.or_else(|| history.running.iter().filter_map(since).min());
+    let last_start = own_since.or(last_run);
     let reason = stale(watched, last_success, last_start, now);
     let condition = match &history.last {
         _ if !expected => Condition::Retired,
         Some(last) if !last.succeeded => Condition::Failing,
         _ if reason.is_some() => Condition::Stale,
-        None if history.running.is_none() => Condition::New,
+        None if history.running.is_empty() => Condition::New,
         _ => Condition::Ok,
     };
     let failure = history.failure.as_ref();
@@ -247,10 +253,11 @@ mod tests {
     fn a_run_that_nobody_runs_any_more_has_failed() {
         let started_at = "2026-03-10T06:00:00Z".to_owned();
         for (is_backfill, condition, streak) in [(false, Condition::Failing, -1), (true, Condition::Ok, 4)] {
-            let running = Running { run_id: 7, started_at: started_at.clone(), is_backfill, is_lately: true };
-            let mut history = History { running: Some(running), streak: 4, ..History::default() };
+            let period = is_backfill.then(|| "2025-01-01..2025-02-01".to_owned());
+            let running = Running { run_id: 7, started_at: started_at.clone(), period, is_lately: true };
+            let mut history = History { streak: 4, ..History::default() };
             history.last = Some(past("2026-03-10T05:00:00Z", true));
-            killed(&mut history);
+            killed(&mut history, running);
             let health = judge(&watched(None, None), &history, at("2026-03-10T12:30:00Z"), true);
             assert_eq!((health.condition, health.streak, health.running_since), (condition, streak, None));
             assert_eq!((health.last_7_days.runs, health.last_7_days.failures), (1, 1));

@@ -35,12 +35,13 @@ use ending::Ending;
 use engine::{Linked, Services, Stop};
 use fetch::{Fetcher, Source};
 use ledger::Ledger;
+pub(crate) use locking::held;
 use locking::locks;
 pub(crate) use receipts::Receipts;
 use recording::Recording;
 use rehearsal::Rehearsal;
 use rules::budget::{Budget, Budgets};
-use rules::domain::Level;
+use rules::domain::{Level, Window};
 use session::Session;
 pub(crate) use signals::{Caught, Signals};
 use state::{CursorKey, State, StateError};
@@ -100,7 +101,7 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
         // From before the row is there, so that no signal leaves one that runs for ever.
         let signals = Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?;
         let base = rehearsal.as_ref().and_then(|rehearsal| rehearsal.base.clone());
-        run(plan, linked, observers, (root, base), signals).await
+        run(plan, linked, observers, (Arc::new(root), base), signals).await
     });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
@@ -117,7 +118,7 @@ async fn run(
     plan: Plan,
     linked: Linked,
     observers: &Observers,
-    (root, base): (Root, Option<Arc<Root>>),
+    (root, base): (Arc<Root>, Option<Arc<Root>>),
     mut signals: Signals,
 ) -> Result<Report, Error> {
     let Observers { events, timings, all_receipts } = observers;
@@ -135,7 +136,10 @@ async fn run(
     let (path, now) = (database.clone(), started.iso8601());
     let time = plan.budgets.time(Budget::Time);
     let seeded = plan.trial.cursor.clone();
-    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), (receipts, seeded));
+    let locks = Arc::clone(&root);
+    // What cannot be found out goes on, for all that is known.
+    let goes_on = move |extractor: &str, window| locks.is_locked(extractor, window).unwrap_or(true);
+    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), (receipts, seeded), goes_on);
     let (begun, caught) = signals.during_at_most(time, begin).await;
     let unusable = |error: StateError| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
@@ -144,9 +148,7 @@ async fn run(
     let Begun { ledger, dead, first, cursor } = begun.unwrap_or(Err(StateError::TooLong)).map_err(unusable)?;
     timings.step("open the state");
     if dead > 0 {
-        let message =
-            "the run before this one was killed, or the machine stopped, before it ended; it is marked as failed";
-        events.log(Level::Warn, message);
+        events.log(Level::Warn, &marked(dead));
     }
     if first && !plan.trial.dry_run && holds_files(&root) {
         let message = "the landing directory holds files and had no state database, so runs are counted from 1; \
@@ -158,7 +160,7 @@ async fn run(
     let notes = plan.trial.notes.clone();
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
-    let zone = Zone::over(Arc::new(root), base);
+    let zone = Zone::over(root, base);
     let store = Store::new(zone, &plan, Arc::clone(timings), ledger, end);
     let store = Arc::new(store);
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
@@ -232,6 +234,15 @@ struct Begun {
     cursor: Option<String>,
 }
 
+/// What is said of runs that were found dead.
+fn marked(dead: usize) -> String {
+    let killed = "killed, or the machine stopped, before";
+    match dead {
+        1 => format!("an earlier run was {killed} it ended; it is marked as failed"),
+        _ => format!("{dead} earlier runs were {killed} they ended; they are marked as failed"),
+    }
+}
+
 /// Whether something has landed. What cannot be seen is told when it is needed.
 fn holds_files(root: &Root) -> bool {
     let landed =
@@ -244,9 +255,10 @@ fn begin(
     now: &str,
     key: CursorKey,
     (receipts, seeded): (Receipts, Option<String>),
+    goes_on: impl Fn(&str, Option<Window>) -> bool,
 ) -> Result<Begun, StateError> {
     let mut state = State::open(database)?;
-    let (run_id, dead) = state.begin(&key, now)?;
+    let (run_id, dead) = state.begin(&key, now, |window| goes_on(key.extractor(), window))?;
     let first = state.is_new() && run_id == 1;
     let mut ledger = Ledger::new(state, run_id, key, receipts);
     if let Some(cursor) = seeded {

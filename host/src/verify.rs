@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::console::Console;
 use crate::error::Error;
 use crate::upkeep::{self, Content, Fact, Findings, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
+use rules::domain::Window;
 use rules::findings::{Duplicates, Finding, Kind, compare, content_record, is_ours, judge, not_erased};
 use rules::name::check_name;
 use rules::text;
@@ -99,18 +100,24 @@ fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<
             found.database(Kind::Database, format!("{rows} of `{table}` with a path that is no text"))?;
         }
     }
-    let running = state.running(|run_id, extractor| stale(root, run_id, extractor, found));
+    let running = state.running(|run_id, extractor, window| stale(root, (run_id, extractor, window), found));
     noted::<(), UpkeepError>(running, found).map(|_| ())
 }
 
-fn stale(root: &Root, run_id: i64, extractor: &str, found: &Found<'_>) -> Result<(), UpkeepError> {
+/// Note a run whose row says that it is running, where nobody holds the lock that it would hold.
+fn stale(
+    root: &Root,
+    (run_id, extractor, window): (i64, &str, Option<Option<Window>>),
+    found: &Found<'_>,
+) -> Result<(), UpkeepError> {
     let shown = text::quoted(extractor);
     if check_name(extractor).is_err() {
         let detail = format!("run {run_id} says that it is running, and `{shown}` is no extractor's name");
         return Ok(found.database(Kind::Database, detail)?);
     }
     // Where nobody may look, nothing is said.
-    if root.is_locked(extractor).is_ok_and(|locked| !locked) {
+    let goes_on = window.is_some_and(|window| root.is_locked(extractor, window).unwrap_or(true));
+    if !goes_on {
         found.database(Kind::Stale, format!("run {run_id} of {shown} says that it is running, and is not"))?;
     }
     Ok(())

@@ -3,10 +3,10 @@
 //! Pure types.
 
 mod errors;
+mod window;
 
 use std::fmt;
 use std::pin::Pin;
-use std::str::FromStr;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::validators::{FinalUrl, Validators};
 
 pub use errors::{Fault, FetchError, LandError};
+pub use window::{Window, excludes, parse_day};
 
 /// An HTTP request as an extractor asks for it; nothing in it has been checked yet.
 #[derive(Debug, Clone)]
@@ -254,70 +255,9 @@ pub enum Level {
     Error,
 }
 
-/// Days to extract: `start` is in the window, `end` is not. Its text is `2025-01-01..2026-01-01`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// The first day.
-    pub start: Date,
-    /// The day after the last.
-    pub end: Date,
-}
-
-impl fmt::Display for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", self.start, self.end)
-    }
-}
-
-impl FromStr for Window {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (start, end) = text
-            .split_once("..")
-            .ok_or("a window is two days with `..` between them, such as 2025-01-01..2026-01-01")?;
-        let (start, end) = (parse_day(start)?, parse_day(end)?);
-        if start >= end {
-            return Err(format!("the window is empty: {start} is not before {end}, and the end is not included"));
-        }
-        Ok(Self { start, end })
-    }
-}
-
-/// Read a day written as `YYYY-MM-DD`.
-pub fn parse_day(text: &str) -> Result<Date, String> {
-    let shaped = text.len() == 10
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
-    if !shaped {
-        return Err(format!("`{text}` is not a day written as YYYY-MM-DD"));
-    }
-    text.parse().map_err(|_| format!("`{text}` is not a day of the calendar"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn windows_are_half_open_days() {
-        let window: Window = "2024-02-28..2024-03-01".parse().expect("a window");
-        assert_eq!(window.to_string(), "2024-02-28..2024-03-01");
-        for (text, reason) in [
-            ("2025-01-01", "two days"),
-            ("2025-01-01..2025-01-01", "empty"),
-            ("2025-02-01..2025-01-01", "empty"),
-            ("2025-02-29..2025-03-01", "calendar"),
-            ("2025-1-1..2025-03-01", "YYYY-MM-DD"),
-            ("2025-01-01T00..2025-03-01", "YYYY-MM-DD"),
-            ("..", "YYYY-MM-DD"),
-        ] {
-            let error = text.parse::<Window>().expect_err(text);
-            assert!(error.contains(reason), "{text}: {error}");
-        }
-    }
 
     #[test]
     fn digests_read_as_hexadecimal() {

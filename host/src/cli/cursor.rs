@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::zone::{ZoneArgs, state_if_there};
 use crate::error::{Error, Kind};
+use crate::run::held;
 use crate::{report, upkeep};
 use rules::domain::Window;
 use rules::name::check_name;
@@ -101,11 +102,9 @@ fn change(which: &Which, value: Option<&str>) -> Result<ExitCode, Error> {
     }
     const LATER: &str = "change it once that has ended";
     let _shared = upkeep::shared(&root, &landing, LATER)?;
-    let own = root.lock_extractor(name).map_err(|error| Error::new(Kind::Failed, error))?;
-    let _own = own.ok_or_else(|| {
-        let message = format!("a run of {name} holds its lock in {}", landing.display());
-        Error::new(Kind::Locked, message).hint(LATER)
-    })?;
+    let own = root.lock_extractor(name, *backfill).map_err(|error| Error::new(Kind::Failed, error))?;
+    let _own =
+        own.map_err(|holder| Error::new(Kind::Locked, held("a run", name, *backfill, holder, &landing)).hint(LATER))?;
     let failed = |error: StateError| Error::database(&error, &root.database());
     let mut state = State::open(&root.database()).map_err(failed)?;
     let key = CursorKey::new(name, *backfill);

@@ -1,6 +1,9 @@
 //! The locks of a run, and that data and tests never share a landing directory.
 
-use zone::{DiskError, Lock, Root};
+use std::path::Path;
+
+use rules::domain::Window;
+use zone::{DiskError, Holder, Lock, Root};
 
 use crate::config::Plan;
 use crate::error::{Error, Kind};
@@ -18,17 +21,31 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
         if shared.is_some() && !plan.trial.is_one() && root.is_for_tests().map_err(failed)? {
             return Err(for_tests(plan));
         }
-        let own = root.lock_extractor(&plan.name).map_err(failed)?;
+        let own = root.lock_extractor(&plan.name, plan.backfill).map_err(failed)?;
         let (message, hint) = match (shared, own) {
-            (Some(shared), Some(own)) => return Ok(Ok([shared, own])),
+            (Some(shared), Ok(own)) => return Ok(Ok([shared, own])),
             (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
-            (_, None) => {
-                let message = format!("another run of {} holds its lock in {landing}", plan.name);
+            (_, Err(holder)) => {
+                let message = held("another run", &plan.name, plan.backfill, holder, &plan.landing);
                 (message, "wait for it with `--wait`; `host runs` shows when it started")
             }
         };
         Ok(Err(Error::new(Kind::Locked, message).hint(hint)))
     })
+}
+
+/// Who holds the lock of an extractor that is wanted for a window, `None` being the newest data.
+pub(crate) fn held(who: &str, extractor: &str, wanted: Option<Window>, holder: Holder, landing: &Path) -> String {
+    let landing = landing.display();
+    match (holder, wanted) {
+        (Holder::Window(held), Some(wanted)) if held == wanted => {
+            format!("{who} of {extractor} for {held} holds the lock of that window in {landing}")
+        }
+        (Holder::Window(held), Some(wanted)) => {
+            format!("{who} of {extractor} for {held}, which overlaps {wanted}, holds its lock in {landing}")
+        }
+        _ => format!("{who} of {extractor} holds its lock in {landing}"),
+    }
 }
 
 /// Why an ordinary run does not start.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use rules::domain::Window;
+use rusqlite::Connection;
+
 use super::rows::{number, text};
 use super::{State, StateError, schema};
 
@@ -16,8 +19,8 @@ pub struct History {
     pub failure: Option<(Past, String)>,
     /// How many of the last runs ended as the last one did.
     pub streak: u64,
-    /// The newest run, where it says that it is running.
-    pub running: Option<Running>,
+    /// The runs that say that they are running, the newest first: backfills, and the newest run that is none.
+    pub running: Vec<Running>,
     /// The start of the last run that landed a new file.
     pub newest: Option<String>,
     /// Since the moment that was asked for.
@@ -37,6 +40,9 @@ pub struct Past {
     pub succeeded: bool,
 }
 
+/// Most runs of an extractor whose rows say that they are running that are looked at, the newest.
+const MAX_RUNNING: usize = 1000;
+
 /// A run whose row says that it is running.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Running {
@@ -44,8 +50,8 @@ pub struct Running {
     pub run_id: i64,
     /// When it started, in ISO 8601, as the row has it.
     pub started_at: String,
-    /// Whether it is a backfill.
-    pub is_backfill: bool,
+    /// The days of a backfill, as the row has them.
+    pub period: Option<String>,
     /// Whether it counts as lately.
     pub is_lately: bool,
 }
@@ -66,10 +72,7 @@ pub struct Lately {
 impl State {
     /// How all extractors have fared, by their names; what counts as lately began at `since`, in ISO 8601.
     pub fn histories(&self, since: &str) -> Result<BTreeMap<String, History>, StateError> {
-        let period = match schema::has_table(&self.connection, "run_windows")? {
-            true => "(SELECT period FROM run_windows w WHERE w.run_id = r.run_id)",
-            false => "NULL",
-        };
+        let period = period(&self.connection)?;
         let sql = format!(
             "SELECT run_id, extractor, started_at, finished_at, status, files_written, bytes_written, {period},
                     error_message
@@ -91,11 +94,12 @@ impl State {
                 |at| number(row, at).map(|count| count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
             let history = all.entry(name).or_default();
             let files = count(5)?;
-            let is_backfill = text(row, 7)?.is_some();
+            let period = text(row, 7)?;
+            let is_backfill = period.is_some();
             let is_lately = past.started_at.as_str() >= since;
-            if status == "running" && history.last.is_none() && history.running.is_none() {
+            if status == "running" && history.running.len() < MAX_RUNNING && (is_backfill || history.is_first()) {
                 let Past { run_id, started_at, .. } = past.clone();
-                history.running = Some(Running { run_id, started_at, is_backfill, is_lately });
+                history.running.push(Running { run_id, started_at, period, is_lately });
             }
             history.count(&past, &status, (files, count(6)?), is_lately);
             if !is_backfill && status != "running" {
@@ -125,7 +129,46 @@ impl State {
     }
 }
 
+/// What says the window of the run `r` in SQL. A database of the original, or of an older host, has none.
+pub(super) fn period(connection: &Connection) -> Result<&'static str, StateError> {
+    Ok(match schema::has_table(connection, "run_windows")? {
+        true => "(SELECT period FROM run_windows w WHERE w.run_id = r.run_id)",
+        false => "NULL",
+    })
+}
+
+/// The runs of an extractor that say that they are running, and what for, `None` within being the newest data; no outer
+/// `Some` where that is no window that a host writes.
+pub(super) fn running(
+    connection: &Connection,
+    extractor: &str,
+) -> Result<Vec<(i64, Option<Option<Window>>)>, StateError> {
+    let sql = "SELECT run_id, (SELECT period FROM run_windows w WHERE w.run_id = r.run_id)
+                 FROM extraction_runs r WHERE extractor = ?1 AND status = 'running'";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([extractor], |row| Ok((row.get(0)?, text(row, 1)?)))?;
+    let known = |(run_id, period): (i64, Option<String>)| (run_id, window(period.as_deref()));
+    Ok(rows.map(|row| row.map(known)).collect::<Result<_, _>>()?)
+}
+
+impl Running {
+    /// Whether its lock can be held, and for what, `None` being the newest data: no host writes another window.
+    pub fn window(&self) -> Option<Option<Window>> {
+        window(self.period.as_deref())
+    }
+}
+
+/// What a row says that its run is for, `None` being the newest data; nothing where that is no window.
+pub(super) fn window(period: Option<&str>) -> Option<Option<Window>> {
+    period.map_or(Some(None), |period| period.parse().ok().map(Some))
+}
+
 impl History {
+    /// Whether no run that is no backfill was seen yet.
+    fn is_first(&self) -> bool {
+        self.last.is_none() && self.running.iter().all(|running| running.period.is_some())
+    }
+
     /// What counts for every run, the newest first.
     fn count(&mut self, past: &Past, status: &str, (files, bytes): (u64, u64), is_lately: bool) {
         if files > 0 && self.newest.is_none() {

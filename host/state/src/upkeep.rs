@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row as SqlRow, params};
 
 use super::{State, StateError};
-use rules::domain::Digest;
+use rules::domain::{Digest, Window};
 use rules::findings::Recorded;
 
 /// Most rows of a page.
@@ -87,10 +87,16 @@ impl State {
         Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
-    /// Show the runs that say that they are running: number and extractor.
-    pub fn running<E: From<StateError>>(&self, mut see: impl FnMut(i64, &str) -> Result<(), E>) -> Result<(), E> {
-        let sql = "SELECT run_id, extractor FROM extraction_runs WHERE status = 'running' ORDER BY run_id";
-        let mut statement = self.connection.prepare(sql).map_err(StateError::from)?;
+    /// Show the runs that say that they are running: number, extractor, and what for, as [`Running::window`] says it.
+    pub fn running<E: From<StateError>>(
+        &self,
+        mut see: impl FnMut(i64, &str, Option<Option<Window>>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let period = super::history::period(&self.connection)?;
+        let sql = format!(
+            "SELECT run_id, extractor, {period} FROM extraction_runs r WHERE status = 'running' ORDER BY run_id"
+        );
+        let mut statement = self.connection.prepare(&sql).map_err(StateError::from)?;
         let mut rows = statement.query([]).map_err(StateError::from)?;
         let mut last = i64::MIN;
         while let Some(row) = rows.next().map_err(StateError::from)? {
@@ -99,7 +105,8 @@ impl State {
                 return Err(StateError::disordered("extraction_runs").into());
             }
             last = run_id;
-            see(run_id, &super::rows::text(row, 1).map_err(StateError::from)?.unwrap_or_default())?;
+            let text = |at| super::rows::text(row, at).map_err(StateError::from);
+            see(run_id, &text(1)?.unwrap_or_default(), super::history::window(text(2)?.as_deref()))?;
         }
         Ok(())
     }

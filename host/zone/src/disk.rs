@@ -9,6 +9,7 @@ mod listing;
 mod locks;
 mod purpose;
 mod quarantined;
+mod ranges;
 mod system;
 mod unnamed;
 mod walk;
@@ -28,7 +29,7 @@ use rustix::path::Arg;
 use beneath::Way;
 pub use erased::Removed;
 pub use listing::Found;
-pub use locks::Lock;
+pub use locks::{Holder, Lock};
 pub use unnamed::{Scratch, Unnamed, Writer, is_leftover};
 pub use walk::{Met, Seen, Walk};
 

@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use content::{Intake, IntakeError, Limits, unpack};
-pub use disk::{DATABASE, DiskError, Entry, Found, Lock, Met, Removed, Root, Scratch, Seen, Walk, is_leftover};
+pub use disk::{DATABASE, DiskError, Entry, Found, Holder, Lock, Met, Removed, Root, Scratch, Seen, Walk, is_leftover};
 pub use sorter::{Sorted, Sorter};
 pub use staging::{Bytes, Staged, Staging};
 

@@ -24,7 +24,7 @@ fn rounds(state: &mut State, work: impl FnOnce(&mut State)) -> u64 {
 /// A run from its start to its end, with everything that it asks.
 fn run(state: &mut State) {
     let key = CursorKey::new("x", None);
-    let (run_id, dead) = state.begin(&key, "2025-03-09T00:00:00Z").expect("a run");
+    let (run_id, dead) = state.begin(&key, "2025-03-09T00:00:00Z", |_| false).expect("a run");
     assert_eq!(dead, 0);
     state.cursor(&key).expect("a cursor");
     state.knows("x", "x").expect("an answer");

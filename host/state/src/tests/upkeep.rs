@@ -177,7 +177,7 @@ fn rows_that_come_again_are_damage_and_have_an_end() {
     let (_guard, state) = damaged("landed_files");
     assert!(is_damage(rows(&state).map(drop)));
     let (_guard, state) = damaged("extraction_runs");
-    assert!(is_damage(state.running(|_, _| Ok(()))));
+    assert!(is_damage(state.running(|_, _, _| Ok(()))));
     let (new_guard, mut new) = super::state();
     let (guard, _) = damaged("extraction_runs");
     let taken = new.take_over(&path(&guard)).expect("a new database");

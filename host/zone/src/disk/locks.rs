@@ -1,12 +1,17 @@
-//! The locks: one of each extractor, and one that all runs share and a repair has alone. It must not know who waits.
+//! The locks: those of each extractor, and one that all runs share and a repair has alone. It must not know who waits.
+//!
+//! An extractor has one file. A run takes a range of its bytes: the first byte for the newest data, and one byte for each
+//! day of a window. So the kernel finds which windows overlap, in one step, and a process that ends leaves nothing.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
-use super::{DiskError, FILE_MODE, Root, failed};
+use super::{DiskError, FILE_MODE, Root, failed, ranges, system};
+use rules::domain::Window;
 use rules::name::check_name;
 use rules::text;
 
@@ -17,12 +22,47 @@ const ZONE: &str = ".locks/.zone";
 
 /// A lock that lasts as long as this value, and no longer than the process.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held for its lock, which closing it gives back")] OwnedFd);
+pub struct Lock(OwnedFd);
+
+/// Who is in the way of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A run for the newest data.
+    Newest,
+    /// A run for these days.
+    Window(Window),
+    /// Somebody that does not say so, such as an older host.
+    Somebody,
+}
+
+/// How often a lock is tried that was held, and is not when it is looked who holds it.
+const TRIES: usize = 3;
 
 impl Root {
-    /// Take an extractor's lock; `None` where another run holds it.
-    pub fn lock_extractor(&self, extractor: &str) -> Result<Option<Lock>, DiskError> {
-        self.lock(&of(extractor)?, FlockOperation::NonBlockingLockExclusive)
+    /// Take an extractor's lock for a window, `None` being the newest data; the inner error says who is in the way.
+    pub fn lock_extractor(&self, extractor: &str, window: Option<Window>) -> Result<Result<Lock, Holder>, DiskError> {
+        let path = of(extractor)?;
+        // Shared by all runs. A host that knows no windows takes it alone.
+        let Some(Lock(file)) = self.lock(&path, FlockOperation::NonBlockingLockShared)? else {
+            return Ok(Err(Holder::Somebody));
+        };
+        let range = range(window);
+        for _ in 0..TRIES {
+            match ranges::take(&file, &range) {
+                Ok(true) => return Ok(Ok(Lock(file))),
+                Ok(false) => {}
+                // Then there is one run of an extractor at a time.
+                Err(errno) if system::lacks(errno) => {
+                    let alone = locked(file, &path, FlockOperation::NonBlockingLockExclusive)?;
+                    return Ok(alone.ok_or(Holder::Somebody));
+                }
+                Err(errno) => return Err(failed("lock", &path)(errno)),
+            }
+            if let Some(found) = ranges::in_the_way(&file, &range).map_err(failed("ask who locks", &path))? {
+                return Ok(Err(holder(&found)));
+            }
+        }
+        Ok(Err(Holder::Somebody))
     }
 
     /// Take the zone's own lock, shared by all runs, or alone for a repair; `None` where the other kind holds it.
@@ -44,14 +84,19 @@ impl Root {
         }
     }
 
-    /// Whether a run holds an extractor's lock. Nothing is made to find out, and a run that starts just then finds the
-    /// lock held for an instant.
-    pub fn is_locked(&self, extractor: &str) -> Result<bool, DiskError> {
+    /// Whether a run of an extractor holds any of its lock for a window, `None` being the newest data. Nothing is made, and
+    /// nobody kept from running, to find out.
+    pub fn is_locked(&self, extractor: &str, window: Option<Window>) -> Result<bool, DiskError> {
         let path = of(extractor)?;
-        match self.beneath(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
-            Ok(file) => Ok(locked(file, &path, FlockOperation::NonBlockingLockShared)?.is_none()),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
-            Err(errno) => Err(failed("open the lock file", &path)(errno)),
+        let file = match self.beneath(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+            Err(errno) => return Err(failed("open the lock file", &path)(errno)),
+        };
+        match ranges::in_the_way(&file, &range(window)) {
+            Ok(Some(_)) => Ok(true),
+            Err(errno) if !system::lacks(errno) => Err(failed("ask who locks", &path)(errno)),
+            _ => Ok(locked(file, &path, FlockOperation::NonBlockingLockShared)?.is_none()),
         }
     }
 
@@ -68,6 +113,24 @@ fn locked(file: OwnedFd, path: &str, operation: FlockOperation) -> Result<Option
         Ok(()) => Ok(Some(Lock(file))),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(errno) => Err(failed("lock", path)(errno)),
+    }
+}
+
+/// The bytes of its file that a run has to have.
+fn range(window: Option<Window>) -> Range<u64> {
+    window.map_or(0..1, |window| {
+        let Range { start, end } = window.numbers();
+        u64::from(start) + 1..u64::from(end) + 1
+    })
+}
+
+/// Which run has these bytes.
+fn holder(range: &Range<u64>) -> Holder {
+    let day = |byte: u64| u32::try_from(byte.checked_sub(1)?).ok();
+    match (day(range.start), day(range.end)) {
+        (None, Some(0)) => Holder::Newest,
+        (Some(start), Some(end)) => Window::of_numbers(start..end).map_or(Holder::Somebody, Holder::Window),
+        _ => Holder::Somebody,
     }
 }
 
@@ -92,14 +155,19 @@ mod tests {
         (directory, root)
     }
 
+    fn window(text: &str) -> Option<Window> {
+        Some(text.parse().expect(text))
+    }
+
     #[test]
     fn a_lock_is_held_once_or_shared_and_given_back() {
         let (_guard, root) = root();
-        let own = |name| root.lock_extractor(name).expect("no error");
+        let own = |name| root.lock_extractor(name, None).expect("no error");
         let first = own("one").expect("free");
-        assert!(own("one").is_none() && own("two").is_some());
+        assert_eq!(own("one").err(), Some(Holder::Newest));
+        assert!(own("two").is_ok());
         drop(first);
-        assert!(own("one").is_some());
+        assert!(own("one").is_ok());
         let zone = |alone| root.lock_zone(alone).expect("no error");
         let shared = [zone(false).expect("free"), zone(false).expect("free")];
         assert!(zone(true).is_none());
@@ -108,21 +176,54 @@ mod tests {
     }
 
     #[test]
+    fn windows_that_share_a_day_exclude_each_other_and_say_who_is_in_the_way() {
+        let (_guard, root) = root();
+        let own = |window| root.lock_extractor("one", window).expect("no error");
+        let january = own(window("2025-01-01..2025-02-01")).expect("free");
+        let _others = [own(window("2025-02-01..2025-03-01")), own(window("0000-01-01..2025-01-01")), own(None)]
+            .map(|lock| lock.expect("free"));
+        for overlapping in ["2025-01-01..2025-02-01", "2025-01-31..2025-02-01", "2025-01-10..2025-02-10"] {
+            let held = window("2025-01-01..2025-02-01").map(Holder::Window);
+            assert_eq!(own(window(overlapping)).err(), held, "{overlapping}");
+        }
+        drop(january);
+        assert!(own(window("2025-01-31..2025-02-01")).is_ok());
+    }
+
+    #[test]
+    fn a_host_that_knows_no_windows_keeps_all_out_and_waits_for_all() {
+        let (guard, root) = root();
+        let january = root.lock_extractor("one", window("2025-01-01..2025-02-01")).expect("no error");
+        let older = std::fs::File::open(guard.path().join(".locks/one")).expect("the file");
+        assert!(older.try_lock().is_err());
+        drop(january);
+        older.try_lock().expect("free");
+        for window in [None, window("2025-01-01..2025-02-01")] {
+            let held = root.lock_extractor("one", window).expect("no error");
+            assert_eq!(held.err(), Some(Holder::Somebody));
+            assert_eq!(root.is_locked("one", window).ok(), Some(true));
+        }
+    }
+
+    #[test]
     fn looking_whether_a_lock_is_held_makes_nothing() {
         let (guard, root) = root();
-        assert_eq!(root.is_locked("one").ok(), Some(false));
+        let asked = |window| root.is_locked("one", window).expect("an answer");
+        assert!(!asked(None));
         assert_eq!(std::fs::read_dir(guard.path()).expect("a directory").count(), 0);
-        let held = root.lock_extractor("one").expect("no error");
-        assert_eq!(root.is_locked("one").ok(), Some(true));
+        let january = window("2025-01-01..2025-02-01");
+        let held = root.lock_extractor("one", january).expect("no error");
+        assert!(asked(january) && asked(window("2025-01-31..2025-03-01")));
+        assert!(!asked(None) && !asked(window("2025-02-01..2025-03-01")));
         drop(held);
-        assert_eq!(root.is_locked("one").ok(), Some(false));
+        assert!(!asked(january));
     }
 
     #[test]
     fn only_an_extractors_name_leads_to_a_lock() {
         let (guard, root) = root();
         for name in ["../planted", "/tmp/planted", "a/b", "", ".zone", "x\0", "nul", "X"] {
-            assert!(root.lock_extractor(name).is_err() && root.is_locked(name).is_err(), "{name:?}");
+            assert!(root.lock_extractor(name, None).is_err() && root.is_locked(name, None).is_err(), "{name:?}");
         }
         assert_eq!(std::fs::read_dir(guard.path()).expect("a directory").count(), 0);
     }
