@@ -93,6 +93,8 @@ pub struct Report {
     pub extractor: String,
     /// What it counted.
     pub counters: Counters,
+    /// Of the new files, those that hold the same as one that another run landed at the same time.
+    pub doubled: u64,
     /// The cursor that it made durable.
     pub cursor: Option<String>,
     /// Why it failed, if it did.
@@ -125,6 +127,7 @@ impl Report {
             "files_written": self.counters.files_written,
             "files_skipped": self.counters.files_skipped,
             "bytes_written": self.counters.bytes_written,
+            "duplicates": self.doubled,
             "cursor": self.cursor,
             "error": self.failure.as_ref().map(|failure| &failure.message),
             "quarantined": self.rejections,
@@ -250,6 +253,7 @@ mod tests {
             run_id: 7,
             extractor: "x".into(),
             counters: Counters { files_written: 1, files_skipped: 1, bytes_written: 1234 },
+            doubled: 0,
             cursor: None,
             failure: None,
             receipts,
@@ -283,6 +287,6 @@ mod tests {
         assert_eq!(value["files"][0]["outcome"], "written");
         assert_eq!(value["files"][0]["sha256"], "01".repeat(32));
         assert_eq!(value["error"], serde_json::Value::Null);
-        assert_eq!(value.as_object().map(|object| object.len()), Some(12));
+        assert_eq!(value.as_object().map(|object| object.len()), Some(13));
     }
 }

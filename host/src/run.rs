@@ -7,6 +7,7 @@ mod asking;
 mod deciding;
 mod deriving;
 mod details;
+mod doubled;
 mod ending;
 mod judging;
 mod ledger;

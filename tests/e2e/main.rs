@@ -70,6 +70,7 @@ mod unpack;
 mod upkeep;
 mod validators;
 mod views;
+mod windows;
 
 use std::path::PathBuf;
 use std::process::Child;

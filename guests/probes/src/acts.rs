@@ -122,6 +122,20 @@ pub(crate) async fn years() -> Result<(), Error> {
     Ok(())
 }
 
+/// Mirrors `url` with each day of the window behind it, or with `now` where there is none, and keeps the last day as the
+/// cursor. The host must let windows that share no day do so at the same time.
+pub(crate) async fn days() -> Result<(), Error> {
+    let (source, url) = (Source::own()?, params::required("url")?);
+    let Some(window) = run::backfill() else {
+        return take("mirror", &format!("{url}now")).await.map(|receipt| log(&receipt));
+    };
+    for day in window.days() {
+        log(&source.mirror(Request::get(&format!("{url}{day}")), Slot::new("csv").on(day)).await?);
+    }
+    run::checkpoint(&window.end.to_string()).await;
+    Ok(())
+}
+
 /// Fetches `url`, rewrites its lines as they come and lands them. The host must keep its memory constant whatever the
 /// size, and land nothing where the body breaks off.
 pub(crate) async fn rewrite() -> Result<(), Error> {

@@ -48,6 +48,7 @@ impl Extractor for Probe {
             "rewrite" => acts::rewrite().await,
             "many" => acts::many().await,
             "years" => acts::years().await,
+            "days" => acts::days().await,
             "waits" => acts::waits().await,
             "twice" => acts::twice().await,
             "source" => acts::source().await,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rules::budget::{Budget, Reserved};
 use rules::domain::{Asked, Digest, FetchError, LandError, Outcome, Receipt};
 use rules::name::{EntityTag, Place, fingerprint};
-use state::{FileRow, FoundRow};
+use state::{FileRow, FoundRow, New};
 use zone::{Found, Landed, Staged, Staging};
 
 use super::storing::{Landing, Store, lock};
@@ -55,9 +55,10 @@ impl Store {
     fn decide(&self, staged: Staged, reserved: Reserved, landing: &Landing) -> Result<(FileRow, Stands), LandError> {
         let (place, tag) = (&landing.place, landing.tag.as_ref());
         let (source, digest, size) = (place.source(), staged.digest(), staged.size());
-        if let Some(file) = self.held(place, tag, &digest)? {
-            return Ok((file, Stands::There));
-        }
+        let known = match self.held(place, tag, &digest)? {
+            Ok(file) => return Ok((file, Stands::There)),
+            Err(known) => known,
+        };
         // Before it is judged: what was erased is not kept in quarantine either.
         let erased = self.ledger().erased(source, &digest)?;
         if let Some(erased) = erased {
@@ -80,7 +81,8 @@ impl Store {
         let Landed { path, stored_size, written, taken } = landed;
         self.note_taken(source, taken);
         let file = FileRow { path, sha256: Some(digest), size: Some(size), stored_size };
-        self.ledger().file(source, file.clone(), landing.url.as_deref());
+        let new = written.then(|| New { place: place.clone(), known });
+        self.ledger().file(source, file.clone(), landing.url.as_deref(), new);
         Ok((file, if written { Stands::New } else { Stands::There }))
     }
 
@@ -107,15 +109,23 @@ impl Store {
         self.end().erased.entry(source.to_owned()).or_insert_with(|| (0, path.to_owned())).0 += 1;
     }
 
-    /// The file that holds this content already, going by the state, or by files that were found and not read yet.
-    fn held(&self, place: &Place, tag: Option<&EntityTag>, digest: &Digest) -> Result<Option<FileRow>, LandError> {
+    /// The file that holds this content already, going by the state, or by files that were found and not read yet; else
+    /// the paths that are recorded with it, and stand for nothing here.
+    fn held(
+        &self,
+        place: &Place,
+        tag: Option<&EntityTag>,
+        digest: &Digest,
+    ) -> Result<Result<FileRow, Vec<String>>, LandError> {
         let source = place.source();
         self.open(source)?;
         let known = self.ledger().with_digest(source, digest)?;
+        let mut others = Vec::new();
         for file in known {
             if self.stands_for(place, &file)? {
-                return Ok(Some(file));
+                return Ok(Ok(file));
             }
+            others.push(file.path);
         }
         let unread = self.ledger().unread(source, &place.fingerprints(tag, digest))?;
         for mut file in unread {
@@ -124,12 +134,15 @@ impl Store {
             file.sha256 = Some(found);
             file.size = Some(size);
             self.zone.count_on(&file.path);
-            self.ledger().file(source, file.clone(), None);
-            if found == *digest && place.fits(&file.path) {
-                return Ok(Some(file));
+            self.ledger().file(source, file.clone(), None, None);
+            if found == *digest {
+                if place.fits(&file.path) {
+                    return Ok(Ok(file));
+                }
+                others.push(file.path);
             }
         }
-        Ok(None)
+        Ok(Err(others))
     }
 
     /// Get to know a source before anything is looked up in it.

@@ -13,7 +13,7 @@ use super::judging;
 use super::storing::{EndState, Store};
 use super::verdict::{self, GrantAdvice};
 use crate::error::Kind;
-use crate::events::{Events, KeptLog};
+use crate::events::{Event, Events, KeptLog, Reader as _};
 use crate::program;
 use crate::report::{Failure, Report};
 
@@ -62,9 +62,16 @@ impl Ending {
         self.budgets.note(Budget::Time, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
         let usage = self.budgets.usage();
         let code = failure.as_ref().map_or(0, |failure| failure.kind.exit_code());
-        let (details, log) = (self.details.ended(code, elapsed), self.kept.take());
-        let beside = (&*usage.to_string(), &*details, log.as_deref());
-        let recorded = ledger.finish(&self.clock.now().iso8601(), message.as_deref(), beside, !self.quiet);
+        let (usage_text, details) = (usage.to_string(), self.details.ended(code, elapsed));
+        let (now, beside) = (self.clock.now().iso8601(), (&*usage_text, &*details));
+        let recorded = ledger.finish(&now, message.as_deref(), beside, !self.quiet, |doubled| {
+            // The others are told once the transaction is over: a terminal may keep them waiting.
+            doubled.lines().for_each(|line| self.kept.read(Event::Log { level: Level::Warn, message: &line }));
+            self.kept.take()
+        });
+        if recorded.is_ok() {
+            ledger.doubled.lines().for_each(|line| self.events.log(Level::Warn, &line));
+        }
         if let Err(error) = &recorded {
             let message = format!("the run's end could not be recorded: {error}");
             failure.get_or_insert_with(|| Failure::new(Kind::Failed, message));
@@ -73,6 +80,7 @@ impl Ending {
             run_id: ledger.run_id,
             extractor: self.extractor,
             counters: ledger.counters,
+            doubled: ledger.doubled.count(),
             cursor: end.cursor.filter(|_| end.cursor_is_new),
             failure,
             receipts: std::mem::take(&mut ledger.receipts),

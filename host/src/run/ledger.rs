@@ -10,11 +10,12 @@ use rules::name::Names;
 use rules::validators::Validators;
 use zone::{DiskError, Scratch};
 
+use super::doubled::DoubledContents;
 use super::receipts::Receipts;
 use super::values::Values;
 use state::{
-    Counters, CursorKey, DerivationKey, Derived, End, ErasedRow, Fact, FileRow, FoundRow, Kept, Known, QuarantinedFact,
-    State, StateError,
+    Counters, CursorKey, DerivationKey, Derived, End, ErasedRow, Fact, FileRow, FoundRow, Kept, Known, New,
+    QuarantinedFact, State, StateError,
 };
 
 /// Most facts that wait to be written down: a run of any number of contents has constant memory.
@@ -49,6 +50,8 @@ pub(super) struct Ledger {
     announced: bool,
     /// Sources that this run wrote something new into.
     written_into: HashSet<String>,
+    /// What landed twice, since another run landed it at the same time.
+    pub(super) doubled: DoubledContents,
     /// Sizes of what landed last, by source and extension.
     last_sizes: HashMap<(String, String), Option<u64>>,
 }
@@ -74,6 +77,7 @@ impl Ledger {
             receipts,
             announced: false,
             written_into: HashSet::new(),
+            doubled: DoubledContents::default(),
             last_sizes: HashMap::new(),
         }
     }
@@ -149,13 +153,14 @@ impl Ledger {
         Ok(names)
     }
 
-    /// Record what a file holds.
-    pub(super) fn file(&mut self, source: &str, file: FileRow, url: Option<&str>) {
+    /// Record what a file holds, and where this run wrote it, what it went by.
+    pub(super) fn file(&mut self, source: &str, file: FileRow, url: Option<&str>, new: Option<New>) {
         if let Some(digest) = file.sha256 {
             self.by_digest.entry((source.to_owned(), digest)).or_default().push(file.clone());
             self.by_path.insert(file.path.clone(), (digest, file.stored_size));
         }
-        self.pending.push(Fact::File { source: source.to_owned(), file, url: url.map(str::to_owned) });
+        let (url, new) = (url.map(str::to_owned), new.map(Box::new));
+        self.pending.push(Fact::File { source: source.to_owned(), file, url, new });
     }
 
     /// Record what the answer of a resource stands for. One that says nothing of itself does not replace what an earlier
@@ -273,7 +278,8 @@ impl Ledger {
 
     /// Write down what was found so far. The caller has made its files durable.
     pub(super) fn write_down(&mut self) -> Result<(), StateError> {
-        self.state.write_down(self.run_id, &self.pending, self.counters)?;
+        let doubled = self.state.write_down(self.run_id, &self.pending, self.counters)?;
+        self.doubled.add(doubled);
         self.forget();
         Ok(())
     }
@@ -321,7 +327,8 @@ impl Ledger {
     /// Make the facts so far durable, and with them the values and the cursor. The caller has made their files durable.
     pub(super) fn checkpoint(&mut self, cursor: Option<&str>, values: &Values) -> Result<(), StateError> {
         let kept = Kept { key: &self.cursor_key, cursor, values: values.pending() };
-        self.state.checkpoint(self.run_id, &self.pending, self.counters, kept)?;
+        let doubled = self.state.checkpoint(self.run_id, &self.pending, self.counters, kept)?;
+        self.doubled.add(doubled);
         self.forget();
         Ok(())
     }
@@ -332,16 +339,22 @@ impl Ledger {
         self.list_again = true;
     }
 
-    /// End the run. Where a file may still get its name unrecorded, the sources are to be listed again.
+    /// End the run. Where a file may still get its name unrecorded, the sources are to be listed again. `log` gives what
+    /// was said in it, once all contents are known that another run landed at the same time; it must not wait.
     pub(super) fn finish(
         &mut self,
         now: &str,
         failure: Option<&str>,
-        (budgets, details, log): (&str, &str, Option<&str>),
+        (budgets, details): (&str, &str),
         list_again: bool,
+        log: impl FnOnce(&DoubledContents) -> Option<String>,
     ) -> Result<(), StateError> {
         let forget = (list_again || self.list_again).then_some(self.extractor.as_str());
-        let end = End { now, failure, budgets, details, log, forget };
-        self.state.finish(self.run_id, &self.pending, self.counters, &end)
+        let end = End { now, failure, budgets, details, forget };
+        let known = &mut self.doubled;
+        self.state.finish(self.run_id, &self.pending, self.counters, &end, |doubled| {
+            known.add(doubled);
+            log(known)
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::rows::{End, text};
+use super::rows::text;
 use super::{KEPT_BUDGETS, State, StateError, schema};
 
 /// Of so many runs, the newest of all extractors together, the log is kept.
@@ -40,11 +40,11 @@ impl State {
 }
 
 /// Keep the details of a run that ends, and forget those of long ago.
-pub(super) fn keep(connection: &Connection, run_id: i64, end: &End<'_>) -> Result<(), StateError> {
+pub(super) fn keep(connection: &Connection, run_id: i64, details: &str, log: Option<&str>) -> Result<(), StateError> {
     let sql = "INSERT OR REPLACE INTO run_details (run_id, details) VALUES (?1, ?2)";
-    connection.execute(sql, params![run_id, end.details])?;
+    connection.execute(sql, params![run_id, details])?;
     connection.execute("DELETE FROM run_details WHERE run_id <= ?1", [run_id - KEPT_BUDGETS])?;
-    if let Some(log) = end.log {
+    if let Some(log) = log {
         connection.execute("INSERT OR REPLACE INTO run_logs (run_id, log) VALUES (?1, ?2)", params![run_id, log])?;
     }
     connection.execute("DELETE FROM run_logs WHERE run_id <= ?1", [run_id - KEPT_LOGS])?;

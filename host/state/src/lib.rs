@@ -6,6 +6,7 @@ mod days;
 mod details;
 mod erased;
 mod error;
+mod facts;
 mod history;
 mod journal;
 mod kept;
@@ -38,10 +39,13 @@ pub use notices::Notice;
 pub use prune::{Forgotten, Old};
 pub use quarantined::{QuarantinedFact, QuarantinedRow};
 pub use rebuild::Mend;
-pub use rows::{Counters, CursorKey, DerivationKey, Derived, End, Fact, FileRow, FoundRow, Kept, Known, RunRow};
+pub use rows::{
+    Counters, CursorKey, DerivationKey, Derived, Doubled, End, Fact, FileRow, FoundRow, Kept, Known, New, RunRow,
+};
 pub use upkeep::{Files, Row, Table};
 
 use connection::connect;
+use facts::record;
 use journal::{Durability, Journal};
 use rows::{file_row, run_row};
 use rules::domain::{Digest, Resource, Window, excludes};
@@ -231,12 +235,14 @@ impl State {
         self.journal.sync(&self.connection)
     }
 
-    /// Write down, in one transaction: facts whose files are durable, and the counters so far.
-    pub fn write_down(&mut self, run_id: i64, facts: &[Fact], counters: Counters) -> Result<(), StateError> {
+    /// Write down, in one transaction: facts whose files are durable, and the counters so far. The contents among them that
+    /// another run has landed meanwhile.
+    pub fn write_down(&mut self, run_id: i64, facts: &[Fact], counters: Counters) -> Result<Vec<Doubled>, StateError> {
         self.journal.set(&self.connection, Durability::Now)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        record(&transaction, run_id, facts, counters)?;
-        Ok(transaction.commit()?)
+        let doubled = record(&transaction, run_id, facts, counters)?;
+        transaction.commit()?;
+        Ok(doubled)
     }
 
     /// The same, and what the extractor wants kept with them.
@@ -246,21 +252,30 @@ impl State {
         facts: &[Fact],
         counters: Counters,
         kept: Kept<'_>,
-    ) -> Result<(), StateError> {
+    ) -> Result<Vec<Doubled>, StateError> {
         self.journal.set(&self.connection, Durability::Now)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        record(&transaction, run_id, facts, counters)?;
+        let doubled = record(&transaction, run_id, facts, counters)?;
         kept::keep(&transaction, run_id, &kept)?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        Ok(doubled)
     }
 
-    /// End a run, in the same transaction as its last facts.
-    pub fn finish(&mut self, run_id: i64, facts: &[Fact], counters: Counters, end: &End<'_>) -> Result<(), StateError> {
+    /// End a run, in the same transaction as its last facts. `log` gives what was said in it, once it knows which contents
+    /// another run has landed meanwhile; it must not wait for anybody.
+    pub fn finish(
+        &mut self,
+        run_id: i64,
+        facts: &[Fact],
+        counters: Counters,
+        end: &End<'_>,
+        log: impl FnOnce(Vec<Doubled>) -> Option<String>,
+    ) -> Result<(), StateError> {
         // What makes it durable is the settling right after it.
         self.journal.set(&self.connection, Durability::Ordered)?;
         let status = if end.failure.is_some() { "failed" } else { "success" };
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        record(&transaction, run_id, facts, counters)?;
+        let log = log(record(&transaction, run_id, facts, counters)?);
         if let Some(extractor) = end.forget {
             forget_sources(&transaction, extractor)?;
         }
@@ -271,7 +286,7 @@ impl State {
         let sql = "INSERT OR REPLACE INTO run_budgets (run_id, budgets) VALUES (?1, ?2)";
         transaction.execute(sql, params![run_id, end.budgets])?;
         transaction.execute("DELETE FROM run_budgets WHERE run_id <= ?1", [run_id - KEPT_BUDGETS])?;
-        details::keep(&transaction, run_id, end)?;
+        details::keep(&transaction, run_id, end.details, log.as_deref())?;
         transaction.commit()?;
         self.journal.settle(&self.connection)
     }
@@ -327,55 +342,5 @@ fn forget_sources(connection: &Connection, extractor: &str) -> Result<(), StateE
     let sql = "DELETE FROM indexed_sources
                 WHERE source IN (SELECT source FROM source_users WHERE extractor = ?1)";
     connection.execute(sql, [extractor])?;
-    Ok(())
-}
-
-fn record(connection: &Connection, run_id: i64, facts: &[Fact], counters: Counters) -> Result<(), StateError> {
-    for fact in facts {
-        record_fact(connection, run_id, fact)?;
-    }
-    connection.execute(
-        "UPDATE extraction_runs SET files_written = ?2, files_skipped = ?3, bytes_written = ?4 WHERE run_id = ?1",
-        params![run_id, counters.files_written, counters.files_skipped, counters.bytes_written],
-    )?;
-    Ok(())
-}
-
-fn record_fact(connection: &Connection, run_id: i64, fact: &Fact) -> Result<(), StateError> {
-    match fact {
-        Fact::File { source, file, url } => {
-            let sha256 = file.sha256.map(|digest| digest.0);
-            // A file that was found and only read keeps what is known of its origin.
-            let sql = "INSERT INTO landed_files (path, source, sha256, size, stored_size, url, run_id)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                       ON CONFLICT (path) DO UPDATE
-                       SET sha256 = excluded.sha256, size = excluded.size, stored_size = excluded.stored_size,
-                           url = coalesce(excluded.url, url),
-                           run_id = iif(excluded.url IS NULL, run_id, excluded.run_id)";
-            let mut statement = connection.prepare_cached(sql)?;
-            statement.execute(params![file.path, source, sha256, file.size, file.stored_size, url, run_id])?;
-        }
-        Fact::Seen { source, resource, validators: Validators { url, etag, last_modified }, path } => {
-            // One that says nothing of itself tells only that it was there.
-            let silent = etag.is_none() && last_modified.is_none();
-            let or = if silent { "IGNORE" } else { "REPLACE" };
-            let sql = format!(
-                "INSERT OR {or} INTO validators (source, resource, url, etag, last_modified, path)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
-            statement.execute(params![source, resource.0, url, etag, last_modified, path])?;
-        }
-        Fact::Changed { source, resource, path } => {
-            current::change(connection, run_id, (source, resource, ""), std::slice::from_ref(path))?;
-        }
-        Fact::Derived { key, validators, maker, paths } => {
-            if let Some(validators) = validators {
-                kept::derive(connection, key, validators, maker, paths)?;
-            }
-            current::change(connection, run_id, (&key.source, &key.resource, &key.extractor), paths)?;
-        }
-        Fact::Quarantined(fact) => quarantined::record(connection, run_id, fact)?,
-    }
     Ok(())
 }

@@ -8,6 +8,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use rules::domain::{Digest, Resource, Window};
+use rules::name::Place;
 use rules::validators::Validators;
 
 /// One row of `extraction_runs`.
@@ -72,6 +73,8 @@ pub enum Fact {
         file: FileRow,
         /// Where its content came from.
         url: Option<String>,
+        /// Where this run wrote it: what it went by.
+        new: Option<Box<New>>,
     },
     /// What a resource's validators stand for.
     Seen {
@@ -106,6 +109,26 @@ pub enum Fact {
     },
     /// A content that was not as expected.
     Quarantined(Box<QuarantinedFact>),
+}
+
+/// What a run went by when it wrote a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct New {
+    /// Where it belongs.
+    pub place: Place,
+    /// Recorded files of the same content that could not stand for it then.
+    pub known: Vec<String>,
+}
+
+/// A content that two runs landed at the same time, so that it is in two files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubled {
+    /// Its source.
+    pub source: String,
+    /// The file that this run wrote.
+    pub path: String,
+    /// The one that was recorded before it.
+    pub other: String,
 }
 
 /// A resource that an extractor makes something of.
@@ -161,8 +184,6 @@ pub struct End<'a> {
     pub budgets: &'a str,
     /// What ran, what it was granted, and how it ended, as JSON.
     pub details: &'a str,
-    /// What was said in it.
-    pub log: Option<&'a str>,
     /// The extractor whose sources are to be listed again next time, since files may have got their names unrecorded.
     pub forget: Option<&'a str>,
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{fill, state};
-use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, State, StateError, Table};
+use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, New, State, StateError, Table};
 use rules::domain::{Digest, Resource};
+use rules::name::Place;
 use rules::validators::Validators;
 
 /// How often SQLite's machine goes round in a loop, or calls, while `work` is done.
@@ -38,16 +39,18 @@ fn run(state: &mut State) {
     let path = "x/2025/2025-03-09_07070707.csv.gz".to_owned();
     let file = FileRow { path: path.clone(), sha256: Some(Digest([7; 32])), size: Some(1), stored_size: 1 };
     let validators = Validators { url: "http://x/new".to_owned(), etag: None, last_modified: None };
+    let day = "2025-03-09".parse().expect("a day");
+    let new = New { place: Place::new("x", day, "csv").expect("a place"), known: Vec::new() };
     let facts = [
-        Fact::File { source: "x".to_owned(), file, url: Some("http://x/new".to_owned()) },
+        Fact::File { source: "x".to_owned(), file, url: Some("http://x/new".to_owned()), new: Some(Box::new(new)) },
         Fact::Seen { source: "x".to_owned(), resource: Resource("http://x/new".to_owned()), validators, path },
     ];
     state.write_down(run_id, &facts, Counters::default()).expect("a transaction");
     let values = [("key".to_owned(), Some("value".to_owned()))].into();
     let kept = Kept { key: &key, cursor: Some("cursor"), values: &values };
     state.checkpoint(run_id, &[], Counters::default(), kept).expect("a transaction");
-    let end = End { now: "2025-03-09T00:00:01Z", failure: None, budgets: "{}", details: "{}", log: None, forget: None };
-    state.finish(run_id, &[], Counters::default(), &end).expect("an end");
+    let end = End { now: "2025-03-09T00:00:01Z", failure: None, budgets: "{}", details: "{}", forget: None };
+    state.finish(run_id, &[], Counters::default(), &end, |_| None).expect("an end");
 }
 
 #[test]
