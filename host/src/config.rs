@@ -50,7 +50,7 @@ use rules::expectation::{Expectation, Expectations};
 use rules::policy::Policy;
 use rules::redact::Redactor;
 
-/// Without `--wait` a lock is tried for this long, since `host verify` takes it for an instant.
+/// Without `--wait` a lock is tried for this long, since `host cursor` holds one for an instant.
 const NO_WAIT: Duration = Duration::from_millis(50);
 
 /// What is expected of the contents of each source, by its name.

@@ -8,11 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::console::Console;
 use crate::error::Error;
 use crate::upkeep::{self, Content, Fact, Findings, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
-use rules::domain::Window;
 use rules::findings::{Duplicates, Finding, Kind, compare, content_record, is_ours, judge, not_erased};
 use rules::name::check_name;
 use rules::text;
-use state::{State, StateError, Table};
+use state::{Claimed, State, StateError, Table};
 use zone::{DATABASE, Entry, Root, Sorter};
 
 /// What was looked at, and what was found.
@@ -105,11 +104,7 @@ fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<
 }
 
 /// Note a run whose row says that it is running, where nobody holds the lock that it would hold.
-fn stale(
-    root: &Root,
-    (run_id, extractor, window): (i64, &str, Option<Option<Window>>),
-    found: &Found<'_>,
-) -> Result<(), UpkeepError> {
+fn stale(root: &Root, (run_id, extractor, window): (i64, &str, Claimed), found: &Found<'_>) -> Result<(), UpkeepError> {
     let shown = text::quoted(extractor);
     if check_name(extractor).is_err() {
         let detail = format!("run {run_id} says that it is running, and `{shown}` is no extractor's name");

@@ -90,6 +90,7 @@ const OF_LINUX: &[(&str, &[&str])] = &[
     ("pidfd", &[]),
     ("copy_file_range(", &[]),
     ("os::linux", &[]),
+    ("F_OFD_", &["zone/src/disk/system/ranges.rs"]),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use harness::soak::{Numbers, times};
 use harness::{Environment, Gate, Origin, Ran, Reply};
 
 use crate::signals::signal;
-use crate::{environment, rich_and_lean, until};
+use crate::{environment, until};
 
 /// A server with a content of its own for each of so many days of January 2025, and one for now.
 fn origin(days: u32) -> Origin {
@@ -63,41 +63,57 @@ fn findings(environment: &Environment) -> Vec<String> {
 
 #[test]
 fn windows_that_share_no_day_run_side_by_side_and_others_say_who_is_in_the_way() {
-    for environment in rich_and_lean() {
-        let origin = origin(9);
-        let (reached, hold) = held(&origin, 2);
-        let first = spawn(&environment, &origin, Some(&january(1, 4)));
-        assert!(reached.wait(), "the run never asked");
-        run(&environment, &origin, Some(&january(4, 6))).exits(0);
-        run(&environment, &origin, None).exits(0);
-        run(&environment, &origin, Some(&january(1, 4)))
-            .exits(75)
-            .says("another run of probe for 2025-01-01..2025-01-04 holds the lock of that window in ");
-        for (start, end) in [(3, 5), (1, 2), (2, 3), (1, 9)] {
-            let window = january(start, end);
-            run(&environment, &origin, Some(&window)).exits(75).says(&format!(
-                "another run of probe for 2025-01-01..2025-01-04, which overlaps {window}, holds its lock in "
-            ));
-        }
-        // Nobody takes a run that goes on for a dead one, and its cursor alone is its own.
-        assert!(!findings(&environment).contains(&"stale".to_owned()));
-        let status = environment.host(["status", "--json"]).json();
-        assert!(status["extractors"][0]["running_since"].is_string(), "{status}");
-        assert!(status["extractors"][0]["condition"] == "ok", "{status}");
-        let set = |window: &str| environment.host(["cursor", "set", "probe", "x", "--backfill", window]);
-        set(&january(1, 4)).exits(75).says("a run of probe for 2025-01-01..2025-01-04 holds the lock of that window");
-        set(&january(4, 6)).exits(0);
-        hold.open();
-        ended(first).exits(0);
-        assert_eq!(
-            environment.query(
-                "SELECT coalesce(period, 'now') || ' ' || status || ' ' || files_written
-                   FROM extraction_runs LEFT JOIN run_windows USING (run_id) ORDER BY run_id"
-            ),
-            ["2025-01-01..2025-01-04 success 3", "2025-01-04..2025-01-06 success 2", "now success 1"]
-        );
-        assert_eq!((environment.paths().len(), findings(&environment)), (6, vec![]));
+    let environment = environment();
+    let origin = origin(9);
+    let (reached, hold) = held(&origin, 2);
+    let first = spawn(&environment, &origin, Some(&january(1, 4)));
+    assert!(reached.wait(), "the run never asked");
+    run(&environment, &origin, Some(&january(4, 6))).exits(0);
+    run(&environment, &origin, None).exits(0);
+    run(&environment, &origin, Some(&january(1, 4)))
+        .exits(75)
+        .says("another run of probe for 2025-01-01..2025-01-04 holds the lock of that window in ");
+    for (start, end) in [(3, 5), (1, 2), (2, 3), (1, 9)] {
+        let window = january(start, end);
+        run(&environment, &origin, Some(&window)).exits(75).says(&format!(
+            "another run of probe for 2025-01-01..2025-01-04, which overlaps {window}, holds its lock in "
+        ));
     }
+    // Nobody takes a run that goes on for a dead one, and its cursor alone is its own.
+    assert!(!findings(&environment).contains(&"stale".to_owned()));
+    let status = environment.host(["status", "--json"]).json();
+    assert!(status["extractors"][0]["running_since"].is_string(), "{status}");
+    assert!(status["extractors"][0]["condition"] == "ok", "{status}");
+    let set = |window: &str| environment.host(["cursor", "set", "probe", "x", "--backfill", window]);
+    set(&january(1, 4)).exits(75).says("a run of probe for 2025-01-01..2025-01-04 holds the lock of that window");
+    set(&january(4, 6)).exits(0);
+    hold.open();
+    ended(first).exits(0);
+    assert_eq!(
+        environment.query(
+            "SELECT coalesce(period, 'now') || ' ' || status || ' ' || files_written
+               FROM extraction_runs LEFT JOIN run_windows USING (run_id) ORDER BY run_id"
+        ),
+        ["2025-01-01..2025-01-04 success 3", "2025-01-04..2025-01-06 success 2", "now success 1"]
+    );
+    assert_eq!((environment.paths().len(), findings(&environment)), (6, vec![]));
+}
+
+#[test]
+fn where_a_system_has_no_such_locks_one_run_of_an_extractor_goes_on_at_a_time() {
+    let Some(environment) = environment().on_a_lean_kernel() else { return };
+    let origin = origin(9);
+    let (reached, hold) = held(&origin, 2);
+    let first = spawn(&environment, &origin, Some(&january(1, 4)));
+    assert!(reached.wait(), "the run never asked");
+    for window in [None, Some(&*january(1, 4)), Some(&*january(5, 6))] {
+        run(&environment, &origin, window).exits(75).says("another run of probe holds its lock in ");
+    }
+    assert!(!findings(&environment).contains(&"stale".to_owned()));
+    hold.open();
+    ended(first).exits(0);
+    run(&environment, &origin, Some(&january(5, 6))).exits(0);
+    assert_eq!((environment.paths().len(), findings(&environment)), (4, vec![]));
 }
 
 #[test]

@@ -10,16 +10,17 @@ import platform
 import struct
 import sys
 
-# openat, openat2, renameat2, prctl, prlimit64, setrlimit
+# openat, openat2, renameat2, prctl, prlimit64, setrlimit, fcntl
 NUMBERS = {
-    "x86_64": (257, 437, 316, 157, 302, 160),
-    "aarch64": (56, 437, 276, 167, 261, 164),
+    "x86_64": (257, 437, 316, 157, 302, 160, 72),
+    "aarch64": (56, 437, 276, 167, 261, 164, 25),
 }
 LOAD, EQUAL, HAS, RETURN = 0x20, 0x15, 0x45, 0x06
 ALLOW, ERROR = 0x7FFF0000, 0x00050000
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
 
 TMPFILE, NOREPLACE, DEATH_SIGNAL, DATA = 0x400000, 1, 1, 2
+ASK_RANGE, TAKE_RANGE = 36, 37
 
 
 def argument(number):
@@ -40,7 +41,7 @@ def refuse(call, error, *tests):
 
 def lean():
     """Have this process, and what it becomes, on such a kernel."""
-    openat, openat2, renameat2, prctl, prlimit, setrlimit = NUMBERS[platform.machine()]
+    openat, openat2, renameat2, prctl, prlimit, setrlimit, fcntl = NUMBERS[platform.machine()]
     code = [
         *refuse(openat, errno.EOPNOTSUPP, (HAS, TMPFILE, 2)),
         *refuse(openat2, errno.ENOSYS),
@@ -49,6 +50,7 @@ def lean():
         # Asking for the limit is no setting it.
         *refuse(prlimit, errno.EINVAL, (EQUAL, DATA, 1), (HAS, 0xFFFFFFFF, 2)),
         *refuse(setrlimit, errno.EINVAL, (EQUAL, DATA, 0)),
+        *(part for way in [ASK_RANGE, TAKE_RANGE] for part in refuse(fcntl, errno.EINVAL, (EQUAL, way, 1))),
         (RETURN, 0, 0, ALLOW),
     ]
     text = b"".join(struct.pack("HBBI", *one) for one in code)

@@ -19,7 +19,7 @@ pub(crate) const WITHOUT_OPENAT2: [&str; 8] = [
 ];
 
 /// Has a kernel that lacks what macOS lacks: `openat2`, nameless files, renames that never replace, a signal once the
-/// parent has ended, a limit of data. `None`, with the reason printed, where this machine cannot play that.
+/// parent has ended, a limit of data, locks on ranges of a file. `None`, with the reason printed, where this machine cannot play that.
 pub(crate) fn lean() -> Option<Vec<String>> {
     static PREPARED: OnceLock<Option<Vec<String>>> = OnceLock::new();
     let lean = PREPARED.get_or_init(|| {

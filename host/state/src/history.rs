@@ -43,6 +43,10 @@ pub struct Past {
 /// Most runs of an extractor whose rows say that they are running that are looked at, the newest.
 const MAX_RUNNING: usize = 1000;
 
+/// What a row claims that its run is for, `None` within being the newest data; nothing where that is no window that a host
+/// writes.
+pub type Claimed = Option<Option<Window>>;
+
 /// A run whose row says that it is running.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Running {
@@ -137,12 +141,8 @@ pub(super) fn period(connection: &Connection) -> Result<&'static str, StateError
     })
 }
 
-/// The runs of an extractor that say that they are running, and what for, `None` within being the newest data; no outer
-/// `Some` where that is no window that a host writes.
-pub(super) fn running(
-    connection: &Connection,
-    extractor: &str,
-) -> Result<Vec<(i64, Option<Option<Window>>)>, StateError> {
+/// The runs of an extractor that say that they are running, and what for.
+pub(super) fn running(connection: &Connection, extractor: &str) -> Result<Vec<(i64, Claimed)>, StateError> {
     let sql = "SELECT run_id, (SELECT period FROM run_windows w WHERE w.run_id = r.run_id)
                  FROM extraction_runs r WHERE extractor = ?1 AND status = 'running'";
     let mut statement = connection.prepare_cached(sql)?;
@@ -152,14 +152,14 @@ pub(super) fn running(
 }
 
 impl Running {
-    /// Whether its lock can be held, and for what, `None` being the newest data: no host writes another window.
-    pub fn window(&self) -> Option<Option<Window>> {
+    /// What it claims to be for.
+    pub fn window(&self) -> Claimed {
         window(self.period.as_deref())
     }
 }
 
-/// What a row says that its run is for, `None` being the newest data; nothing where that is no window.
-pub(super) fn window(period: Option<&str>) -> Option<Option<Window>> {
+/// What a row claims, by the period that it has.
+pub(super) fn window(period: Option<&str>) -> Claimed {
     period.map_or(Some(None), |period| period.parse().ok().map(Some))
 }
 

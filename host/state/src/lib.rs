@@ -33,7 +33,7 @@ pub use days::{Day, SourceSize};
 pub use details::Details;
 pub use erased::ErasedRow;
 pub use error::StateError;
-pub use history::{History, Lately, Past, Running};
+pub use history::{Claimed, History, Lately, Past, Running};
 pub use kept::CursorRow;
 pub use notices::Notice;
 pub use prune::{Forgotten, Old};

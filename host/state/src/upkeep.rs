@@ -6,8 +6,8 @@ use std::iter::Peekable;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row as SqlRow, params};
 
-use super::{State, StateError};
-use rules::domain::{Digest, Window};
+use super::{Claimed, State, StateError};
+use rules::domain::Digest;
 use rules::findings::Recorded;
 
 /// Most rows of a page.
@@ -87,10 +87,10 @@ impl State {
         Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
-    /// Show the runs that say that they are running: number, extractor, and what for, as [`Running::window`] says it.
+    /// Show the runs that say that they are running: number, extractor, and what for.
     pub fn running<E: From<StateError>>(
         &self,
-        mut see: impl FnMut(i64, &str, Option<Option<Window>>) -> Result<(), E>,
+        mut see: impl FnMut(i64, &str, Claimed) -> Result<(), E>,
     ) -> Result<(), E> {
         let period = super::history::period(&self.connection)?;
         let sql = format!(

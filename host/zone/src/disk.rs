@@ -9,7 +9,6 @@ mod listing;
 mod locks;
 mod purpose;
 mod quarantined;
-mod ranges;
 mod system;
 mod unnamed;
 mod walk;

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
-use super::{DiskError, FILE_MODE, Root, failed, ranges, system};
+use super::{DiskError, FILE_MODE, Root, failed, system};
 use rules::domain::Window;
 use rules::name::check_name;
 use rules::text;
@@ -48,7 +48,7 @@ impl Root {
         };
         let range = range(window);
         for _ in 0..TRIES {
-            match ranges::take(&file, &range) {
+            match system::take_range(&file, &range) {
                 Ok(true) => return Ok(Ok(Lock(file))),
                 Ok(false) => {}
                 // Then there is one run of an extractor at a time.
@@ -58,7 +58,7 @@ impl Root {
                 }
                 Err(errno) => return Err(failed("lock", &path)(errno)),
             }
-            if let Some(found) = ranges::in_the_way(&file, &range).map_err(failed("ask who locks", &path))? {
+            if let Some(found) = system::range_in_the_way(&file, &range).map_err(failed("ask who locks", &path))? {
                 return Ok(Err(holder(&found)));
             }
         }
@@ -93,7 +93,7 @@ impl Root {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
             Err(errno) => return Err(failed("open the lock file", &path)(errno)),
         };
-        match ranges::in_the_way(&file, &range(window)) {
+        match system::range_in_the_way(&file, &range(window)) {
             Ok(Some(_)) => Ok(true),
             Err(errno) if !system::lacks(errno) => Err(failed("ask who locks", &path)(errno)),
             _ => Ok(locked(file, &path, FlockOperation::NonBlockingLockShared)?.is_none()),

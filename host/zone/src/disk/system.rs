@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, RenameFlags, linkat, renameat_with, unlinkat};
 use rustix::io::{Errno, Result};
 
-pub(super) use own::{THROUGH, link_nameless, nameless, network, open_beneath, sync};
+pub(super) use own::{THROUGH, link_nameless, nameless, network, open_beneath, range_in_the_way, sync, take_range};
 
 /// Give a file another name, which nothing may have; one that is taken is EEXIST.
 pub(super) fn rename_to_free(above: impl AsFd, own: &str, to: impl AsFd, name: &str) -> Result<()> {

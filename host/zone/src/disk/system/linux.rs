@@ -1,11 +1,15 @@
 //! Linux.
 
+mod ranges;
+
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags, linkat, openat};
 use rustix::io::{Errno, Result};
 use rustix::path::Arg;
+
+pub(in super::super) use ranges::{range_in_the_way, take_range};
 
 /// How a directory is opened that only leads on: it need not be readable.
 pub(in super::super) const THROUGH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

@@ -1,6 +1,7 @@
 //! macOS, as far as it differs.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{self, Mode, OFlags};
@@ -18,6 +19,16 @@ pub(in super::super) const THROUGH: OFlags = super::super::DIRECTORY;
 /// There is no such call.
 pub(in super::super) fn open_beneath(_: impl AsFd, _: impl Arg, _: OFlags, _: Mode) -> Result<OwnedFd> {
     Err(Errno::NOSYS)
+}
+
+/// Here such locks and those of `flock` are in each other's way.
+pub(in super::super) fn take_range(_: impl AsFd, _: &Range<u64>) -> Result<bool> {
+    Err(Errno::INVAL)
+}
+
+/// There are none.
+pub(in super::super) fn range_in_the_way(_: impl AsFd, _: &Range<u64>) -> Result<Option<Range<u64>>> {
+    Err(Errno::INVAL)
 }
 
 /// There are no such files.

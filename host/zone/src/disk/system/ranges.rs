@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use rustix::io::{Errno, Result};
 
 /// Take a range alone; whether that came about. The file has to be open for writing.
-pub(super) fn take(file: impl AsFd, range: &Range<u64>) -> Result<bool> {
+pub(in super::super::super) fn take_range(file: impl AsFd, range: &Range<u64>) -> Result<bool> {
     match asked(file.as_fd(), libc::F_OFD_SETLK, range) {
         Ok(_) => Ok(true),
         Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
@@ -17,7 +17,7 @@ pub(super) fn take(file: impl AsFd, range: &Range<u64>) -> Result<bool> {
 
 /// A range that somebody else has and that is in the way of taking this one; `None` where it is free. Nothing is taken
 /// to find out.
-pub(super) fn in_the_way(file: impl AsFd, range: &Range<u64>) -> Result<Option<Range<u64>>> {
+pub(in super::super::super) fn range_in_the_way(file: impl AsFd, range: &Range<u64>) -> Result<Option<Range<u64>>> {
     let found = asked(file.as_fd(), libc::F_OFD_GETLK, range)?;
     if found.l_type == libc::F_UNLCK as libc::c_short {
         return Ok(None);
@@ -56,18 +56,18 @@ mod tests {
         let guard = tempfile::NamedTempFile::new().expect("a file");
         let open = || File::options().read(true).write(true).open(guard.path()).expect("a file");
         let (one, two, three) = (open(), open(), open());
-        assert_eq!(take(&one, &(10..20)), Ok(true));
-        assert_eq!(take(&two, &(20..30)), Ok(true));
+        assert_eq!(take_range(&one, &(10..20)), Ok(true));
+        assert_eq!(take_range(&two, &(20..30)), Ok(true));
         for range in [10..20, 0..11, 19..20, 12..13, 0..100] {
-            assert_eq!(take(&three, &range), Ok(false), "{range:?}");
+            assert_eq!(take_range(&three, &range), Ok(false), "{range:?}");
         }
-        assert_eq!(in_the_way(&three, &(15..16)), Ok(Some(10..20)));
-        assert_eq!(in_the_way(&three, &(25..26)), Ok(Some(20..30)));
-        assert_eq!(in_the_way(&three, &(0..10)), Ok(None));
+        assert_eq!(range_in_the_way(&three, &(15..16)), Ok(Some(10..20)));
+        assert_eq!(range_in_the_way(&three, &(25..26)), Ok(Some(20..30)));
+        assert_eq!(range_in_the_way(&three, &(0..10)), Ok(None));
         // What the same open file has is not in its own way.
-        assert_eq!(in_the_way(&one, &(0..20)), Ok(None));
+        assert_eq!(range_in_the_way(&one, &(0..20)), Ok(None));
         drop(one);
-        assert_eq!(take(&three, &(0..20)), Ok(true));
-        assert_eq!(take(&three, &(0..u64::MAX)), Err(Errno::OVERFLOW));
+        assert_eq!(take_range(&three, &(0..20)), Ok(true));
+        assert_eq!(take_range(&three, &(0..u64::MAX)), Err(Errno::OVERFLOW));
     }
 }
