@@ -15,6 +15,7 @@ mod metrics;
 mod models;
 mod new;
 mod pack;
+mod plan;
 mod prune;
 mod quarantine;
 mod repair;
@@ -56,7 +57,7 @@ Exit codes:
   1    the run failed, or `verify` or `test` found something
   2    the command line or the configuration is wrong; nothing was started
   3    the sandbox stopped the extractor: a trap, or a limit
-  75   another run of the extractor holds its lock, or a repair is going on
+  75   another run of the extractor holds its lock, or a repair is going on: try again later
   77   a grant is missing
   130  interrupted by SIGINT
   143  ended by SIGTERM";
@@ -64,6 +65,7 @@ Exit codes:
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    Plan(plan::PlanArgs),
     Allow(allow::AllowArgs),
     Inspect(inspect::InspectArgs),
     New(new::NewArgs),
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
     program::believe_the_call();
     let done = match parsed() {
         Command::Run(arguments) => run::execute(&arguments),
+        Command::Plan(arguments) => plan::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::New(arguments) => new::execute(&arguments),

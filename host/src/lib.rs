@@ -47,6 +47,8 @@
 //!
 //! `models` writes SQL for the tools that read what has landed.
 //!
+//! `shards` cuts an order into runs that an engine starts.
+//!
 //! `batch` runs several extractors, each as a process of its own.
 //!
 //! `health` judges how each one fares by what the state knows; `metrics` says so to Prometheus. `notify` tells whom the
@@ -86,6 +88,7 @@ mod quarantine;
 mod repair;
 mod report;
 mod run;
+mod shards;
 #[expect(clippy::disallowed_methods, reason = "cases are the author's own files, far from any landing zone")]
 mod testing;
 mod timings;

@@ -237,10 +237,9 @@ struct Begun {
 
 /// What is said of runs that were found dead.
 fn marked(dead: usize) -> String {
-    let killed = "killed, or the machine stopped, before";
     match dead {
-        1 => format!("an earlier run was {killed} it ended; it is marked as failed"),
-        _ => format!("{dead} earlier runs were {killed} they ended; they are marked as failed"),
+        1 => "an earlier run was killed, or the machine stopped, before it ended; it is marked as failed".to_owned(),
+        _ => format!("{dead} earlier runs were killed before they ended; they are marked as failed"),
     }
 }
 

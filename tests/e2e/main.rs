@@ -57,6 +57,7 @@ mod scale;
 mod secrets;
 mod servers;
 mod several;
+mod shards;
 mod shown;
 mod signals;
 mod smith;

@@ -3,6 +3,7 @@
 //! Pure types.
 
 mod errors;
+mod step;
 mod window;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use crate::validators::{FinalUrl, Validators};
 
 pub use errors::{Fault, FetchError, LandError};
+pub use step::Step;
 pub use window::{Window, excludes, parse_day};
 
 /// An HTTP request as an extractor asks for it; nothing in it has been checked yet.

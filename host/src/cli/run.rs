@@ -4,7 +4,7 @@ mod several;
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,16 +15,17 @@ use crate::console::{Console, LogFormat, Verbosity};
 use crate::error::{Error, Kind};
 use crate::events::{Events, Journal, Reader, Told, Wire};
 use crate::run::{self, Observers};
+use crate::shards::{self, Order};
 use crate::timings::Timings;
 use crate::{metrics, notify};
 use engine::{Linked, LoadError, Package};
 use rules::domain::Level;
 
 /// Run extractors, once each
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunArgs {
     /// The extractors: WebAssembly components, or names of the configuration
-    #[arg(value_name = "EXTRACTOR", required_unless_present = "all")]
+    #[arg(value_name = "EXTRACTOR", required_unless_present_any = ["all", "plan"])]
     extractors: Vec<String>,
     /// Run all extractors that the configuration names
     #[arg(long, conflicts_with = "extractors")]
@@ -32,6 +33,18 @@ pub(super) struct RunArgs {
     /// Of several extractors, run so many at once [default: as many as there are processors, and 4 at least]
     #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
+    /// Run one shard of a plan, which `host plan` makes
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "shard",
+        conflicts_with_all = ["extractors", "all", "jobs", "backfill", "name"]
+    )]
+    plan: Option<PathBuf>,
+    /// Which shard of the plan: its number, the first one being 0, or env:NAME for a variable that has it, such as
+    /// env:JOB_COMPLETION_INDEX
+    #[arg(long, value_name = "N", requires = "plan")]
+    shard: Option<String>,
     #[command(flatten)]
     pub(super) flags: Flags,
     /// Print one JSON object instead of text
@@ -65,6 +78,13 @@ fn jobs(text: &str) -> Result<NonZeroUsize, String> {
 }
 
 pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
+    if let (Some(plan), Some(shard)) = (&arguments.plan, &arguments.shard) {
+        let Order { extractor, name, backfill, params } =
+            shards::read(plan, shards::number(shard, |name| std::env::var_os(name))?)?;
+        let params = params.into_iter().chain(arguments.flags.params.iter().cloned()).collect();
+        let flags = Flags { name, backfill, params, ..arguments.flags.clone() };
+        return run_one(&RunArgs { flags, ..arguments.clone() }, &extractor);
+    }
     match &arguments.extractors[..] {
         [one] if !arguments.all => run_one(arguments, one),
         _ => several::execute(arguments),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use jiff::civil::Date;
-use jiff::{ToSpan as _, Unit};
+use jiff::{Span, Unit};
 
 /// Days to extract: `start` is in the window, `end` is not. Its text is `2025-01-01..2026-01-01`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ impl Window {
 
     /// The window of these days; `None` where no window has them.
     pub fn of_numbers(numbers: Range<u32>) -> Option<Self> {
-        let day = |number: u32| Date::MIN.checked_add(i64::from(number).days()).ok();
+        let day = |number: u32| Date::MIN.checked_add(Span::new().try_days(number).ok()?).ok();
         let (start, end) = (day(numbers.start)?, day(numbers.end)?);
         (start < end).then_some(Self { start, end })
     }

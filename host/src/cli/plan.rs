@@ -1,0 +1,58 @@
+//! `host plan`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::{Configuration, Named, key_value};
+use crate::error::Error;
+use crate::shards::{self, Order};
+use engine::{LoadError, Package};
+use rules::domain::{Step, Window};
+
+/// Cut a backfill into shards that an engine runs one by one, on as many processes as it likes
+///
+/// Prints the command of each shard. With `--json` it prints a plan: an object a line with `shard`, `of`, `key` and `argv`.
+/// `host run --plan FILE --shard N` runs one shard of it. The same order gives the same plan, always.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    /// The extractor: a WebAssembly component, or a name of the configuration
+    extractor: String,
+    /// The days, the end not included, such as 2025-01-01..2026-01-01
+    #[arg(long, value_name = "START..END")]
+    backfill: Window,
+    /// How long a shard is: 1d, 1w, 1mo or 1y. Weeks begin on Monday, months and years on their first day
+    #[arg(long, value_name = "STEP", default_value = "1d")]
+    step: Step,
+    /// A parameter of the extractor, for each shard
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    params: Vec<(String, String)>,
+    /// The extractor's identity [default: the component's own name, else its file's]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
+    #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Print one JSON object a line instead of commands
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn execute(arguments: &PlanArgs) -> Result<ExitCode, Error> {
+    let PlanArgs { extractor, backfill, step, params, name, .. } = arguments;
+    let configuration = Configuration::read(arguments.config.as_deref())?;
+    // So that a slip of the pen is found here, and not by each shard.
+    let Named { component, .. } = configuration.extractor(extractor, name.as_deref())?;
+    let unusable = |error: LoadError| super::unusable("plan", &component, &error);
+    let manifest = Package::read(&component).map_err(unusable)?.manifest;
+    if let Some((key, _)) = params.iter().find(|(key, _)| manifest.declared && !manifest.params.contains_key(key)) {
+        return Err(Error::usage(format!("{extractor} has no parameter `{key}`"))
+            .hint(format!("`host inspect {extractor}` lists its parameters")));
+    }
+    let order = Order { extractor: extractor.clone(), name: name.clone(), backfill: None, params: params.clone() };
+    let shards = shards::cut(&order, *backfill, *step)?;
+    match arguments.json {
+        true => super::print_with(|output| shards::write_json(&shards, output)),
+        false => super::print_with(|output| shards::write_text(&shards, output)),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
