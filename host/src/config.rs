@@ -16,6 +16,7 @@ mod record;
 mod scheduled;
 mod schema;
 mod secrets;
+mod store;
 mod trial;
 mod watched;
 
@@ -41,6 +42,7 @@ pub use trial::Trial;
 pub use watched::Watched;
 
 use crate::error::Error;
+use crate::landing::Landing;
 use engine::Manifest;
 use fetch::{Egress, FetchLimits, Recorder, Source};
 use file::ExtractorConfig;
@@ -60,8 +62,8 @@ pub type Expected = BTreeMap<String, Expectation>;
 pub struct Plan {
     /// The extractor's identity in the state, the lock and the landing zone.
     pub name: String,
-    /// The landing directory.
-    pub landing: PathBuf,
+    /// Where contents land.
+    pub landing: Landing,
     /// What sets it apart from ordinary runs.
     pub trial: Trial,
     /// Parameters, with the manifest's defaults.
@@ -137,7 +139,7 @@ impl Plan {
         let sources: BTreeSet<String> = taken.chain([name.clone()]).collect();
         let expected = expected((&config, &configuration.file.defaults.expect), component.manifest, &sources, &name)?;
         Ok(Self {
-            landing: configuration.landing(flags.landing.as_deref()),
+            landing: configuration.landing(flags.landing.as_deref())?,
             params: params::resolve(flags, &config, component.manifest, &name)?,
             component: component.digest,
             asked: granted.missing(&asks),

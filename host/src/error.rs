@@ -103,6 +103,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl From<StateError> for Error {
+    fn from(error: StateError) -> Self {
+        Self::new(Kind::Failed, error)
+    }
+}
+
 /// Why something was not written to its end.
 #[derive(Debug)]
 pub enum WriteError {

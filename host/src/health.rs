@@ -1,17 +1,16 @@
 //! How the extractors are: what is expected of each beside what the state knows of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::config::{Configuration, Watched};
-use crate::error::{Error, Kind};
+use crate::error::Error;
+use crate::view::View;
 use clock::Moment;
 use rules::text;
-use state::{History, Lately, Past, Running, State};
-use zone::Root;
+use state::{History, Lately, Past, Running};
 
 /// What counts as lately.
 const LATELY: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -91,19 +90,22 @@ pub struct Health {
 }
 
 /// How all extractors are, in the order of their names.
-pub fn of(landing: &Path, configuration: &Configuration, stale_after: Option<Duration>) -> Result<Vec<Health>, Error> {
+pub fn of(
+    view: Option<&View>,
+    configuration: &Configuration,
+    stale_after: Option<Duration>,
+) -> Result<Vec<Health>, Error> {
     let now = Moment::now();
-    let root = Root::open_to_read(landing).map_err(|error| Error::new(Kind::Failed, error))?;
     let mut histories = BTreeMap::new();
-    if let Some(root) = &root {
-        let unusable = |error| Error::database(&error, &root.database());
-        if let Some(state) = State::open_to_read(&root.database()).map_err(unusable)? {
-            histories = state.histories(&now.earlier(LATELY).iso8601()).map_err(unusable)?;
-        }
+    if let Some(view) = view
+        && let Some(state) = view.state()?
+    {
+        let lately = state.histories(&now.earlier(LATELY).iso8601());
+        histories = lately.map_err(|error| Error::database(&error, &view.root().database()))?;
     }
     for (name, history) in &mut histories {
         let goes_on = |running: &Running| {
-            let locked = |window| root.as_ref().is_none_or(|root| root.is_locked(name, window).unwrap_or(true));
+            let locked = |window| view.is_none_or(|view| view.root().is_locked(name, window).unwrap_or(true));
             running.window().is_some_and(locked)
         };
         let (alive, dead): (Vec<_>, Vec<_>) = std::mem::take(&mut history.running).into_iter().partition(goes_on);

@@ -7,6 +7,8 @@ use crate::config::Configuration;
 use crate::error::{Error, Kind};
 use crate::files;
 use crate::health::{self, Health};
+use crate::landing::Landing;
+use crate::view::View;
 use clock::Moment;
 
 /// One number of each extractor.
@@ -113,11 +115,11 @@ fn label(value: &str) -> String {
 }
 
 /// Write them into a file, which is replaced as a whole.
-pub fn write(landing: &Path, configuration: &Configuration, path: &Path) -> Result<(), Error> {
+pub fn write(landing: &Landing, configuration: &Configuration, path: &Path) -> Result<(), Error> {
     // From before the state is looked at, so that none of several runs that end at once replaces what is newer. Numbers that
     // are too old for a moment are better than none.
     let _turn = files::turn(path).ok();
-    let text = text(&health::of(landing, configuration, None)?);
+    let text = text(&health::of(View::open(landing)?.as_ref(), configuration, None)?);
     // Whoever reads it is another user, and the umask of a service often keeps others out.
     files::publish(path, text.as_bytes()).map_err(|error| {
         Error::new(Kind::Failed, format!("cannot write the metrics into {}: {error}", path.display()))

@@ -6,9 +6,9 @@ mod placed;
 mod sqlmesh;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::error::{Error, WriteError};
+use crate::landing::Landing;
 use rules::name::check_name;
 use rules::text;
 use state::{State, Wanted};
@@ -114,7 +114,7 @@ impl Text {
 
 impl Models {
     /// Those of these sources, or of all.
-    pub(crate) fn of(state: &State, landing: &Path, sources: &[String], tool: Tool) -> Result<Self, Error> {
+    pub(crate) fn of(state: &State, landing: &Landing, sources: &[String], tool: Tool) -> Result<Self, Error> {
         let landing = shown(landing)?;
         let mut groups: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
         let mut named = 0;
@@ -191,7 +191,12 @@ impl Models {
 }
 
 /// The landing directory, as models name it.
-fn shown(landing: &Path) -> Result<String, Error> {
+fn shown(landing: &Landing) -> Result<String, Error> {
+    let landing = match landing {
+        Landing::Directory(landing) => landing,
+        // DuckDB takes such an address as it is, once it may reach the store.
+        Landing::Store(place) => return Ok(place.address.to_string()),
+    };
     let landing = landing.canonicalize().unwrap_or_else(|_| landing.to_owned());
     match landing.to_str() {
         Some(text) if !text.contains(|c: char| c.is_control() || c == '\\') => Ok(text.to_owned()),

@@ -6,18 +6,21 @@
 mod message;
 mod webhook;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commands::Program;
 use crate::config::{Event, Notifications, Notifier, Way};
 use crate::error::{Error, Kind};
 use crate::health::{Condition, Health};
+use crate::landing::{Landing, Place};
 use crate::patience::patiently;
+use crate::remote::Remote;
 use crate::report::Report;
-use crate::upkeep;
+use crate::view::Seen;
 use clock::Moment;
-use state::{Notice, State, StateError};
+use state::{Notice, State};
 use zone::Root;
 
 use message::Message;
@@ -29,15 +32,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub type Untold = Vec<String>;
 
 /// Tell of a run that has ended.
-pub fn of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Untold {
+pub fn of_run(landing: &Landing, report: &Report, notifications: &Notifications) -> Untold {
     if notifications.notifiers.is_empty() {
         return Untold::new();
     }
     tell_of_run(landing, report, notifications)
-        .unwrap_or_else(|error| vec![format!("cannot tell anybody of the run: {error}")])
+        .unwrap_or_else(|error| vec![format!("cannot tell anybody of the run: {}", error.message())])
 }
 
-fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -> Result<Untold, StateError> {
+fn tell_of_run(landing: &Landing, report: &Report, notifications: &Notifications) -> Result<Untold, Error> {
     let state = to_read(landing)?;
     let extractor = &report.extractor;
     // A backfill says nothing of how the extractor is: what goes on being so neither begins nor ends with it.
@@ -71,12 +74,12 @@ fn tell_of_run(landing: &Path, report: &Report, notifications: &Notifications) -
 }
 
 /// Tell of a run that did not begin, so that there is no row of it.
-pub fn of_refusal(landing: &Path, extractor: &str, error: &Error, notifications: &Notifications) -> Untold {
+pub fn of_refusal(landing: &Landing, extractor: &str, error: &Error, notifications: &Notifications) -> Untold {
     if notifications.notifiers.is_empty() {
         return Untold::new();
     }
     // Where nothing has run yet, or the state cannot be read, nobody was told before.
-    let known = to_read(landing).and_then(|state| state.notices(Some(extractor))).unwrap_or_default();
+    let known = to_read(landing).and_then(|state| Ok(state.notices(Some(extractor))?)).unwrap_or_default();
     let facts = message::of_refusal(landing, extractor, error);
     let told = tell(notifications, &[Event::Failure], &known, &|event| facts.about(event));
     match to_read(landing) {
@@ -87,7 +90,7 @@ pub fn of_refusal(landing: &Path, extractor: &str, error: &Error, notifications:
 
 /// Tell of extractors that are stale.
 pub fn of_staleness(
-    landing: &Path,
+    landing: &Landing,
     all: &[Health],
     notifications: impl Fn(&str) -> Result<Notifications, Error>,
 ) -> Result<Untold, Error> {
@@ -96,8 +99,8 @@ pub fn of_staleness(
     if stale.is_empty() {
         return Ok(Untold::new());
     }
-    let failed = |error| Error::new(Kind::Failed, format!("cannot tell who is stale: {error}"));
-    let known = to_read(landing).and_then(|state| state.notices(None)).map_err(failed)?;
+    let failed = |error: Error| Error::new(Kind::Failed, format!("cannot tell who is stale: {}", error.message()));
+    let known = to_read(landing).and_then(|state| Ok(state.notices(None)?)).map_err(failed)?;
     for health in stale.into_iter().filter(|health| health.condition != Condition::Retired) {
         let notifications = notifications(&health.extractor)?;
         let known: Vec<Notice> = known.iter().filter(|notice| notice.extractor == health.extractor).cloned().collect();
@@ -108,9 +111,8 @@ pub fn of_staleness(
 }
 
 /// The state, in which a run has ended or a run is missing, so that it is there.
-fn to_read(landing: &Path) -> Result<State, StateError> {
-    let database = upkeep::database(landing);
-    State::open_to_read(&database)?.ok_or_else(|| StateError::NoFile(database.display().to_string()))
+fn to_read(landing: &Landing) -> Result<Seen, Error> {
+    Seen::of(landing)?.ok_or_else(|| Error::new(Kind::Failed, format!("there is no state in {landing}")))
 }
 
 /// Tell all who want to know; what became of that.
@@ -173,7 +175,7 @@ fn command(
 }
 
 /// Keep what became of it; what could not be told, or not be kept.
-fn record(landing: &Path, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold {
+fn record(landing: &Landing, told: Vec<Notice>, over: &[(&str, &str)]) -> Untold {
     let kept = if told.is_empty() && over.is_empty() { Ok(()) } else { keep(landing, &told, over) };
     let unkept =
         kept.err().map(|error| format!("what was told cannot be recorded, and may be told again: {}", error.message()));
@@ -188,8 +190,12 @@ fn untold(told: Vec<Notice>) -> impl Iterator<Item = String> {
 }
 
 /// Write it down as runs do, so that no repair sets the database aside meanwhile.
-fn keep(landing: &Path, told: &[Notice], over: &[(&str, &str)]) -> Result<(), Error> {
+fn keep(landing: &Landing, told: &[Notice], over: &[(&str, &str)]) -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
+    let landing = match landing {
+        Landing::Directory(landing) => landing,
+        Landing::Store(place) => return keep_in_store(place, told, over),
+    };
     let root = Root::open(landing).map_err(|error| failed(&error))?;
     let _shared = patiently(Some(PATIENCE), || {
         let lock = root.lock_zone(false).map_err(|error| failed(&error))?;
@@ -197,6 +203,18 @@ fn keep(landing: &Path, told: &[Notice], over: &[(&str, &str)]) -> Result<(), Er
     })?;
     let noted = State::open(&root.database()).and_then(|mut state| state.note(told, over));
     noted.map_err(|error| failed(&error))
+}
+
+/// Each extractor's own state knows what was told of it.
+fn keep_in_store(place: &Place, told: &[Notice], over: &[(&str, &str)]) -> Result<(), Error> {
+    let remote = Arc::new(Remote::open(place)?);
+    let names = told.iter().map(|notice| notice.extractor.as_str()).chain(over.iter().map(|(name, _)| *name));
+    for name in names.collect::<BTreeSet<_>>() {
+        let told: Vec<Notice> = told.iter().filter(|notice| notice.extractor == name).cloned().collect();
+        let over: Vec<(&str, &str)> = over.iter().filter(|(extractor, _)| *extractor == name).copied().collect();
+        remote.amend(name, None, |state| state.note(&told, &over))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,24 +1,23 @@
 //! The first lines of a file in the landing zone, fit to be shown once nothing in them acts upon a terminal.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 
 use rules::gunzip::Gunzip;
 use rules::text;
-use zone::Root;
+use zone::Zone;
 
 /// Most lines that are shown, and most bytes of them.
 const MAX_LINES: usize = 5;
 const MAX_BYTES: usize = 2048;
 
 /// The first lines; none where they are no text. Of what cannot be read there is nothing to show.
-pub fn lines(root: &Root, path: &str) -> Option<Vec<String>> {
-    raw_lines(root, path).map(|lines| lines.iter().map(|line| text::line(line)).collect())
+pub fn lines(zone: &Zone, path: &str) -> Option<Vec<String>> {
+    raw_lines(zone, path).map(|lines| lines.iter().map(|line| text::line(line)).collect())
 }
 
 /// The same as they are.
-pub fn raw_lines(root: &Root, path: &str) -> Option<Vec<String>> {
-    let start = match root.file(path) {
+pub fn raw_lines(zone: &Zone, path: &str) -> Option<Vec<String>> {
+    let start = match zone.read(path) {
         Ok(Some(file)) => start(file),
         _ => Vec::new(),
     };
@@ -27,7 +26,7 @@ pub fn raw_lines(root: &Root, path: &str) -> Option<Vec<String>> {
 }
 
 /// The first bytes of what a file of gzip holds.
-fn start(file: File) -> Vec<u8> {
+fn start(file: impl Read) -> Vec<u8> {
     let (mut decoder, mut start, mut packed) = (Gunzip::default(), Vec::new(), Vec::new());
     let _ = file.take(MAX_BYTES as u64 * 4).read_to_end(&mut packed);
     // An error is that there is enough, or that this is not all of it.

@@ -4,6 +4,7 @@
 //! `FORMAT.md` has the whole protocol.
 
 mod asking;
+mod beginning;
 mod deciding;
 mod deriving;
 mod details;
@@ -15,13 +16,14 @@ mod locking;
 mod receipts;
 mod recording;
 mod rehearsal;
+mod renewing;
 mod session;
 mod signals;
+mod site;
 mod storing;
 mod values;
 mod verdict;
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -30,28 +32,26 @@ use crate::error::{Error, Kind};
 use crate::events::{Events, KeptLog};
 use crate::report::Report;
 use crate::timings::Timings;
+use beginning::{Beginning, Begun, holds_files, marked};
 use clock::{Moment, Stopwatch};
 use details::Details;
 use ending::Ending;
 use engine::{Linked, Services, Stop};
 use fetch::{Fetcher, Source};
-use ledger::Ledger;
 pub(crate) use locking::held;
-use locking::locks;
 pub(crate) use receipts::Receipts;
 use recording::Recording;
-use rehearsal::Rehearsal;
+use renewing::Renewing;
 use rules::budget::{Budget, Budgets};
-use rules::domain::{Level, Window};
+use rules::domain::Level;
 use session::Session;
 pub(crate) use signals::{Caught, Signals};
-use state::{CursorKey, State, StateError};
+use site::Site;
+use state::StateError;
 pub(crate) use storing::lock;
 use storing::{EndState, Store};
 
-use values::Values;
 use verdict::GrantAdvice;
-use zone::{Met, Root, Seen, Zone};
 
 /// How much later than the engine the run looks at the same clock.
 const AFTER_THE_ENGINE: Duration = Duration::from_millis(100);
@@ -76,17 +76,7 @@ pub struct Observers {
 /// Run an extractor as planned. An error means that no run was started; what happens to one that was is in its report.
 pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Report, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
-    let rehearsal = plan.trial.dry_run.then(|| Rehearsal::prepare(&plan)).transpose()?;
-    let root = Root::open(rehearsal.as_ref().map_or(&plan.landing, Rehearsal::path)).map_err(|error| {
-        failed(&error).hint("name another directory with `--landing DIR`, or make this one writable")
-    })?;
-    if let Some(kind) = root.network_file_system().map_err(|error| failed(&error))? {
-        let message = format!("{} is on {kind}, where locks and SQLite cannot be relied on", plan.landing.display());
-        return Err(
-            failed(&message).hint("keep the landing directory on a disk of this machine, and copy it from there")
-        );
-    }
-    let _locks = locks(&root, &plan)?;
+    let site = Site::prepare(&plan)?;
     let redactor = Arc::clone(&plan.redactor);
     let recording = match (&plan.egress.source, &plan.trial.record) {
         (Source::Recorded(recorder), Some(path)) => {
@@ -101,8 +91,7 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
     let report = runtime.block_on(async {
         // From before the row is there, so that no signal leaves one that runs for ever.
         let signals = Signals::listen().map_err(|error| failed(&format!("cannot listen for signals: {error}")))?;
-        let base = rehearsal.as_ref().and_then(|rehearsal| rehearsal.base.clone());
-        run(plan, linked, observers, (Arc::new(root), base), signals).await
+        run(plan, linked, observers, &site, signals).await
     });
     // What is still on its way to the disk belongs to no run any more.
     runtime.shutdown_background();
@@ -110,7 +99,7 @@ pub fn execute(plan: Plan, linked: Linked, observers: &Observers) -> Result<Repo
         if let Some(recording) = recording {
             recording.write(&mut report);
         }
-        report.previews = rehearsal.map(|rehearsal| rehearsal.previews(&report.receipts, &redactor));
+        report.previews = site.rehearsal.map(|rehearsal| rehearsal.previews(&report.receipts, &redactor));
         report
     })
 }
@@ -119,7 +108,7 @@ async fn run(
     plan: Plan,
     linked: Linked,
     observers: &Observers,
-    (root, base): (Arc<Root>, Option<Arc<Root>>),
+    site: &Site,
     mut signals: Signals,
 ) -> Result<Report, Error> {
     let Observers { events, timings, all_receipts } = observers;
@@ -133,25 +122,24 @@ async fn run(
         started = started.to_the_millisecond();
         recorder.started(started);
     }
-    let (database, name, backfill) = (root.database(), plan.name.clone(), plan.backfill);
-    let (path, now) = (database.clone(), started.iso8601());
     let time = plan.budgets.time(Budget::Time);
-    let seeded = plan.trial.cursor.clone();
-    let locks = Arc::clone(&root);
-    // What cannot be found out goes on, for all that is known.
-    let goes_on = move |extractor: &str, window| locks.is_locked(extractor, window).unwrap_or(true);
-    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), (receipts, seeded), goes_on);
-    let (begun, caught) = signals.during_at_most(time, begin).await;
-    let unusable = |error: StateError| match caught {
+    let beginning = Beginning::of(&plan, site, receipts, started);
+    let begin_within = time.saturating_add(beginning.waits());
+    let (begun, caught) = signals.during_at_most(begin_within, move || beginning.begin()).await;
+    let unusable = |error: Error| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
-        None => Error::database(&error, &base.as_deref().unwrap_or(&root).database()),
+        None => error,
     };
-    let Begun { ledger, dead, first, cursor } = begun.unwrap_or(Err(StateError::TooLong)).map_err(unusable)?;
+    let too_long = || Err(Error::database(&StateError::TooLong, &site.root.database()));
+    let Begun { ledger, dead, first, cursor } = begun.unwrap_or_else(too_long).map_err(unusable)?;
     timings.step("open the state");
     if dead > 0 {
         events.log(Level::Warn, &marked(dead));
     }
-    if first && !plan.trial.dry_run && holds_files(&root) {
+    if let Some(large) = ledger.told_large() {
+        events.log(Level::Warn, &large);
+    }
+    if first && !plan.trial.dry_run && holds_files(&site.root) {
         let message = "the landing directory holds files and had no state database, so runs are counted from 1; \
                        `host repair` records the files";
         events.log(Level::Warn, message);
@@ -161,9 +149,9 @@ async fn run(
     let notes = plan.trial.notes.clone();
     let end = EndState { cursor, ..EndState::default() };
     let budgets = Arc::clone(&plan.budgets);
-    let zone = Zone::over(root, base);
-    let store = Store::new(zone, &plan, Arc::clone(timings), ledger, end);
+    let store = Store::new(site.zone(), &plan, Arc::clone(timings), ledger, end);
     let store = Arc::new(store);
+    let renewing = site.remote.as_ref().map(|remote| Renewing::start(&store, remote.lease(), &events));
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
     let details = Details::of(&plan);
@@ -187,6 +175,7 @@ async fn run(
     if let (Ended::Stopped(_), Some(spent)) = (&ended, budgets.spent()) {
         ended = Ended::Stopped(Err(spent.into()));
     }
+    drop(renewing);
     let ending = Ending {
         extractor,
         advice,
@@ -224,48 +213,6 @@ async fn unless_spent(
         ended = run => ended,
         () = tokio::time::sleep(left) => Err(budgets.passed(Budget::Time).into()),
     }
-}
-
-/// A run that has its row.
-struct Begun {
-    ledger: Ledger,
-    dead: usize,
-    /// Whether it is the first run of a database that was not there.
-    first: bool,
-    cursor: Option<String>,
-}
-
-/// What is said of runs that were found dead.
-fn marked(dead: usize) -> String {
-    match dead {
-        1 => "an earlier run was killed, or the machine stopped, before it ended; it is marked as failed".to_owned(),
-        _ => format!("{dead} earlier runs were killed before they ended; they are marked as failed"),
-    }
-}
-
-/// Whether something has landed. What cannot be seen is told when it is needed.
-fn holds_files(root: &Root) -> bool {
-    let landed =
-        |seen: Result<Seen, _>| seen.is_ok_and(|seen| matches!(seen.met, Met::File(_)) && seen.path[0] != b'.');
-    root.walk().is_ok_and(|mut walk| walk.any(landed))
-}
-
-fn begin(
-    database: &Path,
-    now: &str,
-    key: CursorKey,
-    (receipts, seeded): (Receipts, Option<String>),
-    goes_on: impl Fn(&str, Option<Window>) -> bool,
-) -> Result<Begun, StateError> {
-    let mut state = State::open(database)?;
-    let (run_id, dead) = state.begin(&key, now, |window| goes_on(key.extractor(), window))?;
-    let first = state.is_new() && run_id == 1;
-    let mut ledger = Ledger::new(state, run_id, key, receipts);
-    if let Some(cursor) = seeded {
-        ledger.checkpoint(Some(&cursor), &Values::default())?;
-    }
-    let cursor = ledger.earlier_cursor()?;
-    Ok(Begun { ledger, dead, first, cursor })
 }
 
 /// Wait until nothing of the run goes on any more; whether that came about.

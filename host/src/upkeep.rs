@@ -7,14 +7,14 @@ mod findings;
 mod pairing;
 mod reading;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
 use crate::patience::patiently;
 use state::{State, StateError};
-use zone::{DATABASE, DiskError, Lock, Root, Zone};
+use zone::{DiskError, Lock, Root, Zone};
 
 pub use findings::{Findings, Found};
 pub use pairing::{Fact, Records, Told, pair};
@@ -53,11 +53,6 @@ pub fn has_to_be(landing: &Path) -> Result<(), Error> {
 pub fn open(landing: &Path) -> Result<Root, Error> {
     has_to_be(landing)?;
     Root::open(landing).map_err(|error| Error::new(Kind::Failed, error))
-}
-
-/// Where the database of a landing directory is. The directory itself may be reached by a link; the database may not be one.
-pub fn database(landing: &Path) -> PathBuf {
-    landing.canonicalize().unwrap_or_else(|_| landing.to_owned()).join(DATABASE)
 }
 
 /// The zone's lock, which no run holds meanwhile.

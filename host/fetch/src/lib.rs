@@ -40,7 +40,7 @@ pub use har::MAX_HAR;
 pub use proxy::Proxy;
 pub use record::{RecordError, Recorder};
 pub use replay::{HarError, Replay};
-pub use tls::{Authorities, ClientCertificate};
+pub use tls::{Authorities, ClientCertificate, client as tls_client};
 
 use body::BodyLimits;
 use clock::Clock;

@@ -94,7 +94,7 @@ impl ClientCertificate {
 pub(super) const HTTP_2: &[u8] = b"h2";
 
 /// A client that trusts the machine's roots and the operator's CAs. Reading the roots takes milliseconds.
-pub(super) fn client(authorities: &Authorities) -> Result<ClientConfig, String> {
+pub fn client(authorities: &Authorities) -> Result<ClientConfig, String> {
     let system = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(system.certs);

@@ -1,12 +1,13 @@
 //! `host cat`.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::zone::{ZoneArgs, state_if_there};
+use super::zone::ZoneArgs;
 use crate::error::{Error, Kind, WriteError};
-use crate::upkeep;
+use crate::landing::Landing;
+use crate::view::View;
 use rules::text;
 use state::{Listed, StateError, Wanted};
 
@@ -26,9 +27,9 @@ pub(super) struct CatArgs {
 }
 
 pub(super) fn execute(arguments: &CatArgs) -> Result<ExitCode, Error> {
-    let landing = arguments.zone.directory()?;
-    let root = upkeep::open(&landing)?;
-    let recorded = find(&landing, &arguments.file)?;
+    let landing = arguments.zone.landing()?;
+    let view = View::of(&landing)?;
+    let recorded = find(&view, &landing, &arguments.file)?;
     let path = recorded.as_ref().map_or_else(|| below(&landing, &arguments.file), |file| file.path.clone());
     let shown = text::line(&path);
     if let Some(Listed { reason: Some(reason), erased_at: Some(at), .. }) = &recorded {
@@ -37,13 +38,13 @@ pub(super) fn execute(arguments: &CatArgs) -> Result<ExitCode, Error> {
     }
     let unreadable = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, format!("cannot read {shown}: {error}"));
     let nothing = || {
-        let error = Error::usage(format!("there is no file {shown} in {}", landing.display()));
+        let error = Error::usage(format!("there is no file {shown} in {}", landing));
         match arguments.file.len() < LEAST && super::files::digest(&arguments.file).is_ok() {
             true => error.hint(format!("if that begins a digest, give at least {LEAST} of its digits")),
             false => error.hint("`host files` lists them"),
         }
     };
-    let file = root.file(&path).map_err(|error| unreadable(&error))?.ok_or_else(nothing)?;
+    let file = view.zone().read(&path).map_err(|error| unreadable(&error))?.ok_or_else(nothing)?;
     let mut whole = None;
     super::print_with(|output| {
         whole = zone::unpack(file, |piece| output.write_all(piece).map_err(WriteError::from))?;
@@ -61,8 +62,8 @@ pub(super) fn execute(arguments: &CatArgs) -> Result<ExitCode, Error> {
 }
 
 /// What is recorded of the file that was named; nothing where it is not recorded.
-fn find(landing: &Path, word: &str) -> Result<Option<Listed>, Error> {
-    let Some(state) = state_if_there(landing)? else { return Ok(None) };
+fn find(view: &View, landing: &Landing, word: &str) -> Result<Option<Listed>, Error> {
+    let Some(state) = view.state()? else { return Ok(None) };
     let path = below(landing, word);
     let source = Some(path.split('/').next().unwrap_or_default().to_owned());
     let digest = Some(word.to_ascii_lowercase());
@@ -98,8 +99,15 @@ fn find(landing: &Path, word: &str) -> Result<Option<Listed>, Error> {
 }
 
 /// The path below the landing directory, of which the word may begin with that directory.
-pub(super) fn below(landing: &Path, word: &str) -> String {
-    let path = PathBuf::from(word);
-    let path = path.strip_prefix(landing).unwrap_or(&path);
-    path.display().to_string()
+pub(super) fn below(landing: &Landing, word: &str) -> String {
+    match landing {
+        Landing::Directory(landing) => {
+            let path = Path::new(word);
+            path.strip_prefix(landing).unwrap_or(path).display().to_string()
+        }
+        Landing::Store(place) => {
+            let below = word.strip_prefix(&place.address.to_string()).and_then(|rest| rest.strip_prefix('/'));
+            below.unwrap_or(word).to_owned()
+        }
+    }
 }

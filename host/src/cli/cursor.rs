@@ -1,9 +1,13 @@
 //! `host cursor`.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use super::zone::{ZoneArgs, state_if_there};
+use super::zone::ZoneArgs;
 use crate::error::{Error, Kind};
+use crate::landing::Landing;
+use crate::remote::Remote;
 use crate::run::held;
 use crate::{report, upkeep};
 use rules::domain::Window;
@@ -91,30 +95,45 @@ fn change(which: &Which, value: Option<&str>) -> Result<ExitCode, Error> {
     if let Some(length) = value.map(str::len).filter(|length| *length > MAX_CURSOR) {
         return Err(Error::usage(format!("the cursor is {length} bytes long, and the limit is {MAX_CURSOR}")));
     }
-    let landing = zone.directory()?;
-    let root = upkeep::open(&landing)?;
+    let landing = zone.landing()?;
     let unknown = || {
-        Error::usage(format!("{} has never run in {}", text::quoted(name), landing.display()))
-            .hint("`host runs` shows what has")
+        Error::usage(format!("{} has never run in {}", text::quoted(name), landing)).hint("`host runs` shows what has")
     };
-    if state_if_there(&landing)?.is_none() {
-        return Err(unknown());
-    }
-    const LATER: &str = "change it once that has ended";
-    let _shared = upkeep::shared(&root, &landing, LATER)?;
-    let own = root.lock_extractor(name, *backfill).map_err(|error| Error::new(Kind::Failed, error))?;
-    let _own =
-        own.map_err(|holder| Error::new(Kind::Locked, held("a run", name, *backfill, holder, &landing)).hint(LATER))?;
-    let failed = |error: StateError| Error::database(&error, &root.database());
-    let mut state = State::open(&root.database()).map_err(failed)?;
     let key = CursorKey::new(name, *backfill);
-    let before = state.cursor(&key).map_err(failed)?;
-    if !state.set_cursor(&key, value).map_err(failed)? {
-        return Err(unknown());
-    }
+    let changed = match &landing {
+        Landing::Directory(directory) => change_here(directory, which, &key, value)?,
+        Landing::Store(place) => {
+            let change = |state: &mut State| Ok((state.cursor(&key)?, state.set_cursor(&key, value)?));
+            Arc::new(Remote::open(place)?).amend(name, *backfill, change)?
+        }
+    };
+    let Some((before, true)) = changed else { return Err(unknown()) };
     let shown = |cursor: Option<&str>| cursor.map_or("none".to_owned(), |cursor| format!("`{}`", text::line(cursor)));
     let window = backfill.map(|window| format!(" {window}")).unwrap_or_default();
     let (before, after) = (shown(before.as_deref()), shown(value));
     super::print(&format!("{name}{window}: the cursor was {before}, and is {after} now\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The cursor that was, and whether it was changed; `None` where nothing has run yet.
+fn change_here(
+    landing: &Path,
+    Which { name, backfill, .. }: &Which,
+    key: &CursorKey,
+    value: Option<&str>,
+) -> Result<Option<(Option<String>, bool)>, Error> {
+    const LATER: &str = "change it once that has ended";
+    let root = upkeep::open(landing)?;
+    let failed = |error: StateError| Error::database(&error, &root.database());
+    if State::open_to_read(&root.database()).map_err(failed)?.is_none() {
+        return Ok(None);
+    }
+    let _shared = upkeep::shared(&root, landing, LATER)?;
+    let own = root.lock_extractor(name, *backfill).map_err(|error| Error::new(Kind::Failed, error))?;
+    let _own = own.map_err(|holder| {
+        Error::new(Kind::Locked, held("a run", name, *backfill, holder, &landing.display())).hint(LATER)
+    })?;
+    let mut state = State::open(&root.database()).map_err(failed)?;
+    let before = state.cursor(key).map_err(failed)?;
+    Ok(Some((before, state.set_cursor(key, value).map_err(failed)?)))
 }

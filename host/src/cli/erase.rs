@@ -54,7 +54,8 @@ fn reason(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
-    let landing = arguments.zone.directory()?;
+    let landing = arguments.zone.landing()?;
+    let directory = landing.directory("`host erase`")?;
     let mut paths: Vec<String> = Vec::new();
     for path in arguments.paths.iter().map(|word| super::cat::below(&landing, word)) {
         if !paths.contains(&path) {
@@ -62,13 +63,13 @@ pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
         }
     }
     if !arguments.lift && !arguments.yes {
-        ask(arguments, &landing, &paths)?;
+        ask(arguments, directory, &paths)?;
     }
     let wait = match arguments.wait {
         Some(limit) => limit.map(|time| time.0),
         None => Some(Duration::ZERO),
     };
-    let mut eraser = Eraser::open(&landing, wait)?;
+    let mut eraser = Eraser::open(directory, wait)?;
     // All of them, before the first is touched.
     let found: Result<Vec<Target>, Error> = paths.iter().map(|path| eraser.find(path)).collect();
     let done = found.and_then(|found| {

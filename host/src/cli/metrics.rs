@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::zone::ZoneArgs;
 use crate::error::Error;
+use crate::view::View;
 use crate::{health, metrics};
 
 /// Print how the extractors are as Prometheus reads it
@@ -19,10 +20,10 @@ pub(super) struct MetricsArgs {
 
 pub(super) fn execute(arguments: &MetricsArgs) -> Result<ExitCode, Error> {
     let configuration = arguments.zone.configuration()?;
-    let landing = configuration.landing(arguments.zone.landing.as_deref());
+    let landing = configuration.landing(arguments.zone.landing.as_deref())?;
     match &arguments.textfile {
         Some(path) => metrics::write(&landing, &configuration, path)?,
-        None => super::print(&metrics::text(&health::of(&landing, &configuration, None)?))?,
+        None => super::print(&metrics::text(&health::of(View::open(&landing)?.as_ref(), &configuration, None)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }

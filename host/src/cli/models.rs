@@ -28,8 +28,9 @@ pub(super) struct ModelsArgs {
 }
 
 pub(super) fn execute(arguments: &ModelsArgs) -> Result<ExitCode, Error> {
-    let landing = arguments.zone.directory()?;
-    let models = Models::of(&state_of(&landing)?, &landing, &arguments.sources, arguments.tool)?;
+    let landing = arguments.zone.landing()?;
+    let state = state_of(&landing)?;
+    let models = Models::of(&state, &landing, &arguments.sources, arguments.tool)?;
     for (source, word) in &models.unread {
         // Nobody is left to tell that standard error is closed.
         let _ = writeln!(std::io::stderr(), "warning: DuckDB has no reader for {word}, which {source} has files of");

@@ -39,13 +39,14 @@ pub(super) struct PruneArgs {
 }
 
 pub(super) fn execute(arguments: &PruneArgs) -> Result<ExitCode, Error> {
-    let landing = arguments.zone.directory()?;
-    let root = upkeep::open(&landing)?;
+    let landing = arguments.zone.landing()?;
+    let landing = landing.directory("`host prune`")?;
+    let root = upkeep::open(landing)?;
     let failed = |error: StateError| Error::database(&error, &root.database());
     if State::open_to_read(&root.database()).map_err(failed)?.is_none() {
         return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
     }
-    let _shared = upkeep::shared(&root, &landing, "prune once that has ended")?;
+    let _shared = upkeep::shared(&root, landing, "prune once that has ended")?;
     let now = Moment::now();
     let before = |age: Option<Age>| age.map(|age| now.earlier(age.0).iso8601());
     let PruneArgs { runs_older_than, logs_older_than, changes_older_than, .. } = arguments;

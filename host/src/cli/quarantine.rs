@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::quarantine::{Quarantine, find};
-use crate::{preview, report, upkeep};
+use crate::view::View;
+use crate::{preview, report};
 use rules::budget::Time;
 use state::QuarantinedRow;
 
@@ -72,7 +73,8 @@ impl SettleArgs {
             None => Some(Duration::ZERO),
         };
         let ShowArgs { contents, list } = &self.show;
-        let mut quarantine = Quarantine::open(&list.zone.directory()?, wait)?;
+        let mut quarantine =
+            Quarantine::open(list.zone.landing()?.directory("a decision about what is in quarantine")?, wait)?;
         let settled = quarantine.find(contents).and_then(|found| {
             found.iter().try_for_each(|row| {
                 let (json, sentence) = settle(&mut quarantine, row)?;
@@ -107,11 +109,11 @@ pub(super) fn execute(arguments: &QuarantineArgs) -> Result<ExitCode, Error> {
 }
 
 fn show_contents(ShowArgs { contents, list }: &ShowArgs) -> Result<(), Error> {
-    let found = find(&list.zone.state()?, contents)?;
-    let root = upkeep::open(&list.zone.directory()?)?;
+    let found = find(&*list.zone.state()?, contents)?;
+    let zone = View::of(&list.zone.landing()?)?.zone();
     if list.json {
         return super::print(&(report::json(&found) + "\n"));
     }
-    let shown = found.iter().map(|row| report::quarantined(row, &preview::lines(&root, &row.path)));
+    let shown = found.iter().map(|row| report::quarantined(row, &preview::lines(&zone, &row.path)));
     super::print(&shown.collect::<Vec<_>>().join("\n"))
 }

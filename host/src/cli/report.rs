@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::zone::{ZoneArgs, state_if_there};
+use super::zone::ZoneArgs;
 use crate::error::{Error, Kind};
+use crate::view::View;
 use crate::{files, health, page};
 use clock::Moment;
 
@@ -24,10 +25,10 @@ pub(super) struct ReportArgs {
 pub(super) fn execute(arguments: &ReportArgs) -> Result<ExitCode, Error> {
     let configuration = arguments.zone.configuration()?;
     let landing = arguments.zone.expected(&configuration)?;
-    let all = health::of(&landing, &configuration, None)?;
-    let state = state_if_there(&landing)?;
-    let shown = std::path::absolute(&landing).unwrap_or(landing);
-    let html = page::html(&shown.display().to_string(), &all, state.as_ref(), Moment::now())
+    let view = View::open(&landing)?;
+    let all = health::of(view.as_ref(), &configuration, None)?;
+    let state = view.as_ref().map_or(Ok(None), View::state)?;
+    let html = page::html(&landing.whole(), &all, state.as_ref(), Moment::now())
         .map_err(|error| Error::new(Kind::Failed, error))?;
     files::replace(&arguments.html, html.as_bytes()).map_err(|error| {
         Error::new(Kind::Failed, format!("cannot write the report into {}: {error}", arguments.html.display()))

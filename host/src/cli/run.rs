@@ -14,6 +14,7 @@ use crate::config::{self, Component, Configuration, Configured, Flags, Named, No
 use crate::console::{Console, LogFormat, Verbosity};
 use crate::error::{Error, Kind};
 use crate::events::{Events, Journal, Reader, Told, Wire};
+use crate::landing::Landing;
 use crate::run::{self, Observers};
 use crate::shards::{self, Order};
 use crate::timings::Timings;
@@ -99,7 +100,7 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     let mut configuration = Configuration::read(arguments.flags.config.as_deref())?;
     let Named { name, component: path } = configuration.extractor(word, arguments.flags.name.as_deref())?;
     let flags = Flags { name, ..arguments.flags.clone() };
-    let landing = configuration.landing(flags.landing.as_deref());
+    let landing = configuration.landing(flags.landing.as_deref())?;
     let prepared = prepare(arguments, &flags, &mut configuration, &path, &timings);
     let not_started = |error: &Error| tell_refusal(arguments, &flags, &configuration, &landing, error);
     let Prepared { plan, linked, ordinary, notifications } = prepared.inspect_err(not_started)?;
@@ -173,7 +174,7 @@ fn prepare(
 }
 
 /// Tell of a configured extractor whose run did not begin. That another run goes on is no failure.
-fn tell_refusal(arguments: &RunArgs, flags: &Flags, configuration: &Configuration, landing: &Path, error: &Error) {
+fn tell_refusal(arguments: &RunArgs, flags: &Flags, configuration: &Configuration, landing: &Landing, error: &Error) {
     let named = arguments.flags.name.is_none().then_some(flags.name.as_deref()).flatten();
     let for_tests = flags.dry_run || flags.replay.is_some() || !flags.mapped.is_empty();
     let Some(name) = named.filter(|_| !for_tests && error.kind != Kind::Locked) else { return };
@@ -194,7 +195,7 @@ fn journal_or(console: &Arc<Console>, extractor: &str, arguments: &RunArgs) -> A
 }
 
 /// Renew the file of metrics, where there is one. A run is none the worse where that does not work.
-fn renew_metrics(landing: &Path, configuration: &Configuration) {
+fn renew_metrics(landing: &Landing, configuration: &Configuration) {
     if let Some(path) = configuration.textfile()
         && let Err(error) = metrics::write(landing, configuration, &path)
     {

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::zone::{ZoneArgs, state_if_there};
+use super::zone::ZoneArgs;
 use crate::error::{Error, Kind};
+use crate::view::View;
 use crate::{health, report};
 use clock::Moment;
 use rules::budget::Age;
@@ -29,8 +30,9 @@ pub(super) struct StatusArgs {
 pub(super) fn execute(arguments: &StatusArgs) -> Result<ExitCode, Error> {
     let configuration = arguments.zone.configuration()?;
     let landing = arguments.zone.expected(&configuration)?;
-    let all = health::of(&landing, &configuration, arguments.stale_after.map(|age| age.0))?;
-    let mut notices = match state_if_there(&landing)? {
+    let view = View::open(&landing)?;
+    let all = health::of(view.as_ref(), &configuration, arguments.stale_after.map(|age| age.0))?;
+    let mut notices = match view.as_ref().map_or(Ok(None), View::state)? {
         Some(state) => state.notices(None).map_err(|error| Error::new(Kind::Failed, error))?,
         None => Vec::new(),
     };
@@ -41,7 +43,7 @@ pub(super) fn execute(arguments: &StatusArgs) -> Result<ExitCode, Error> {
         let object = json!({ "healthy": !bad, "extractors": all, "notices": notices });
         super::print(&format!("{object}\n"))?;
     } else if all.is_empty() {
-        super::print(&format!("nothing has run in {} yet, and nothing is configured\n", landing.display()))?;
+        super::print(&format!("nothing has run in {} yet, and nothing is configured\n", landing))?;
     } else {
         super::print(&report::status(&all, &notices, Moment::now()))?;
     }

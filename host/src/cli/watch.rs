@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::zone::ZoneArgs;
 use crate::error::Error;
+use crate::view::View;
 use crate::{health, metrics, notify};
 
 /// Tell of extractors that are stale, and renew the metrics; for a timer
@@ -19,9 +20,10 @@ pub(super) struct WatchArgs {
 
 pub(super) fn execute(arguments: &WatchArgs) -> Result<ExitCode, Error> {
     let configuration = arguments.zone.configuration()?;
-    let landing = configuration.landing(arguments.zone.landing.as_deref());
-    let all = health::of(&landing, &configuration, None)?;
-    let untold = match landing.is_dir() {
+    let landing = configuration.landing(arguments.zone.landing.as_deref())?;
+    let view = View::open(&landing)?;
+    let all = health::of(view.as_ref(), &configuration, None)?;
+    let untold = match view.is_some() {
         true => notify::of_staleness(&landing, &all, |name| configuration.notifications(name))?,
         false => Vec::new(),
     };

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
 use crate::error::Error;
+use crate::landing::Landing;
 use crate::upkeep;
-use state::State;
+use crate::view::Seen;
+use objects::Address;
 
 /// The flags that say so.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct ZoneArgs {
-    /// The landing directory [default: what the configuration says, else data/landing]
+    /// The landing directory, or a place in an object store [default: what the configuration says, else data/landing]
     #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
     pub(super) landing: Option<PathBuf>,
     /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
@@ -19,18 +21,21 @@ pub(super) struct ZoneArgs {
 }
 
 impl ZoneArgs {
-    /// The landing directory. A configuration is read only where it is asked.
-    pub(super) fn directory(&self) -> Result<PathBuf, Error> {
+    /// The landing zone. A configuration is read only where it is asked: for its own, or for how a store is reached.
+    pub(super) fn landing(&self) -> Result<Landing, Error> {
         match self.named() {
-            Some(path) => Ok(path.to_owned()),
-            None => Ok(self.configuration()?.landing(None)),
+            Some(path) if !path.to_str().is_some_and(Address::is_meant) => Ok(path.to_owned().into()),
+            named => self.configuration()?.landing(named),
         }
     }
 
-    /// The landing directory, of which nothing but what the configuration says may not be there yet.
-    pub(super) fn expected(&self, configuration: &Configuration) -> Result<PathBuf, Error> {
-        self.named().map_or(Ok(()), upkeep::has_to_be)?;
-        Ok(configuration.landing(self.named()))
+    /// The landing zone, of which nothing but what the configuration says may not be there yet.
+    pub(super) fn expected(&self, configuration: &Configuration) -> Result<Landing, Error> {
+        let landing = configuration.landing(self.named())?;
+        if let (Landing::Directory(path), Some(_)) = (&landing, self.named()) {
+            upkeep::has_to_be(path)?;
+        }
+        Ok(landing)
     }
 
     /// The landing directory that is named; an empty name is none.
@@ -43,23 +48,19 @@ impl ZoneArgs {
         Configuration::read(self.config.as_deref())
     }
 
-    /// The state of the landing directory, to be read.
-    pub(super) fn state(&self) -> Result<State, Error> {
-        state_of(&self.directory()?)
+    /// The state of the landing zone, to be read.
+    pub(super) fn state(&self) -> Result<Seen, Error> {
+        state_of(&self.landing()?)
     }
 }
 
-/// The state of a landing directory, to be read.
-pub(super) fn state_of(landing: &Path) -> Result<State, Error> {
-    let opened = state_if_there(landing)?;
-    opened.ok_or_else(|| {
-        Error::usage(format!("there are no runs in {} yet", landing.display()))
-            .hint("`--landing DIR` or LANDING_DIR says where to look")
-    })
+/// The state of a landing zone, to be read.
+pub(super) fn state_of(landing: &Landing) -> Result<Seen, Error> {
+    Seen::of(landing)?.ok_or_else(|| nothing_ran(landing))
 }
 
-/// The same; `None` where nothing has run yet.
-pub(super) fn state_if_there(landing: &Path) -> Result<Option<State>, Error> {
-    let database = upkeep::database(landing);
-    State::open_to_read(&database).map_err(|error| Error::database(&error, &database))
+/// Nothing has run yet.
+pub(super) fn nothing_ran(landing: &Landing) -> Error {
+    Error::usage(format!("there are no runs in {landing} yet"))
+        .hint("`--landing DIR` or LANDING_DIR says where to look")
 }

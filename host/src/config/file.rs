@@ -12,8 +12,10 @@ use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 use super::notify;
 use super::place;
 use super::secrets::{SecretFrom, SecretGrant};
+use super::store::Store;
 use crate::error::Error;
 use fetch::{Authorities, Proxy};
+use objects::Address;
 use rules::budget::{Age, Settings};
 use rules::expectation::Expectations;
 use rules::name::check_name;
@@ -28,6 +30,7 @@ pub(super) struct ConfigFile {
     pub(super) tls: Tls,
     pub(super) network: Network,
     pub(super) metrics: Metrics,
+    pub(super) store: Store,
     pub(super) defaults: Defaults,
     /// Who is told of what, by its name.
     pub(super) notify: BTreeMap<String, notify::Written>,
@@ -66,7 +69,7 @@ pub(super) struct Metrics {
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Defaults {
-    /// The landing directory, relative to the file that names it.
+    /// The landing directory, relative to the file that names it, or a place in an object store.
     pub(super) landing: Option<PathBuf>,
     /// The time zone of schedules, by its IANA name.
     pub(super) time_zone: Option<TimeZone>,
@@ -218,7 +221,9 @@ impl Configuration {
             Error::usage(reason).hint(format!("`ca` under [tls] in {} names them", path.display()))
         })?;
         file.metrics.textfile.iter_mut().for_each(|path| *path = directory.join(&*path));
-        file.defaults.landing.iter_mut().for_each(|landing| *landing = directory.join(&*landing));
+        let is_address = |landing: &PathBuf| landing.to_str().is_some_and(Address::is_meant);
+        let relative = file.defaults.landing.iter_mut().filter(|landing| !is_address(landing));
+        relative.for_each(|landing| *landing = directory.join(&*landing));
         let components = file.extractor.values_mut().filter_map(|extractor| extractor.component.as_mut());
         components.for_each(|component| *component = directory.join(&*component));
         Ok(Self { path, text, file })

@@ -14,7 +14,8 @@ pub struct Flags {
     /// own name, else its file's]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// The landing directory [default: what the configuration says, else data/landing]
+    /// The landing directory, or a place in an object store such as s3://BUCKET/PREFIX [default: what the configuration
+    /// says, else data/landing]
     #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
     pub landing: Option<PathBuf>,
     /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]

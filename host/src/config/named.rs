@@ -19,8 +19,8 @@ pub struct Named {
 }
 
 impl Configuration {
-    /// The landing directory: what the flag or `LANDING_DIR` says, else the configuration, else `data/landing`.
-    pub fn landing(&self, given: Option<&Path>) -> PathBuf {
+    /// The landing zone as somebody wrote it: the flag or `LANDING_DIR`, else the configuration, else `data/landing`.
+    pub(super) fn landing_word(&self, given: Option<&Path>) -> PathBuf {
         let given = given.filter(|path| !path.as_os_str().is_empty());
         given.or(self.file.defaults.landing.as_deref()).unwrap_or(Path::new(LANDING)).to_owned()
     }
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn the_landing_directory_is_the_flags_else_the_files_else_the_usual_one() {
         let known = configuration("[defaults]\nlanding = \"zone\"\n");
-        assert_eq!(known.landing(Some(Path::new("x"))), Path::new("x"));
-        assert_eq!(known.landing(Some(Path::new(""))), Path::new("zone"));
-        assert_eq!(configuration("").landing(None), Path::new("data/landing"));
+        assert_eq!(known.landing_word(Some(Path::new("x"))), Path::new("x"));
+        assert_eq!(known.landing_word(Some(Path::new(""))), Path::new("zone"));
+        assert_eq!(configuration("").landing_word(None), Path::new("data/landing"));
     }
 }

@@ -86,8 +86,8 @@ impl Configuration {
         let variable = std::env::var_os("LANDING_DIR").filter(|value| !value.is_empty());
         let (value, from) = match (&variable, leaves.get("defaults.landing")) {
             (Some(value), _) => (value.into(), Provenance::Environment("LANDING_DIR")),
-            (None, Some((_, line))) => (self.landing(None), Provenance::Defaults(*line)),
-            (None, None) => (self.landing(None), Provenance::Default),
+            (None, Some((_, line))) => (self.landing_word(None), Provenance::Defaults(*line)),
+            (None, None) => (self.landing_word(None), Provenance::Default),
         };
         let value: std::path::PathBuf = value;
         Setting { extractor: None, key: "landing".into(), value: value.display().to_string().into(), from }

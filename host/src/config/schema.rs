@@ -33,6 +33,7 @@ mod tests {
             ("tls", "/properties/tls"),
             ("network", "/properties/network"),
             ("metrics", "/properties/metrics"),
+            ("store", "/properties/store"),
             ("defaults", "/properties/defaults"),
             ("notify.x", "/$defs/notifier"),
             ("extractor.x", "/$defs/extractor"),

@@ -49,7 +49,8 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
     }
     check_secrets(&jobs, wishes.systemd)?;
     let config = absolute(&configuration.path)?;
-    let landing = absolute(&configuration.landing(wishes.landing))?;
+    let landing = configuration.landing(wishes.landing)?;
+    let landing = absolute(landing.directory("`host install`")?)?;
     let account = if wishes.user { Account::Own } else { account(&landing, wishes)? };
     check_owner(&config, &account)?;
     let program =

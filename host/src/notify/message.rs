@@ -1,13 +1,13 @@
 //! What somebody is told: facts, and no secret, since all of them come from the report and the state.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use crate::config::Event;
 use crate::error::Error;
 use crate::health::Health;
+use crate::landing::Landing;
 use crate::report::Report;
 use rules::text;
 use state::{State, StateError, Wanted};
@@ -35,7 +35,7 @@ pub(super) struct Message {
 }
 
 /// What a run did.
-pub(super) fn of_run(state: &State, landing: &Path, report: &Report) -> Result<Facts, StateError> {
+pub(super) fn of_run(state: &State, landing: &Landing, report: &Report) -> Result<Facts, StateError> {
     let mut files = Vec::new();
     let mut count = 0_u64;
     if report.counters.files_written > 0 {
@@ -58,7 +58,7 @@ pub(super) fn of_run(state: &State, landing: &Path, report: &Report) -> Result<F
         "files_skipped": report.counters.files_skipped,
         "bytes_written": report.counters.bytes_written,
         "cursor": report.cursor,
-        "landing": whole(landing),
+        "landing": landing.whole(),
     });
     let summary = report.text();
     let sentence = match failure {
@@ -76,26 +76,26 @@ pub(super) fn of_run(state: &State, landing: &Path, report: &Report) -> Result<F
 }
 
 /// That a run did not begin.
-pub(super) fn of_refusal(landing: &Path, extractor: &str, error: &Error) -> Facts {
+pub(super) fn of_refusal(landing: &Landing, extractor: &str, error: &Error) -> Facts {
     let object = json!({
         "extractor": extractor,
         "status": "not-started",
         "exit_code": error.kind.exit_code(),
         "error": error.message(),
-        "landing": whole(landing),
+        "landing": landing.whole(),
     });
     of_no_run(extractor, format!("it did not start: {}", text::line(error.message())), object)
 }
 
 /// That a run is missing.
-pub(super) fn of_staleness(landing: &Path, health: &Health) -> Facts {
+pub(super) fn of_staleness(landing: &Landing, health: &Health) -> Facts {
     let reason = health.reason.clone().unwrap_or_default();
     let object = json!({
         "extractor": health.extractor,
         "status": "stale",
         "error": reason,
         "last_success": health.last_success,
-        "landing": whole(landing),
+        "landing": landing.whole(),
     });
     of_no_run(&health.extractor, reason, object)
 }
@@ -104,11 +104,6 @@ pub(super) fn of_staleness(landing: &Path, health: &Health) -> Facts {
 fn of_no_run(extractor: &str, sentence: String, facts: Value) -> Facts {
     let facts = facts.as_object().cloned().unwrap_or_default();
     Facts { extractor: extractor.to_owned(), run_id: 0, sentence, facts, files: Vec::new(), more_files: 0 }
-}
-
-/// The landing directory, for who is somewhere else.
-fn whole(landing: &Path) -> String {
-    std::path::absolute(landing).unwrap_or_else(|_| landing.to_owned()).display().to_string()
 }
 
 impl Facts {

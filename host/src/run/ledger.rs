@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rules::domain::{Asked, Digest, LandError, Outcome, Receipt, Resource};
+use rules::domain::{Asked, Digest, Fault, LandError, Outcome, Receipt, Resource};
 use rules::name::Names;
 use rules::validators::Validators;
 use zone::{DiskError, Scratch};
@@ -13,6 +13,7 @@ use zone::{DiskError, Scratch};
 use super::doubled::DoubledContents;
 use super::receipts::Receipts;
 use super::values::Values;
+use crate::remote::{Held, RemoteError};
 use state::{
     Counters, CursorKey, DerivationKey, Derived, End, ErasedRow, Fact, FileRow, FoundRow, Kept, Known, New,
     QuarantinedFact, State, StateError,
@@ -21,9 +22,28 @@ use state::{
 /// Most facts that wait to be written down: a run of any number of contents has constant memory.
 const MAX_PENDING: usize = 2000;
 
+/// Why what was found is not durable.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LedgerError {
+    /// It could not be written down.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It could not be sent.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+}
+
+impl From<LedgerError> for LandError {
+    fn from(error: LedgerError) -> Self {
+        Fault::new(error).into()
+    }
+}
+
 /// The state and what the run adds to it.
 pub(super) struct Ledger {
     state: State,
+    /// Where the state is sent whenever it has to be durable, if it is one of an object store.
+    held: Option<Held>,
     extractor: String,
     pub(super) run_id: i64,
     cursor_key: CursorKey,
@@ -57,9 +77,16 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(state: State, run_id: i64, cursor_key: CursorKey, receipts: Receipts) -> Self {
+    pub(super) fn new(
+        state: State,
+        held: Option<Held>,
+        run_id: i64,
+        cursor_key: CursorKey,
+        receipts: Receipts,
+    ) -> Self {
         Self {
             state,
+            held,
             extractor: cursor_key.extractor().to_owned(),
             run_id,
             cursor_key,
@@ -325,7 +352,27 @@ impl Ledger {
     }
 
     /// Make the facts so far durable, and with them the values and the cursor. The caller has made their files durable.
-    pub(super) fn checkpoint(&mut self, cursor: Option<&str>, values: &Values) -> Result<(), StateError> {
+    pub(super) fn checkpoint(&mut self, cursor: Option<&str>, values: &Values) -> Result<(), LedgerError> {
+        self.keep(cursor, values)?;
+        Ok(self.renew()?)
+    }
+
+    /// Keep a lease that this run has, with all that is written down so far.
+    pub(super) fn renew(&mut self) -> Result<(), RemoteError> {
+        self.held.as_mut().map_or(Ok(()), |held| held.publish(&mut self.state))
+    }
+
+    /// What to tell of a state that has become large.
+    pub(super) fn told_large(&self) -> Option<String> {
+        self.held.as_ref().and_then(Held::told_large)
+    }
+
+    /// Have the run find a cursor.
+    pub(super) fn seed(&mut self, cursor: &str) -> Result<(), StateError> {
+        self.keep(Some(cursor), &Values::default())
+    }
+
+    fn keep(&mut self, cursor: Option<&str>, values: &Values) -> Result<(), StateError> {
         let kept = Kept { key: &self.cursor_key, cursor, values: values.pending() };
         let doubled = self.state.checkpoint(self.run_id, &self.pending, self.counters, kept)?;
         self.doubled.add(doubled);
@@ -348,13 +395,14 @@ impl Ledger {
         (budgets, details): (&str, &str),
         list_again: bool,
         log: impl FnOnce(&DoubledContents) -> Option<String>,
-    ) -> Result<(), StateError> {
+    ) -> Result<(), LedgerError> {
         let forget = (list_again || self.list_again).then_some(self.extractor.as_str());
         let end = End { now, failure, budgets, details, forget };
         let known = &mut self.doubled;
         self.state.finish(self.run_id, &self.pending, self.counters, &end, |doubled| {
             known.add(doubled);
             log(known)
-        })
+        })?;
+        Ok(self.held.as_mut().map_or(Ok(()), |held| held.end(&mut self.state))?)
     }
 }

@@ -1,6 +1,6 @@
 //! The locks of a run, and that data and tests never share a landing directory.
 
-use std::path::Path;
+use std::fmt::Display;
 
 use rules::domain::Window;
 use zone::{DiskError, Holder, Lock, Root};
@@ -16,7 +16,7 @@ fn failed(error: DiskError) -> Error {
 /// The zone's lock, shared with other runs, and the extractor's own.
 pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
     patiently(plan.wait, || {
-        let landing = plan.landing.display();
+        let landing = &plan.landing;
         let shared = if prepared(root, plan)? { root.lock_zone(false).map_err(failed)? } else { None };
         if shared.is_some() && !plan.trial.is_one() && root.is_for_tests().map_err(failed)? {
             return Err(for_tests(plan));
@@ -35,8 +35,13 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
 }
 
 /// Who holds the lock of an extractor that is wanted for a window, `None` being the newest data.
-pub(crate) fn held(who: &str, extractor: &str, wanted: Option<Window>, holder: Holder, landing: &Path) -> String {
-    let landing = landing.display();
+pub(crate) fn held(
+    who: &str,
+    extractor: &str,
+    wanted: Option<Window>,
+    holder: Holder,
+    landing: &dyn Display,
+) -> String {
     match (holder, wanted) {
         (Holder::Window(held), Some(wanted)) if held == wanted => {
             format!("{who} of {extractor} for {held} holds the lock of that window in {landing}")
@@ -50,7 +55,7 @@ pub(crate) fn held(who: &str, extractor: &str, wanted: Option<Window>, holder: H
 
 /// Why an ordinary run does not start.
 pub(super) fn for_tests(plan: &Plan) -> Error {
-    let message = format!("{} is for tests, and this run is not one", plan.landing.display());
+    let message = format!("{} is for tests, and this run is not one", &plan.landing);
     Error::usage(message).hint("name another directory with `--landing DIR`")
 }
 
@@ -67,7 +72,7 @@ fn prepared(root: &Root, plan: &Plan) -> Result<bool, Error> {
         (true, None) => Ok(false),
         (false, _) if root.is_for_tests().map_err(failed)? => Ok(true),
         (false, _) => {
-            let message = format!("{} is in use for data, and this run is a test", plan.landing.display());
+            let message = format!("{} is in use for data, and this run is a test", &plan.landing);
             Err(Error::usage(message).hint("name a directory that is empty or for tests with `--landing DIR`"))
         }
     }

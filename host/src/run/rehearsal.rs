@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use zone::{DATABASE, Root};
+use zone::{DATABASE, Root, Zone};
 
 use crate::config::Plan;
 use crate::error::{Error, Kind};
+use crate::landing::{Landing, Place};
 use crate::patience::patiently;
 use crate::preview;
+use crate::remote::Remote;
 use crate::report::{Preview, Receipts};
 use rules::redact::Redactor;
 
@@ -20,8 +22,14 @@ const MAX_SHOWN: usize = 100;
 /// Where a dry run writes, and what it reads.
 pub(super) struct Rehearsal {
     directory: TempDir,
-    /// The landing directory, where it is there.
-    pub(super) base: Option<Arc<Root>>,
+    base: Base,
+}
+
+/// What lies under it, to be read.
+enum Base {
+    Nothing,
+    Directory(Arc<Root>),
+    Store(Arc<Remote>),
 }
 
 impl Rehearsal {
@@ -31,7 +39,11 @@ impl Rehearsal {
         let directory = tempfile::Builder::new().prefix("host-dry-run-").tempdir().map_err(|error| {
             failed(&format!("cannot make a temporary directory: {error}")).hint("TMPDIR says where it goes")
         })?;
-        let base = Root::open_to_read(&plan.landing).map_err(|error| failed(&error))?;
+        let landing = match &plan.landing {
+            Landing::Directory(landing) => landing,
+            Landing::Store(place) => return Self::over_store(directory, place, plan),
+        };
+        let base = Root::open_to_read(landing).map_err(|error| failed(&error))?;
         let for_tests = base.as_ref().map_or(Ok(false), Root::is_for_tests).map_err(|error| failed(&error))?;
         if for_tests && !plan.trial.is_one() {
             return Err(super::locking::for_tests(plan));
@@ -51,7 +63,27 @@ impl Rehearsal {
             }
             drop(lock);
         }
-        Ok(Self { directory, base: base.map(Arc::new) })
+        Ok(Self { directory, base: base.map_or(Base::Nothing, |base| Base::Directory(Arc::new(base))) })
+    }
+
+    /// The same over an object store: the state is what it was when it was written last.
+    fn over_store(directory: TempDir, place: &Place, plan: &Plan) -> Result<Self, Error> {
+        let remote = Remote::open(place)?;
+        if plan.trial.is_one() {
+            return Ok(Self { directory, base: Base::Nothing });
+        }
+        let own = Root::open(directory.path()).map_err(|error| Error::new(Kind::Failed, error))?;
+        remote.copy_state(&plan.name, plan.backfill, &own)?;
+        Ok(Self { directory, base: Base::Store(Arc::new(remote)) })
+    }
+
+    /// The zone that it reads, where there is one.
+    pub(super) fn base(&self) -> Option<Zone> {
+        match &self.base {
+            Base::Nothing => None,
+            Base::Directory(root) => Some(Zone::new(Arc::clone(root))),
+            Base::Store(remote) => Some(remote.zone()),
+        }
     }
 
     /// Where it writes.
@@ -62,9 +94,10 @@ impl Rehearsal {
     /// The first lines of what would land.
     pub(super) fn previews(&self, receipts: &Receipts, redactor: &Redactor) -> Vec<Preview> {
         let Ok(root) = Root::open(self.directory.path()) else { return Vec::new() };
+        let zone = Zone::new(Arc::new(root));
         let mut previews: Vec<Preview> = receipts.first(MAX_SHOWN);
         for preview in previews.iter_mut().filter(|preview| preview.outcome == "written") {
-            preview.lines = match preview::raw_lines(&root, &preview.path) {
+            preview.lines = match preview::raw_lines(&zone, &preview.path) {
                 Some(lines) => lines.iter().map(|line| redactor.line(line)).collect(),
                 None => vec!["(no text)".to_owned()],
             };
@@ -79,7 +112,7 @@ fn alone(base: &Root, plan: &Plan) -> Result<Option<zone::Lock>, Error> {
         let lock = base.lock_zone_if_there().map_err(|error| Error::new(Kind::Failed, error))?;
         Ok(match lock {
             Some(None) => {
-                let landing = plan.landing.display();
+                let landing = &plan.landing;
                 let message = format!("a run or a repair goes on in {landing}, and a dry run needs its state at rest");
                 Err(Error::new(Kind::Locked, message).hint("wait for it with `--wait`"))
             }

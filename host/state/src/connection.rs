@@ -47,6 +47,11 @@ pub(super) fn wait_for_others(times: i32) -> bool {
     PAUSE.saturating_mul(times.unsigned_abs()) < BUSY
 }
 
+/// Whether whoever asks the state has to come to an end.
+pub fn has_to_hurry() -> bool {
+    ENDING.load(Ordering::Relaxed)
+}
+
 /// Whether a statement has to stop: a database may be made so that one has no end.
 fn has_to_stop() -> bool {
     static SINCE: OnceLock<Stopwatch> = OnceLock::new();

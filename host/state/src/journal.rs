@@ -29,9 +29,18 @@ pub(super) enum Journal {
     Log,
     /// A rollback journal, since somebody was reading when a log was to be begun.
     Rollback,
+    /// None on the disk: the file is a copy, and what makes it durable is sending it.
+    Copy,
 }
 
 impl Journal {
+    /// Write to a copy that nobody else has open, and that is lost with the machine.
+    pub(super) fn of_a_copy(connection: &Connection) -> Result<Self, StateError> {
+        connection.query_row("PRAGMA journal_mode = memory", [], |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "off")?;
+        Ok(Self::Copy)
+    }
+
     /// Begin a log, or join one.
     pub(super) fn begin(connection: &Connection) -> Result<Self, StateError> {
         // The first read undoes what a killed process left half done, and has to sync what it does.
@@ -49,6 +58,7 @@ impl Journal {
     /// Have the next commits wait for the disk so much.
     pub(super) fn set(self, connection: &Connection, durability: Durability) -> Result<(), StateError> {
         let level = match (self, durability) {
+            (Self::Copy, _) => return Ok(()),
             (Self::Rollback, _) => "extra",
             (Self::NewLog, Durability::Later) => "off",
             (_, Durability::Now) => "full",
@@ -59,7 +69,7 @@ impl Journal {
 
     /// Make durable what was committed. A commit of its own syncs all before it.
     pub(super) fn sync(self, connection: &Connection) -> Result<(), StateError> {
-        if self != Self::Rollback {
+        if !matches!(self, Self::Rollback | Self::Copy) {
             self.set(connection, Durability::Now)?;
             // A row that comes and goes: what leaves a page as it was, as far as SQLite sees, is never written.
             connection.execute_batch(
@@ -72,7 +82,7 @@ impl Journal {
 
     /// Make durable what was committed, and have the database be one file again where nobody else has it open.
     pub(super) fn settle(self, connection: &Connection) -> Result<(), StateError> {
-        if self == Self::Rollback {
+        if matches!(self, Self::Rollback | Self::Copy) {
             return Ok(());
         }
         self.set(connection, Durability::Ordered)?;

@@ -10,6 +10,8 @@ mod facts;
 mod history;
 mod journal;
 mod kept;
+mod lease;
+mod merge;
 mod notices;
 mod prune;
 mod quarantined;
@@ -27,7 +29,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-pub use connection::hurry;
+pub use connection::{has_to_hurry, hurry};
 pub use current::{Listed, Wanted};
 pub use days::{Day, SourceSize};
 pub use details::Details;
@@ -35,6 +37,7 @@ pub use erased::ErasedRow;
 pub use error::StateError;
 pub use history::{Claimed, History, Lately, Past, Running};
 pub use kept::CursorRow;
+pub use lease::Lease;
 pub use notices::Notice;
 pub use prune::{Forgotten, Old};
 pub use quarantined::{QuarantinedFact, QuarantinedRow};
@@ -61,6 +64,8 @@ pub struct State {
     version: usize,
     /// Whether it was made by opening it, or had nothing of a host's.
     new: bool,
+    /// The number of the next run, where the database does not count them.
+    next_run: Option<i64>,
 }
 
 impl State {
@@ -72,7 +77,17 @@ impl State {
         // Losing it to a power cut loses nothing: what comes later is durable only together with it.
         journal.set(&connection, Durability::Later)?;
         let version = schema::migrate(&mut connection)?;
-        Ok(Self { connection, journal, version, new: before == 0 })
+        Ok(Self { connection, journal, version, new: before == 0, next_run: None })
+    }
+
+    /// Open or make a database that is a copy of one elsewhere: nothing of it is synced, and nobody else has it open.
+    /// `next_run` numbers its next run, so that the runs of several such databases have numbers of their own.
+    pub fn open_copy(path: &Path, next_run: Option<i64>) -> Result<Self, StateError> {
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        let before = schema::check(&connection)?;
+        let journal = Journal::of_a_copy(&connection)?;
+        let version = schema::migrate(&mut connection)?;
+        Ok(Self { connection, journal, version, new: before == 0, next_run })
     }
 
     /// Whether no host has opened it before to write.
@@ -90,7 +105,7 @@ impl State {
         let connection = connect(path, OpenFlags::empty())?;
         let version = schema::check(&connection)?;
         let used = schema::has_table(&connection, "extraction_runs")?;
-        Ok(used.then_some(Self { connection, journal: Journal::Rollback, version, new: false }))
+        Ok(used.then_some(Self { connection, journal: Journal::Rollback, version, new: false, next_run: None }))
     }
 
     /// Start a run of that extractor and window, whose lock the caller holds. Rows of the extractor that say `running` become
@@ -123,9 +138,9 @@ impl State {
             forget_sources(&transaction, extractor)?;
         }
         transaction.execute(
-            "INSERT INTO extraction_runs (extractor, started_at, status, files_written, files_skipped, bytes_written)
-             VALUES (?1, ?2, 'running', 0, 0, 0)",
-            [extractor.as_str(), now],
+            "INSERT INTO extraction_runs (run_id, extractor, started_at, status, files_written, files_skipped, bytes_written)
+             VALUES (?3, ?1, ?2, 'running', 0, 0, 0)",
+            params![extractor, now, self.next_run.take()],
         )?;
         let run_id = transaction.last_insert_rowid();
         if !period.is_empty() {

@@ -95,7 +95,7 @@ pub(super) const INDEXES: [Index; 6] = [
 ];
 
 /// The tables that only the host makes, those of earlier versions included.
-const OWN: [&str; 18] = [
+const OWN: [&str; 19] = [
     "host_schema",
     "landed_files",
     "indexed_sources",
@@ -114,6 +114,7 @@ const OWN: [&str; 18] = [
     "notices",
     "quarantined",
     "erased",
+    "lease",
 ];
 
 const COLUMNS: [&str; 10] = [

@@ -55,6 +55,11 @@ impl From<DiskError> for LandError {
 }
 
 impl DiskError {
+    /// A path that is not what it should be: it may come out of a database that anybody wrote.
+    pub(crate) fn refused(action: &'static str, path: String, reason: &'static str) -> Self {
+        Self { action, path, source: io::Error::new(io::ErrorKind::InvalidInput, reason) }
+    }
+
     /// A sync that is not tried, since an earlier one failed.
     pub(crate) fn again() -> Self {
         Self {
@@ -236,6 +241,12 @@ impl Root {
             return Err(failed("read as a file", path)(Errno::INVAL));
         }
         Ok(Some(File::from(opened)))
+    }
+
+    /// Make a file of that name anew, in the place of one that there may be. Only for a directory that is this process's own.
+    pub fn fresh(&self, name: &str) -> Result<File, DiskError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW;
+        self.beneath(name, flags, FILE_MODE).map(File::from).map_err(failed("make", name))
     }
 
     /// What a name stands for.

@@ -169,7 +169,7 @@ pub(crate) fn pack_held(content: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Pack all that `input` gives.
-pub(crate) fn pack(mut input: impl Read, output: impl Write) -> io::Result<()> {
+pub fn pack(mut input: impl Read, output: impl Write) -> io::Result<()> {
     let mut packer = Packer::new(output)?;
     let mut buffer = vec![0; BLOCK / 2];
     loop {

@@ -7,7 +7,7 @@ use rules::domain::Digest;
 use rules::gunzip::MAGIC;
 
 use crate::content::{Content, Intake, Limits, Packing};
-use crate::disk::{Directory, Root, Scratch, Unnamed, Writer};
+use crate::disk::{DiskError, Root, Scratch, Unnamed, Writer};
 use crate::packer::{self, Packer};
 use crate::{LandingError, Zone};
 
@@ -79,8 +79,8 @@ impl Bytes {
             Kept::Memory(held) => {
                 let held = std::mem::take(held);
                 self.kept = match self.directory.as_deref().filter(|_| !held.starts_with(&MAGIC)) {
-                    Some(directory) => Kept::Packing(Box::new(Eager::new(&zone.root, directory)?)),
-                    None => Kept::Scratch(zone.root.scratch()?),
+                    Some(directory) => Kept::Packing(Box::new(Eager::new(&zone.spool, directory)?)),
+                    None => Kept::Scratch(zone.spool.scratch()?),
                 };
                 self.push(zone, &held)?;
                 self.push(zone, chunk)?;
@@ -110,7 +110,7 @@ pub struct Staged {
     kept: Kept,
 }
 
-/// A file that is whole and durable, and has no name yet.
+/// A file that is whole and has no name yet.
 pub(crate) struct Packed {
     pub(crate) file: Unnamed,
     pub(crate) stored_size: u64,
@@ -132,11 +132,10 @@ impl Staged {
         &self.content.head
     }
 
-    /// The file that will be linked into `directory`, its content durable.
-    pub(crate) fn pack(self, directory: &Directory) -> Result<Packed, LandingError> {
+    /// The file as it will be stored, in what `new` makes where it is in none yet.
+    pub(crate) fn pack(self, new: impl FnOnce() -> Result<Unnamed, DiskError>) -> Result<Packed, LandingError> {
         let new_file = |error| LandingError::Io("write a new file", error);
         let packed = |file: Unnamed| {
-            file.sync()?;
             let stored_size = file.size().map_err(new_file)?;
             Ok(Packed { file, stored_size })
         };
@@ -144,7 +143,7 @@ impl Staged {
             Kept::Packed(file) => return packed(file),
             Kept::Packing(_) => unreachable!("`finish` has made a file of it"),
             Kept::Memory(held) => {
-                let file = directory.unnamed()?;
+                let file = new()?;
                 let written = match self.content.packing {
                     Packing::Compress => packer::pack_held(&held),
                     Packing::Repack => {
@@ -157,7 +156,7 @@ impl Staged {
                 file
             }
             Kept::Scratch(scratch) => {
-                let file = directory.unnamed()?;
+                let file = new()?;
                 let (input, mut output) = (scratch.reader(), BufWriter::with_capacity(OUTPUT, file.writer()));
                 let written = match self.content.packing {
                     Packing::Compress => packer::pack(input, &mut output),

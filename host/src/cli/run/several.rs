@@ -48,7 +48,7 @@ pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
         told: !arguments.json && !arguments.quiet,
     };
     let outcomes = batch.run()?;
-    super::renew_metrics(&configuration.landing(flags.landing.as_deref()), &configuration);
+    super::renew_metrics(&configuration.landing(flags.landing.as_deref())?, &configuration);
     match arguments.json {
         true => super::super::print(&(outcomes.json() + "\n"))?,
         false if arguments.quiet => {}

@@ -263,4 +263,13 @@ CREATE VIEW IF NOT EXISTS resource_history AS
            c.run_id, lower(hex(f.sha256)) AS sha256, f.size, f.stored_size
       FROM resource_changes c LEFT JOIN landed_files f ON f.path = c.path;
 ",
+    "
+-- Who holds the state, where it is an object of an object store; empty on a disk, where locks say so.
+CREATE TABLE lease (
+    holder   TEXT NOT NULL,
+    token    INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    seconds  INTEGER NOT NULL
+);
+",
 ];

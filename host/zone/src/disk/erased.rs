@@ -1,7 +1,5 @@
 //! Taking away a file that landed: only where somebody has it erased, and nothing but a regular file.
 
-use std::io;
-
 use rustix::fs::{AtFlags, FileType, Mode, statat, unlinkat};
 use rustix::io::Errno;
 
@@ -24,10 +22,7 @@ impl Root {
     /// Remove a file of a source. The caller has recorded that it is to be erased; the path may come out of a database that
     /// anybody wrote.
     pub fn erase(&self, recorded: &str) -> Result<Removed, DiskError> {
-        let refused = |what| {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, what);
-            DiskError { action: "erase", path: text::quoted(recorded), source }
-        };
+        let refused = |reason| DiskError::refused("erase", text::quoted(recorded), reason);
         let Some((above, own)) = recorded.rsplit_once('/').filter(|_| is_listed(recorded)) else {
             return Err(refused("it is no path of a file that landed"));
         };

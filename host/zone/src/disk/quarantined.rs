@@ -1,7 +1,5 @@
 //! What leaves the quarantine, where somebody decides so.
 
-use std::io;
-
 use rustix::fs::{AtFlags, Mode, unlinkat};
 use rustix::io::Errno;
 
@@ -33,8 +31,7 @@ impl Root {
     /// database that anybody wrote.
     fn above<'a>(&self, quarantined: &'a str) -> Result<Option<(Directory, &'a str)>, DiskError> {
         let Some((above, own)) = Quarantined::parse(quarantined).and_then(|_| quarantined.rsplit_once('/')) else {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no path in quarantine");
-            return Err(DiskError { action: "touch", path: text::quoted(quarantined), source });
+            return Err(DiskError::refused("touch", text::quoted(quarantined), "it is no path in quarantine"));
         };
         match self.beneath(above, DIRECTORY, Mode::empty()) {
             Ok(handle) => Ok(Some((Directory { handle, path: above.to_owned() }, own))),

@@ -66,6 +66,11 @@ impl Unnamed {
         Ok(Writer { file: self.file.try_clone()?, at: 0 })
     }
 
+    /// What was written, to be read.
+    pub(crate) fn content(&self) -> &File {
+        &self.file
+    }
+
     /// In bytes.
     pub fn size(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())

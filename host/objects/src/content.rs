@@ -1,0 +1,36 @@
+//! What is written: bytes of the memory, or those of a file, which take no memory of their own.
+
+use std::fs::File;
+use std::io;
+
+use bytes::Bytes;
+
+/// The bytes of an object to be.
+#[derive(Debug, Clone)]
+pub struct Content(pub(crate) Bytes);
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Content {
+    /// All of a file that has no name and that nobody writes to any more.
+    pub fn of_file(file: &File) -> io::Result<Self> {
+        // A map of nothing is refused by the system.
+        if file.metadata()?.len() == 0 {
+            return Ok(Self(Bytes::new()));
+        }
+        // SAFETY: a map is undefined behaviour where the file changes under it. This one has no name, so that nobody else
+        // can open it, and whoever made it is done with it.
+        #[expect(unsafe_code, reason = "the only way to send a file of any size in constant memory")]
+        let map = unsafe { memmap2::Mmap::map(file)? };
+        Ok(Self(Bytes::from_owner(map)))
+    }
+
+    /// How many bytes there are.
+    pub fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+}

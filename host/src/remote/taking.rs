@@ -1,0 +1,157 @@
+//! Taking the state of an extractor and window for a run, or waiting for whoever has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::{Clock, Stopwatch};
+use objects::Head;
+use rules::domain::Window;
+use state::{CursorKey, Lease, State};
+
+use super::{Held, Remote, RemoteError, STATES, conditions, object_of, window_of};
+use crate::error::{Error, Kind};
+
+/// How often it is looked whether a lease is over: each time is a request.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How much of a number of a run says when it began; the rest tells it from others of the same millisecond.
+const A_MILLISECOND: i64 = 1000;
+
+/// What is to be taken, and for how long to wait for it; `None` is without end.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) extractor: String,
+    pub(crate) window: Option<Window>,
+    pub(crate) wait: Option<Duration>,
+}
+
+/// A state that was taken, in which the run has its row.
+pub(crate) struct Taken {
+    pub(crate) state: State,
+    pub(crate) held: Held,
+    pub(crate) dead: usize,
+}
+
+impl Remote {
+    /// Take a state, with a row for a run in it.
+    pub(crate) fn take(self: &Arc<Self>, wanted: &Wanted, clock: &Clock) -> Result<Taken, Error> {
+        let waited = Stopwatch::start();
+        loop {
+            let refused = match self.try_to_take(wanted, clock)? {
+                Ok(taken) => return Ok(taken),
+                Err(refused) => refused,
+            };
+            if state::has_to_hurry() || wanted.wait.is_some_and(|wait| waited.elapsed() >= wait) {
+                return Err(refused);
+            }
+            let left = wanted.wait.map_or(PAUSE, |wait| wait.saturating_sub(waited.elapsed()));
+            std::thread::sleep(left.min(PAUSE));
+        }
+    }
+
+    /// The inner error says that somebody else has it.
+    fn try_to_take(self: &Arc<Self>, wanted: &Wanted, clock: &Clock) -> Result<Result<Taken, Error>, Error> {
+        let object = object_of(&wanted.extractor, wanted.window);
+        let found = self.fetch(&object)?;
+        if found.is_none() {
+            conditions::check(&self.objects)?;
+            self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
+        }
+        let database = self.database();
+        let now = clock.now();
+        let number = run_number(now.unix_milliseconds());
+        let mut state = State::open_copy(&database, Some(number)).map_err(RemoteError::from)?;
+        let before = state.lease().map_err(RemoteError::from)?;
+        if let (Some(head), Some(lease)) = (&found, &before)
+            && let Some(left) = self.left_of(lease, head)
+        {
+            return Ok(Err(held_by(wanted, wanted.window, left)));
+        }
+        let key = CursorKey::new(&wanted.extractor, wanted.window);
+        let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
+        let lease = Lease {
+            holder: holder()?,
+            token: before.map_or(0, |before| before.token) + 1,
+            sequence: 0,
+            seconds: u32::try_from(self.lease.as_secs()).unwrap_or(u32::MAX),
+        };
+        let tag = found.map(|head| head.tag);
+        let mut held = Held { remote: Arc::clone(self), object, tag, lease, lost: false, run_id, sent: 0 };
+        match held.publish(&mut state) {
+            Ok(()) => {}
+            // Somebody was faster.
+            Err(RemoteError::Fenced) => return Ok(Err(held_by(wanted, wanted.window, self.lease))),
+            Err(error) => return Err(error.into()),
+        }
+        // Each of two that begin at the same time has its own lease before it looks for the other's, so that one at least
+        // sees the other.
+        if let Some((other, left)) = self.overlapping(wanted)? {
+            state.withdraw(run_id).map_err(RemoteError::from)?;
+            held.end(&mut state)?;
+            return Ok(Err(held_by(wanted, Some(other), left)));
+        }
+        Ok(Ok(Taken { state, held, dead }))
+    }
+
+    /// How long a lease goes on, by the store's own clock; `None` where it is over.
+    pub(super) fn left_of(&self, lease: &Lease, head: &Head) -> Option<Duration> {
+        let now = self.objects.server_time().unwrap_or_else(clock::system);
+        let age = now.duration_since(head.modified).unwrap_or_default();
+        Duration::from_secs(lease.seconds.into()).checked_sub(age).filter(|left| !left.is_zero())
+    }
+
+    /// Another window of the extractor that has days of this one and is being run, and for how long its lease goes on.
+    fn overlapping(&self, wanted: &Wanted) -> Result<Option<(Window, Duration)>, Error> {
+        let Some(own) = wanted.window else { return Ok(None) };
+        let below = format!("{STATES}/{}", wanted.extractor);
+        let mut others = Vec::new();
+        for listed in self.objects.list(&below).map_err(RemoteError::from)? {
+            let listed = listed.map_err(RemoteError::from)?;
+            if let Some(other) = window_of(&listed.path)
+                && other != own
+                && other.overlaps(own)
+            {
+                others.push((listed.path, other));
+            }
+        }
+        for (object, other) in others {
+            if let Some(left) = self.lease_of(&object)? {
+                return Ok(Some((other, left)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How long the lease on an object goes on; `None` where nobody has it.
+    fn lease_of(&self, object: &str) -> Result<Option<Duration>, Error> {
+        let other = self.beside()?;
+        let Some(head) = other.fetch(object)? else { return Ok(None) };
+        let lease =
+            State::open_copy(&other.database(), None).and_then(|state| state.lease()).map_err(RemoteError::from)?;
+        Ok(lease.and_then(|lease| self.left_of(&lease, &head)))
+    }
+}
+
+/// A number that no other run has, and that is larger than those of earlier ones: below 2^53, so that JSON readers keep it.
+fn run_number(unix_milliseconds: u64) -> i64 {
+    let mut random = [0; 2];
+    // Without randomness two runs of one millisecond have one number, of which the store refuses the second.
+    let _ = clock::randomise(&mut random);
+    i64::try_from(unix_milliseconds).unwrap_or(i64::MAX / A_MILLISECOND) * A_MILLISECOND
+        + i64::from(u16::from_le_bytes(random)) % A_MILLISECOND
+}
+
+fn holder() -> Result<String, Error> {
+    let mut random = [0; 16];
+    clock::randomise(&mut random).map_err(|error| Error::new(Kind::Failed, format!("no randomness: {error}")))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+pub(super) fn held_by(wanted: &Wanted, window: Option<Window>, left: Duration) -> Error {
+    let name = &wanted.extractor;
+    let whose = match window {
+        Some(window) => format!("another run of {name} for {window}"),
+        None => format!("another run of {name}"),
+    };
+    let message = format!("{whose} has its lease, for {} s more unless it renews it", left.as_secs().max(1));
+    Error::new(Kind::Locked, message).hint("wait for it with `--wait`; `host runs` shows when it started")
+}

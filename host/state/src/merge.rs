@@ -1,0 +1,64 @@
+//! Several states as one, to be read: each extractor and window has its own in an object store.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::connection::connect;
+use super::{State, StateError, schema};
+
+/// What is put together. Where two know of the same, the first that was merged counts; of a file, who has read it.
+const TABLES: [&str; 17] = [
+    "extraction_runs",
+    "landed_files",
+    "indexed_sources",
+    "source_users",
+    "validators",
+    "cursors",
+    "run_budgets",
+    "run_windows",
+    "cursor_values",
+    "derivations",
+    "derived_files",
+    "resource_changes",
+    "run_details",
+    "run_logs",
+    "notices",
+    "quarantined",
+    "erased",
+];
+
+impl State {
+    /// Add all that another state knows, which is a database of this host's version at `path`.
+    pub fn merge(&mut self, path: &Path) -> Result<(), StateError> {
+        // So that what is foreign or damaged is found before anything of it is taken.
+        schema::check(&connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
+        self.connection.execute("ATTACH DATABASE ?1 AS other", [path.display().to_string()])?;
+        let merged = self.take();
+        self.connection.execute("DETACH DATABASE other", [])?;
+        merged
+    }
+
+    fn take(&mut self) -> Result<(), StateError> {
+        let transaction = self.connection.transaction()?;
+        for table in TABLES {
+            let columns = columns(&transaction, table)?;
+            let sql = format!("INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM other.{table}");
+            transaction.execute(&sql, [])?;
+        }
+        transaction.execute(
+            "UPDATE main.landed_files AS f SET (sha256, size, stored_size, run_id) =
+                    (SELECT o.sha256, o.size, o.stored_size, o.run_id FROM other.landed_files o WHERE o.path = f.path)
+              WHERE f.sha256 IS NULL
+                AND f.path IN (SELECT path FROM other.landed_files WHERE sha256 IS NOT NULL)",
+            [],
+        )?;
+        Ok(transaction.commit()?)
+    }
+}
+
+fn columns(connection: &Connection, table: &str) -> Result<String, StateError> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1, 'main')")?;
+    let names: Vec<String> = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(names.join(", "))
+}

@@ -1,0 +1,74 @@
+//! Where contents have their names: what a landing zone needs of a directory or of an object store.
+
+use std::io::Read;
+
+use rules::domain::Digest;
+
+use crate::disk::{DiskError, Entry, Found, Removed, Unnamed};
+use crate::staging::{Packed, Staged};
+use crate::{LandingError, disk};
+
+/// A place of names, each of which is given once. What it promises stands in `FORMAT.md`; both kinds pass the same suite.
+pub(crate) trait Shelf: Send + Sync {
+    /// What a name stands for.
+    fn entry(&self, path: &str) -> Result<Entry, LandingError>;
+
+    /// All files of a source, in the order of their paths. Hidden ones do not count.
+    fn list(&self, source: &str) -> Result<Vec<Found>, LandingError>;
+
+    /// A file, to be read as it is stored; `None` where there is none.
+    fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError>;
+
+    /// The identity of a file's content; `None` where there is no such file, or it is not whole.
+    fn identify(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError>;
+
+    /// Give a content a name below `directory` that nothing has; the size of its file, or `None` where the name is taken.
+    fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError>;
+
+    /// Give a file in quarantine such a name in the place of its own; whether it has it now.
+    fn give(&self, quarantined: &str, directory: &str, name: &str) -> Result<bool, LandingError>;
+
+    /// Remove a file from quarantine; one that is not there is left so.
+    fn drop_quarantined(&self, quarantined: &str) -> Result<(), LandingError>;
+
+    /// Remove a file of a source.
+    fn erase(&self, recorded: &str) -> Result<Removed, LandingError>;
+
+    /// Whether the name of a directory, and all names above it, are known to be durable.
+    fn is_settled(&self, directory: &str) -> bool;
+
+    /// The name of a directory, and all names above it, are durable.
+    fn settle(&self, directory: &str);
+
+    /// Have the next [`Shelf::sync`] make a file's name durable.
+    fn count_on(&self, path: &str);
+
+    /// Make the names that were counted on durable. After an error every later call fails too.
+    fn sync(&self) -> Result<(), LandingError>;
+}
+
+/// A content that has no name yet. It is packed once, whichever name it gets.
+pub(crate) enum Unplaced {
+    Staged(Staged),
+    Packed(Packed),
+    /// Packing it failed.
+    Lost,
+}
+
+impl Unplaced {
+    /// The file that holds it, in what `file` makes where it has none yet.
+    pub(crate) fn pack(
+        &mut self,
+        file: impl FnOnce() -> Result<Unnamed, DiskError>,
+    ) -> Result<&mut Packed, LandingError> {
+        if let Self::Staged(_) = self
+            && let Self::Staged(staged) = std::mem::replace(self, Self::Lost)
+        {
+            *self = Self::Packed(staged.pack(file)?);
+        }
+        match self {
+            Self::Packed(packed) => Ok(packed),
+            Self::Staged(_) | Self::Lost => Err(disk::gone("a content that could not be packed").into()),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Names in an object store: an object is there as a whole or not at all, and is durable as soon as it is there.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use objects::{Content, Objects, Put};
+use rules::domain::Digest;
+use rules::findings::is_listed;
+use rules::name::Quarantined;
+use rules::text;
+
+use crate::disk::{self, Entry, Found, Removed, Root, Unnamed};
+use crate::shelf::{Shelf, Unplaced};
+use crate::{DiskError, LandingError, content};
+
+/// How deep the files of a source are: source, year, month, name.
+const DEPTH: usize = 4;
+
+/// A place in an object store, and where files are until they are sent.
+pub(crate) struct Stored {
+    pub(crate) objects: Arc<Objects>,
+    pub(crate) spool: Arc<Root>,
+}
+
+fn unreadable(error: io::Error) -> LandingError {
+    LandingError::Io("read a landed object", error)
+}
+
+/// A file in the spool, which is durable nowhere: a body that is lost with the machine comes again.
+fn unnamed(spool: &Root) -> Result<Unnamed, DiskError> {
+    spool.unnamed_in("")?.ok_or_else(|| disk::gone("the spool"))
+}
+
+impl Stored {
+    fn create(&self, path: &str, file: &std::fs::File) -> Result<bool, LandingError> {
+        let content = Content::of_file(file).map_err(|error| LandingError::Io("read the spool", error))?;
+        Ok(matches!(self.objects.create(path, &content)?, Put::Done(_)))
+    }
+}
+
+impl Shelf for Stored {
+    fn entry(&self, path: &str) -> Result<Entry, LandingError> {
+        Ok(self.objects.head(path)?.map_or(Entry::Missing, |head| Entry::File(head.size)))
+    }
+
+    fn list(&self, source: &str) -> Result<Vec<Found>, LandingError> {
+        let mut files = Vec::new();
+        for listed in self.objects.list(source)? {
+            let listed = listed?;
+            let hidden = listed.path.split('/').any(|part| part.starts_with('.'));
+            if !hidden && listed.path.split('/').count() <= DEPTH {
+                files.push(Found { path: listed.path, stored_size: listed.size });
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError> {
+        Ok(self.objects.get(path)?.map(|(_, reader)| Box::new(reader) as _))
+    }
+
+    fn identify(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError> {
+        match self.objects.get(path)? {
+            Some((_, reader)) => content::identify(reader).map_err(unreadable),
+            None => Ok(None),
+        }
+    }
+
+    fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
+        let packed = content.pack(|| unnamed(&self.spool))?;
+        let made = self.create(&format!("{directory}/{name}"), packed.file.content())?;
+        Ok(made.then_some(packed.stored_size))
+    }
+
+    /// A store cannot rename under a condition, so there are two objects for a moment, and the second is whole.
+    fn give(&self, quarantined: &str, directory: &str, name: &str) -> Result<bool, LandingError> {
+        let Some((_, mut reader)) = self.objects.get(quarantined)? else { return Ok(false) };
+        let mut copy = self.spool.scratch()?;
+        io::copy(&mut reader, &mut copy).map_err(unreadable)?;
+        let given = self.create(&format!("{directory}/{name}"), copy.reader())?;
+        if given {
+            self.drop_quarantined(quarantined)?;
+        }
+        Ok(given)
+    }
+
+    fn drop_quarantined(&self, quarantined: &str) -> Result<(), LandingError> {
+        if Quarantined::parse(quarantined).is_none() {
+            return Err(DiskError::refused("touch", text::quoted(quarantined), "it is no path in quarantine").into());
+        }
+        Ok(self.objects.remove(quarantined)?)
+    }
+
+    fn erase(&self, recorded: &str) -> Result<Removed, LandingError> {
+        if !is_listed(recorded) {
+            let reason = "it is no path of a file that landed";
+            return Err(DiskError::refused("erase", text::quoted(recorded), reason).into());
+        }
+        if self.objects.head(recorded)?.is_none() {
+            return Ok(Removed::Missing);
+        }
+        self.objects.remove(recorded)?;
+        Ok(Removed::File(0))
+    }
+
+    fn is_settled(&self, _: &str) -> bool {
+        true
+    }
+
+    fn settle(&self, _: &str) {}
+
+    fn count_on(&self, _: &str) {}
+
+    fn sync(&self) -> Result<(), LandingError> {
+        Ok(())
+    }
+}
