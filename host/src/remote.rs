@@ -18,7 +18,7 @@ use objects::{Content, Head, Objects, ObjectsError};
 use rules::domain::Window;
 use state::StateError;
 use tempfile::TempDir;
-use zone::{DATABASE, DiskError, Root, Zone};
+use zone::{DATABASE, DiskError, Root, STATES, Zone};
 
 use crate::error::{Error, Kind};
 use crate::landing::{Place, unreachable};
@@ -26,8 +26,6 @@ use crate::landing::{Place, unreachable};
 pub(crate) use held::Held;
 pub(crate) use taking::Wanted;
 
-/// Below what the states of all extractors are.
-const STATES: &str = ".state";
 /// How the names of states end.
 const ENDING: &str = ".sqlite.gz";
 /// A state beyond so many packed bytes is told of: each run sends it three times.
@@ -147,8 +145,8 @@ impl Remote {
 /// The object that holds the state of an extractor, or of one of its windows.
 fn object_of(extractor: &str, window: Option<Window>) -> String {
     match window {
-        None => format!("{STATES}/{extractor}{ENDING}"),
-        Some(window) => format!("{STATES}/{extractor}/{window}{ENDING}"),
+        None => format!("{STATES}{extractor}{ENDING}"),
+        Some(window) => format!("{STATES}{extractor}/{window}{ENDING}"),
     }
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use rules::domain::Window;
 use rules::name::check_name;
 use state::State;
-use zone::Lock;
+use zone::{Lock, STATES};
 
-use super::{ENDING, Remote, RemoteError, STATES, window_of};
+use super::{ENDING, Remote, RemoteError, window_of};
 
 impl Remote {
     /// Put all states together in the spool, where there are any. Whoever has a lease has a lock there.
     pub(crate) fn gather(&self) -> Result<Vec<Lock>, RemoteError> {
         let mut objects = Vec::new();
-        for listed in self.objects.list(STATES)? {
+        for listed in self.objects.list(STATES.trim_end_matches('/'))? {
             let listed = listed?;
             objects.extend(whose(&listed.path).map(|(extractor, window)| (listed.path, extractor, window)));
         }
@@ -44,7 +44,7 @@ impl Remote {
 
 /// Whose state an object is; `None` where it is none.
 fn whose(object: &str) -> Option<(String, Option<Window>)> {
-    let below = object.strip_prefix(STATES)?.strip_prefix('/')?.strip_suffix(ENDING)?;
+    let below = object.strip_prefix(STATES)?.strip_suffix(ENDING)?;
     let (extractor, window) = match below.split_once('/') {
         None => (below, None),
         Some((extractor, _)) => (extractor, Some(window_of(object)?)),

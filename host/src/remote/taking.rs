@@ -8,7 +8,7 @@ use objects::Head;
 use rules::domain::Window;
 use state::{CursorKey, Lease, State};
 
-use super::{Held, Remote, RemoteError, STATES, conditions, object_of, window_of};
+use super::{Held, Remote, RemoteError, conditions, object_of, window_of};
 use crate::error::{Error, Kind};
 
 /// How often it is looked whether a lease is over: each time is a request.
@@ -102,7 +102,7 @@ impl Remote {
     /// Another window of the extractor that has days of this one and is being run, and for how long its lease goes on.
     fn overlapping(&self, wanted: &Wanted) -> Result<Option<(Window, Duration)>, Error> {
         let Some(own) = wanted.window else { return Ok(None) };
-        let below = format!("{STATES}/{}", wanted.extractor);
+        let below = format!("{}{}", zone::STATES, wanted.extractor);
         let mut others = Vec::new();
         for listed in self.objects.list(&below).map_err(RemoteError::from)? {
             let listed = listed.map_err(RemoteError::from)?;

@@ -10,11 +10,12 @@ use rules::domain::Digest;
 use rules::findings::{Finding, Kind, Recorded, is_ours, source};
 use rules::name::Quarantined;
 use state::{FileRow, Mend, State, Table};
-use zone::{DiskError, Removed, Root, Sorter};
+use zone::{DiskError, Removed, Root, Sorter, Zone};
 
 /// What there is to do.
 pub(super) struct Plan<'a> {
     root: &'a Root,
+    zone: &'a Zone,
     steps: Sorter<'a>,
     /// The files that have to be read.
     queue: Queue<'a>,
@@ -23,9 +24,13 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Find out what does not fit.
-    pub(super) fn make(root: &'a Root, state: Option<&State>, found: &Found<'_>) -> Result<Self, UpkeepError> {
+    pub(super) fn make(
+        (root, zone): (&'a Root, &'a Zone),
+        state: Option<&State>,
+        found: &Found<'_>,
+    ) -> Result<Self, UpkeepError> {
         let steps = Sorter::new(root, HELD);
-        let mut plan = Self { root, steps, queue: Queue::new(root), done: Done::default() };
+        let mut plan = Self { root, zone, steps, queue: Queue::new(zone, root), done: Done::default() };
         let records = match state {
             Some(state) => {
                 for table in Table::ALL {
@@ -59,13 +64,13 @@ impl<'a> Plan<'a> {
             }
             Fact::NoFile(_) => Ok(()),
         };
-        pair(root, records, |error| Err(error.into()), see)?;
+        pair(zone, records, |error| Err(error.into()), see)?;
         Ok(plan)
     }
 
     /// Read the files that have to be read.
     pub(super) fn read(mut self, found: &Found<'_>, console: &Console) -> Result<Self, UpkeepError> {
-        let queue = std::mem::replace(&mut self.queue, Queue::new(self.root));
+        let queue = std::mem::replace(&mut self.queue, Queue::new(self.zone, self.root));
         let plan = Mutex::new(self);
         queue.read(console, |file, content| {
             plan.lock().unwrap_or_else(PoisonError::into_inner).take(file, content, found)
@@ -102,7 +107,7 @@ impl<'a> Plan<'a> {
 
     /// Finish the erasure of a file, if it is the one: what else has its name is left alone.
     fn erase(&mut self, path: &str, recorded: &Recorded, found: &Found<'_>) -> Result<(), UpkeepError> {
-        match self.root.identify(path) {
+        match self.zone.identify(path) {
             Ok(content) if content.map(|(digest, _)| digest) == recorded.sha256 => {
                 Ok(self.push(&Step::Erase(path.to_owned()))?)
             }

@@ -24,6 +24,7 @@ pub use disk::{DATABASE, DiskError, Entry, Found, Holder, Lock, Met, Removed, Ro
 pub use packer::pack;
 pub use sorter::{Sorted, Sorter};
 pub use staging::{Bytes, Staged, Staging};
+pub use stored::STATES;
 
 use local::Local;
 use objects::{Objects, ObjectsError};
@@ -113,6 +114,16 @@ impl Zone {
     /// Whether a file of that path and size is there.
     pub fn holds(&self, path: &str, stored_size: u64) -> Result<bool, LandingError> {
         Ok(self.shelf.entry(path)? == Entry::File(stored_size))
+    }
+
+    /// Everything in it but what the host keeps there for itself, in the order of paths.
+    pub fn walk(&self) -> Result<impl Iterator<Item = Result<Seen, LandingError>> + Send + '_, LandingError> {
+        self.shelf.walk()
+    }
+
+    /// What a name stands for.
+    pub fn entry(&self, path: &str) -> Result<Entry, LandingError> {
+        self.shelf.entry(path)
     }
 
     /// A file, to be read as it is stored; `None` where there is none.

@@ -7,7 +7,7 @@ use rules::domain::Digest;
 
 use crate::LandingError;
 use crate::directories::Directories;
-use crate::disk::{Entry, Found, Removed, Root};
+use crate::disk::{Entry, Found, Removed, Root, Seen};
 use crate::shelf::{Shelf, Unplaced};
 
 /// A directory, and what lies under it, to be read only.
@@ -39,6 +39,10 @@ impl Shelf for Local {
             files.dedup_by(|one, other| one.path == other.path);
         }
         Ok(files)
+    }
+
+    fn walk(&self) -> Result<Box<dyn Iterator<Item = Result<Seen, LandingError>> + Send + '_>, LandingError> {
+        Ok(Box::new(self.root.walk()?.map(|seen| Ok(seen?))))
     }
 
     fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError> {

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use rules::domain::Digest;
 
-use crate::disk::{DiskError, Entry, Found, Removed, Unnamed};
+use crate::disk::{DiskError, Entry, Found, Removed, Seen, Unnamed};
 use crate::staging::{Packed, Staged};
 use crate::{LandingError, disk};
 
@@ -15,6 +15,9 @@ pub(crate) trait Shelf: Send + Sync {
 
     /// All files of a source, in the order of their paths. Hidden ones do not count.
     fn list(&self, source: &str) -> Result<Vec<Found>, LandingError>;
+
+    /// Everything below the root but what the host keeps there for itself, in the order of paths.
+    fn walk(&self) -> Result<Box<dyn Iterator<Item = Result<Seen, LandingError>> + Send + '_>, LandingError>;
 
     /// A file, to be read as it is stored; `None` where there is none.
     fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError>;

@@ -3,16 +3,18 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use objects::{Content, Objects, Put};
+use objects::{Content, Listed, Objects, Put};
 use rules::domain::Digest;
 use rules::findings::is_listed;
 use rules::name::Quarantined;
 use rules::text;
 
-use crate::disk::{self, Entry, Found, Removed, Root, Unnamed};
+use crate::disk::{self, Entry, Found, Met, Removed, Root, Seen, Unnamed};
 use crate::shelf::{Shelf, Unplaced};
 use crate::{DiskError, LandingError, content};
 
+/// Below what the states of extractors are.
+pub const STATES: &str = ".state/";
 /// How deep the files of a source are: source, year, month, name.
 const DEPTH: usize = 4;
 
@@ -54,6 +56,13 @@ impl Shelf for Stored {
         }
         files.sort_unstable();
         Ok(files)
+    }
+
+    fn walk(&self) -> Result<Box<dyn Iterator<Item = Result<Seen, LandingError>> + Send + '_>, LandingError> {
+        let seen = |listed: Listed| Seen { path: listed.path.into_bytes(), met: Met::File(listed.size) };
+        let all = self.objects.list("")?.map(move |listed| Ok(seen(listed?)));
+        let is_own = |seen: &Seen| seen.path.starts_with(STATES.as_bytes());
+        Ok(Box::new(all.filter(move |seen: &Result<Seen, LandingError>| !seen.as_ref().is_ok_and(is_own))))
     }
 
     fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError> {
