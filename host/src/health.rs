@@ -103,8 +103,8 @@ pub fn of(landing: &Path, configuration: &Configuration, stale_after: Option<Dur
     }
     for (name, history) in &mut histories {
         let goes_on = |running: &Running| {
-            let locked = |window| root.as_ref().is_none_or(|root| root.is_locked(name, window).unwrap_or(true));
-            running.window().is_some_and(locked)
+            let locked = |scope| root.as_ref().is_none_or(|root| root.is_locked(name, &scope).unwrap_or(true));
+            running.scope().is_some_and(locked)
         };
         let (alive, dead): (Vec<_>, Vec<_>) = std::mem::take(&mut history.running).into_iter().partition(goes_on);
         history.running = alive;

@@ -42,7 +42,7 @@ pub(crate) use receipts::Receipts;
 use recording::Recording;
 use rehearsal::Rehearsal;
 use rules::budget::{Budget, Budgets};
-use rules::domain::{Level, Window};
+use rules::domain::{Level, Scope};
 use session::Session;
 pub(crate) use signals::{Caught, Signals};
 use state::{CursorKey, State, StateError};
@@ -133,14 +133,14 @@ async fn run(
         started = started.to_the_millisecond();
         recorder.started(started);
     }
-    let (database, name, backfill) = (root.database(), plan.name.clone(), plan.backfill);
+    let (database, key) = (root.database(), CursorKey::new(&plan.name, &plan.scope));
     let (path, now) = (database.clone(), started.iso8601());
     let time = plan.budgets.time(Budget::Time);
     let seeded = plan.trial.cursor.clone();
     let locks = Arc::clone(&root);
     // What cannot be found out goes on, for all that is known.
-    let goes_on = move |extractor: &str, window| locks.is_locked(extractor, window).unwrap_or(true);
-    let begin = move || begin(&path, &now, CursorKey::new(&name, backfill), (receipts, seeded), goes_on);
+    let goes_on = move |extractor: &str, scope: &Scope| locks.is_locked(extractor, scope).unwrap_or(true);
+    let begin = move || begin(&path, &now, key, (receipts, seeded), goes_on);
     let (begun, caught) = signals.during_at_most(time, begin).await;
     let unusable = |error: StateError| match caught {
         Some(caught) => Error::new(caught.kind(), caught),
@@ -167,7 +167,7 @@ async fn run(
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
     let details = Details::of(&plan);
-    let (newest, rehearsed) = (plan.backfill.is_none(), plan.trial.dry_run);
+    let (newest, rehearsed) = (plan.scope.window.is_none(), plan.trial.dry_run);
     let session = session(plan, started, (&events, timings), &store);
     let extractor = session.name.clone();
     let mut ended = match caught {
@@ -255,10 +255,10 @@ fn begin(
     now: &str,
     key: CursorKey,
     (receipts, seeded): (Receipts, Option<String>),
-    goes_on: impl Fn(&str, Option<Window>) -> bool,
+    goes_on: impl Fn(&str, &Scope) -> bool,
 ) -> Result<Begun, StateError> {
     let mut state = State::open(database)?;
-    let (run_id, dead) = state.begin(&key, now, |window| goes_on(key.extractor(), window))?;
+    let (run_id, dead) = state.begin(&key, now, |scope| goes_on(key.extractor(), scope))?;
     let first = state.is_new() && run_id == 1;
     let mut ledger = Ledger::new(state, run_id, key, receipts);
     if let Some(cursor) = seeded {
@@ -295,7 +295,7 @@ fn session(
         params: plan.params,
         sources: plan.sources,
         asked_sources: plan.asked_sources,
-        backfill: plan.backfill,
+        backfill: plan.scope.window,
         fresh: plan.fresh,
         started,
         clock,

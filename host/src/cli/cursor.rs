@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use super::zone::{ZoneArgs, state_if_there};
+use crate::config::key_value;
 use crate::error::{Error, Kind};
 use crate::run::held;
 use crate::{report, upkeep};
-use rules::domain::Window;
+use rules::domain::{Part, Scope, Window};
 use rules::name::check_name;
 use rules::text;
 use state::{CursorKey, State, StateError};
@@ -16,7 +17,7 @@ const MAX_CURSOR: usize = 4096;
 
 /// Show what extractors keep for their next runs: cursors, and values by key
 ///
-/// Each backfill window has a cursor of its own. The values of an extractor that is named are shown as well.
+/// Each backfill window and each part has a cursor of its own. The values of an extractor that is named are shown as well.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct CursorArgs {
@@ -55,8 +56,17 @@ struct Which {
     /// The cursor of a backfill of these days [default: that of the newest data]
     #[arg(long, value_name = "START..END")]
     backfill: Option<Window>,
+    /// The cursor of that part alone, as `host run --only` has it
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    only: Option<(String, String)>,
     #[command(flatten)]
     zone: ZoneArgs,
+}
+
+impl Which {
+    fn scope(&self) -> Scope {
+        Scope { window: self.backfill, part: self.only.as_ref().map(|(name, value)| Part::new(name, value)) }
+    }
 }
 
 pub(super) fn execute(arguments: &CursorArgs) -> Result<ExitCode, Error> {
@@ -77,7 +87,7 @@ pub(super) fn execute(arguments: &CursorArgs) -> Result<ExitCode, Error> {
 
 fn get(which: &Which) -> Result<ExitCode, Error> {
     let state = which.zone.state()?;
-    let key = CursorKey::new(&which.name, which.backfill);
+    let key = CursorKey::new(&which.name, &which.scope());
     match state.cursor(&key).map_err(|error| Error::new(Kind::Failed, error))? {
         Some(cursor) => super::print(&format!("{cursor}\n")).map(|()| ExitCode::SUCCESS),
         None => Ok(ExitCode::FAILURE),
@@ -86,7 +96,7 @@ fn get(which: &Which) -> Result<ExitCode, Error> {
 
 /// Change a cursor while no run of the extractor goes on.
 fn change(which: &Which, value: Option<&str>) -> Result<ExitCode, Error> {
-    let Which { name, backfill, zone } = which;
+    let (Which { name, zone, .. }, scope) = (which, which.scope());
     check_name(name).map_err(|error| Error::usage(error).hint("`host cursor` lists the extractors"))?;
     if let Some(length) = value.map(str::len).filter(|length| *length > MAX_CURSOR) {
         return Err(Error::usage(format!("the cursor is {length} bytes long, and the limit is {MAX_CURSOR}")));
@@ -102,19 +112,22 @@ fn change(which: &Which, value: Option<&str>) -> Result<ExitCode, Error> {
     }
     const LATER: &str = "change it once that has ended";
     let _shared = upkeep::shared(&root, &landing, LATER)?;
-    let own = root.lock_extractor(name, *backfill).map_err(|error| Error::new(Kind::Failed, error))?;
+    let own = root.lock_extractor(name, &scope).map_err(|error| Error::new(Kind::Failed, error))?;
     let _own =
-        own.map_err(|holder| Error::new(Kind::Locked, held("a run", name, *backfill, holder, &landing)).hint(LATER))?;
+        own.map_err(|holder| Error::new(Kind::Locked, held("a run", name, &scope, holder, &landing)).hint(LATER))?;
     let failed = |error: StateError| Error::database(&error, &root.database());
     let mut state = State::open(&root.database()).map_err(failed)?;
-    let key = CursorKey::new(name, *backfill);
+    let key = CursorKey::new(name, &scope);
     let before = state.cursor(&key).map_err(failed)?;
     if !state.set_cursor(&key, value).map_err(failed)? {
         return Err(unknown());
     }
     let shown = |cursor: Option<&str>| cursor.map_or("none".to_owned(), |cursor| format!("`{}`", text::line(cursor)));
-    let window = backfill.map(|window| format!(" {window}")).unwrap_or_default();
+    let of = Some(scope.to_string())
+        .filter(|of| !of.is_empty())
+        .map(|of| format!(" {}", text::line(&of)))
+        .unwrap_or_default();
     let (before, after) = (shown(before.as_deref()), shown(value));
-    super::print(&format!("{name}{window}: the cursor was {before}, and is {after} now\n"))?;
+    super::print(&format!("{name}{of}: the cursor was {before}, and is {after} now\n"))?;
     Ok(ExitCode::SUCCESS)
 }
