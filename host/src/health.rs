@@ -250,6 +250,29 @@ mod tests {
     }
 
     #[test]
+    fn a_backfill_that_goes_on_is_no_run_that_a_schedule_started() {
+        let now = at("2026-03-10T12:30:00Z");
+        let running = |period: Option<&str>, started_at: &str| Running {
+            period: period.map(str::to_owned),
+            started_at: started_at.into(),
+            ..Running::default()
+        };
+        let [newer, older] = ["2026-03-10T12:20:00Z", "2026-03-10T12:10:00Z"];
+        let backfills =
+            [running(Some("2025-01-01..2025-02-01"), newer), running(Some("2025-02-01..2025-03-01"), older)];
+        let own = running(None, "2026-03-10T12:25:00Z");
+        for (more, condition, since) in
+            [(None, Condition::Stale, older), (Some(&own), Condition::Ok, "2026-03-10T12:25:00Z")]
+        {
+            let last = Some(past("2026-03-10T06:00:00Z", true));
+            let running = more.into_iter().chain(&backfills).cloned().collect();
+            let history = History { success: last.clone(), last, streak: 1, running, ..History::default() };
+            let health = judge(&watched(Some("0 * * * *"), None), &history, now, true);
+            assert_eq!((health.condition, health.running_since), (condition, Some(at(since))));
+        }
+    }
+
+    #[test]
     fn a_run_that_nobody_runs_any_more_has_failed() {
         let started_at = "2026-03-10T06:00:00Z".to_owned();
         for (is_backfill, condition, streak) in [(false, Condition::Failing, -1), (true, Condition::Ok, 4)] {
