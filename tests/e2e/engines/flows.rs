@@ -1,13 +1,18 @@
 //! Dagster, Prefect and Airflow.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use harness::{Environment, Gate, Ran, Reply, python, soak};
 
 use super::{outcome, with_host, written};
 use crate::shards;
+
+/// How long a backfill of Dagster may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Each partition in its turn, and what is recorded of it.
 const MATERIALIZE: &str = "import json, dagster as dg, dagster_assets as example
@@ -65,6 +70,45 @@ fn dagster_materialises_a_partition_for_each_shard_and_waits_for_days_that_are_t
     assert_eq!((counts(0), counts(1)), ([1, 0].map(Into::into).each_ref(), [0, 1].map(Into::into).each_ref()));
     // The run of the other days, four shards, and the one that failed with each of its three repetitions.
     assert_eq!(outcome(&environment), ["5", "4", "4"], "{log}");
+}
+
+/// Ends a service and the processes that it started, which are a group.
+struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_backfill_of_dagster_runs_each_partition() {
+    let Some(programs) = Some(()).filter(|()| soak::is_on()).and_then(|()| python::dagster()) else { return };
+    let (environment, _origin) = shards::prepared();
+    let file = written(&environment, "dagster_assets.py");
+    environment.write("dagster/dagster.yaml", "telemetry:\n  enabled: false\n");
+    let command = |program: &str, arguments: &[&str]| {
+        let mut command = python(&environment, &programs);
+        command.env("DAGSTER_HOME", environment.path().join("dagster")).arg(programs.join(program)).args(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    // Whoever comes first makes the tables, and two at once are in each other's way.
+    assert!(command("dagster", &["instance", "info"]).status().expect("dagster").success());
+    let file = file.display().to_string();
+    let daemon = command("dagster-daemon", &["run", "-f", &file]).process_group(0).spawn();
+    let mut daemon = Service(daemon.expect("dagster-daemon"));
+    let backfill = ["job", "backfill", "--noprompt", "-f", &file, "-j", "__ASSET_JOB", "--all=all"];
+    assert!(command("dagster", &backfill).status().expect("dagster").success());
+    let landed = || environment.landing().join(".state.sqlite").exists() && outcome(&environment) == ["5", "0", "5"];
+    let start = Instant::now();
+    while !landed() {
+        assert!(daemon.0.try_wait().expect("dagster-daemon").is_none(), "it ended");
+        assert!(start.elapsed() < PATIENCE, "the backfill does not end");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Part {
     pub fn new(name: &str, value: &str) -> Self {
         let text = format!("{name}={value}");
         let plain = text.len() <= MAX_PART && !value.starts_with('~') && !value.contains(char::is_control);
-        Self(if plain { text } else { format!("{name}=~{:x}", hash(value)) })
+        Self(if plain { text } else { format!("{name}=~{:032x}", hash(value)) })
     }
 
     /// Where its bytes begin in the file of a lock. Two parts share them once in many millions of millions, and then only
