@@ -47,7 +47,7 @@ use engine::Manifest;
 use fetch::{Egress, FetchLimits, Recorder, Source};
 use file::ExtractorConfig;
 use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
-use rules::domain::{Digest, Grant, Window};
+use rules::domain::{Digest, Grant, Scope};
 use rules::expectation::{Expectation, Expectations};
 use rules::policy::Policy;
 use rules::redact::Redactor;
@@ -76,8 +76,8 @@ pub struct Plan {
     pub asked: BTreeSet<Grant>,
     /// How long to wait for a run of the same extractor; `None` is without end.
     pub wait: Option<Duration>,
-    /// The days of a backfill.
-    pub backfill: Option<Window>,
+    /// What the run is for: the newest data or days, of everything or of a part.
+    pub scope: Scope,
     /// Whether to ask and to read without regard to what is known.
     pub fresh: bool,
     /// What the run may use.
@@ -149,7 +149,7 @@ impl Plan {
                 Some(limit) => limit.map(|time| time.0),
                 None => Some(NO_WAIT),
             },
-            backfill: flags.backfill,
+            scope: flags.scope(),
             fresh: flags.fresh,
             budgets: Budgets::new(settings.amounts()),
             content: zone::Limits {

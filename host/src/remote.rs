@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use objects::{Content, Head, Objects, ObjectsError};
-use rules::domain::Window;
+use rules::domain::{Digest, Part, Scope, Window};
 use state::StateError;
 use tempfile::TempDir;
 use zone::{DATABASE, DiskError, Root, STATES, Zone};
@@ -26,6 +26,12 @@ use crate::landing::{Place, unreachable};
 pub(crate) use held::Held;
 pub(crate) use taking::Wanted;
 
+/// What stands in the place of a window in the name of a part's state.
+const NEWEST: &str = "newest";
+/// What is between a window and a part in such a name.
+const BETWEEN: char = '~';
+/// Hexadecimal digits of a part in such a name.
+const PART_DIGITS: usize = 32;
 /// How the names of states end.
 const ENDING: &str = ".sqlite.gz";
 /// A state beyond so many packed bytes is told of: each run sends it three times.
@@ -123,8 +129,8 @@ impl Remote {
     }
 
     /// Copy a state into another directory, where there is one.
-    pub(crate) fn copy_state(&self, extractor: &str, window: Option<Window>, to: &Root) -> Result<(), RemoteError> {
-        if self.fetch(&object_of(extractor, window))?.is_some()
+    pub(crate) fn copy_state(&self, extractor: &str, scope: &Scope, to: &Root) -> Result<(), RemoteError> {
+        if self.fetch(&object_of(extractor, scope))?.is_some()
             && let Some(mut database) = self.spool.file(DATABASE)?
         {
             io::copy(&mut database, &mut to.fresh(DATABASE)?).map_err(RemoteError::Spool)?;
@@ -142,17 +148,35 @@ impl Remote {
     }
 }
 
-/// The object that holds the state of an extractor, or of one of its windows.
-fn object_of(extractor: &str, window: Option<Window>) -> String {
-    match window {
-        None => format!("{STATES}{extractor}{ENDING}"),
-        Some(window) => format!("{STATES}{extractor}/{window}{ENDING}"),
-    }
+/// The object that holds the state of an extractor for the newest data of everything, or for another scope.
+fn object_of(extractor: &str, scope: &Scope) -> String {
+    let name = match (scope.window, &scope.part) {
+        (None, None) => return format!("{STATES}{extractor}{ENDING}"),
+        (Some(window), None) => window.to_string(),
+        (None, Some(part)) => format!("{NEWEST}{BETWEEN}{}", hashed(part)),
+        (Some(window), Some(part)) => format!("{window}{BETWEEN}{}", hashed(part)),
+    };
+    format!("{STATES}{extractor}/{name}{ENDING}")
 }
 
-/// The window that an object below an extractor's states is about.
-fn window_of(object: &str) -> Option<Window> {
-    object.rsplit('/').next()?.strip_suffix(ENDING)?.parse().ok()
+/// A part may be any text, and the name of an object may not.
+fn hashed(part: &Part) -> String {
+    Digest::of([part.to_string().as_bytes()]).to_string()[..PART_DIGITS].to_owned()
+}
+
+/// The window that an object below an extractor's states is about, and the part as it is in its name; the outer `None` where
+/// it is about none.
+fn claim_of(object: &str) -> Option<(Option<Window>, Option<&str>)> {
+    let name = object.rsplit('/').next()?.strip_suffix(ENDING)?;
+    let (window, part) = name.split_once(BETWEEN).map_or((name, None), |(window, part)| (window, Some(part)));
+    let of_a_part = |part: &str| part.len() == PART_DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if part.is_some_and(|part| !of_a_part(part)) {
+        return None;
+    }
+    match window {
+        NEWEST if part.is_some() => Some((None, part)),
+        window => Some((Some(window.parse().ok()?), part)),
+    }
 }
 
 #[cfg(test)]
@@ -160,14 +184,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_extractor_and_window_has_an_object_of_its_own() {
-        let window: Window = "2025-01-01..2025-02-01".parse().expect("a window");
-        assert_eq!(object_of("padel", None), ".state/padel.sqlite.gz");
-        assert_eq!(object_of("padel", Some(window)), ".state/padel/2025-01-01..2025-02-01.sqlite.gz");
-        assert_eq!(
-            window_of(&object_of("padel", Some(window))).map(|window| window.to_string()),
-            Some(window.to_string())
-        );
-        assert!(window_of(&object_of("padel", None)).is_none());
+    fn each_extractor_and_scope_has_an_object_of_its_own() {
+        let object = |scope: &str| object_of("padel", &scope.parse().expect(scope));
+        assert_eq!(object(""), ".state/padel.sqlite.gz");
+        let window = "2025-01-01..2025-02-01";
+        assert_eq!(object(window), ".state/padel/2025-01-01..2025-02-01.sqlite.gz");
+        let claims = |scope: &str| claim_of(&object(scope)).map(|(window, part)| (window.is_some(), part.is_some()));
+        assert_eq!(claims(window), Some((true, false)));
+        assert_eq!(claims("region=a/b c"), Some((false, true)));
+        assert_eq!(claims(&format!("{window} region=es")), Some((true, true)));
+        assert_ne!(object("region=es"), object("region=pt"));
+        for other in [".state/padel/x.sqlite.gz", ".state/padel/newest.sqlite.gz", ".state/padel/newest~x.sqlite.gz"] {
+            assert_eq!(claim_of(other), None, "{other}");
+        }
     }
 }

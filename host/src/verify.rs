@@ -109,19 +109,23 @@ fn inspect(site: Site<'_>, state: &State, read: bool, found: &Found<'_>) -> Resu
             found.database(Kind::Database, format!("{rows} of `{table}` with a path that is no text"))?;
         }
     }
-    let running = state.running(|run_id, extractor, window| stale(site.root, (run_id, extractor, window), found));
+    let running = state.running(|run_id, extractor, claimed| stale(site.root, (run_id, extractor, claimed), found));
     noted::<(), UpkeepError>(running, found).map(|_| ())
 }
 
 /// Note a run whose row says that it is running, where nobody holds the lock that it would hold.
-fn stale(root: &Root, (run_id, extractor, window): (i64, &str, Claimed), found: &Found<'_>) -> Result<(), UpkeepError> {
+fn stale(
+    root: &Root,
+    (run_id, extractor, claimed): (i64, &str, Claimed),
+    found: &Found<'_>,
+) -> Result<(), UpkeepError> {
     let shown = text::quoted(extractor);
     if check_name(extractor).is_err() {
         let detail = format!("run {run_id} says that it is running, and `{shown}` is no extractor's name");
         return Ok(found.database(Kind::Database, detail)?);
     }
     // Where nobody may look, nothing is said.
-    let goes_on = window.is_some_and(|window| root.is_locked(extractor, window).unwrap_or(true));
+    let goes_on = claimed.is_some_and(|scope| root.is_locked(extractor, &scope).unwrap_or(true));
     if !goes_on {
         found.database(Kind::Stale, format!("run {run_id} of {shown} says that it is running, and is not"))?;
     }

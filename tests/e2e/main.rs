@@ -18,6 +18,7 @@ mod day;
 mod debian;
 mod dry_run;
 mod earlier;
+mod engines;
 mod erase;
 mod extractors;
 mod faults;

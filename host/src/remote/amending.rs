@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rules::domain::Window;
+use rules::domain::Scope;
 use state::{Lease, State, StateError};
 
 use super::taking::{Wanted, held_by};
@@ -13,21 +13,21 @@ use crate::error::{Error, Kind};
 const ATTEMPTS: usize = 5;
 
 impl Remote {
-    /// Change the state of an extractor, or of one of its windows; what `change` gave, and `None` where there is no state.
+    /// Change the state of an extractor for a scope; what `change` gave, and `None` where there is no state.
     pub(crate) fn amend<T>(
         self: &Arc<Self>,
         extractor: &str,
-        window: Option<Window>,
+        scope: &Scope,
         change: impl Fn(&mut State) -> Result<T, StateError>,
     ) -> Result<Option<T>, Error> {
-        let wanted = Wanted { extractor: extractor.to_owned(), window, wait: None };
+        let wanted = Wanted { extractor: extractor.to_owned(), scope: scope.clone(), wait: None };
         for _ in 0..ATTEMPTS {
-            let object = object_of(extractor, window);
+            let object = object_of(extractor, scope);
             let Some(head) = self.fetch(&object)? else { return Ok(None) };
             let mut state = State::open_copy(&self.database(), None).map_err(RemoteError::from)?;
             let before = state.lease().map_err(RemoteError::from)?;
             if let Some(left) = before.as_ref().and_then(|lease| self.left_of(lease, &head)) {
-                return Err(held_by(&wanted, window, left));
+                return Err(held_by(&wanted, scope.window, left));
             }
             let changed = change(&mut state).map_err(RemoteError::from)?;
             // Writing the state must not let the lease of a killed run begin again.

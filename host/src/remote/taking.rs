@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clock::{Clock, Stopwatch};
 use objects::Head;
-use rules::domain::Window;
+use rules::domain::{Scope, Window};
 use state::{CursorKey, Lease, State};
 
-use super::{Held, Remote, RemoteError, conditions, object_of, window_of};
+use super::{Held, Remote, RemoteError, claim_of, conditions, hashed, object_of};
 use crate::error::{Error, Kind};
 
 /// How often it is looked whether a lease is over: each time is a request.
@@ -20,7 +20,7 @@ const A_MILLISECOND: i64 = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) extractor: String,
-    pub(crate) window: Option<Window>,
+    pub(crate) scope: Scope,
     pub(crate) wait: Option<Duration>,
 }
 
@@ -50,7 +50,7 @@ impl Remote {
 
     /// The inner error says that somebody else has it.
     fn try_to_take(self: &Arc<Self>, wanted: &Wanted, clock: &Clock) -> Result<Result<Taken, Error>, Error> {
-        let object = object_of(&wanted.extractor, wanted.window);
+        let object = object_of(&wanted.extractor, &wanted.scope);
         let found = self.fetch(&object)?;
         if found.is_none() {
             conditions::check(&self.objects)?;
@@ -64,9 +64,9 @@ impl Remote {
         if let (Some(head), Some(lease)) = (&found, &before)
             && let Some(left) = self.left_of(lease, head)
         {
-            return Ok(Err(held_by(wanted, wanted.window, left)));
+            return Ok(Err(held_by(wanted, wanted.scope.window, left)));
         }
-        let key = CursorKey::new(&wanted.extractor, wanted.window);
+        let key = CursorKey::new(&wanted.extractor, &wanted.scope);
         let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
         let lease = Lease {
             holder: holder()?,
@@ -79,7 +79,7 @@ impl Remote {
         match held.publish(&mut state) {
             Ok(()) => {}
             // Somebody was faster.
-            Err(RemoteError::Fenced) => return Ok(Err(held_by(wanted, wanted.window, self.lease))),
+            Err(RemoteError::Fenced) => return Ok(Err(held_by(wanted, wanted.scope.window, self.lease))),
             Err(error) => return Err(error.into()),
         }
         // Each of two that begin at the same time has its own lease before it looks for the other's, so that one at least
@@ -101,12 +101,14 @@ impl Remote {
 
     /// Another window of the extractor that has days of this one and is being run, and for how long its lease goes on.
     fn overlapping(&self, wanted: &Wanted) -> Result<Option<(Window, Duration)>, Error> {
-        let Some(own) = wanted.window else { return Ok(None) };
+        let Some(own) = wanted.scope.window else { return Ok(None) };
         let below = format!("{}{}", zone::STATES, wanted.extractor);
+        let part = wanted.scope.part.as_ref().map(hashed);
         let mut others = Vec::new();
         for listed in self.objects.list(&below).map_err(RemoteError::from)? {
             let listed = listed.map_err(RemoteError::from)?;
-            if let Some(other) = window_of(&listed.path)
+            if let Some((Some(other), others_part)) = claim_of(&listed.path)
+                && others_part == part.as_deref()
                 && other != own
                 && other.overlaps(own)
             {
