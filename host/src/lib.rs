@@ -70,6 +70,7 @@ mod cli;
 mod commands;
 mod config;
 mod console;
+mod copy;
 mod diff;
 mod erase;
 mod error;

@@ -10,13 +10,13 @@ mod taking;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use objects::{Content, Head, Objects, ObjectsError};
+use objects::{Content, Head, Objects, ObjectsError, Put};
 use rules::domain::{Digest, Part, Scope, Window};
-use state::StateError;
+use state::{State, StateError};
 use tempfile::TempDir;
 use zone::{DATABASE, DiskError, Root, STATES, Zone};
 
@@ -134,6 +134,29 @@ impl Remote {
             && let Some(mut database) = self.spool.file(DATABASE)?
         {
             io::copy(&mut database, &mut to.fresh(DATABASE)?).map_err(RemoteError::Spool)?;
+        }
+        Ok(())
+    }
+
+    /// Try that the store keeps its conditions, where nobody used it yet.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.states()?.is_empty() { conditions::check(&self.objects) } else { Ok(()) }
+    }
+
+    /// Give the place a state that it does not have, out of a database at `path`; whether it had none.
+    pub(crate) fn give_state(&self, extractor: &str, scope: &Scope, path: &Path) -> Result<bool, RemoteError> {
+        let mut packed = self.spool.scratch()?;
+        #[expect(clippy::disallowed_methods, reason = "a database of this process's own, in a temporary directory")]
+        let database = File::open(path).map_err(RemoteError::Spool)?;
+        zone::pack(database, &mut packed).map_err(RemoteError::Spool)?;
+        let content = Content::of_file(packed.reader()).map_err(RemoteError::Spool)?;
+        Ok(matches!(self.objects.create(&object_of(extractor, scope), &content)?, Put::Done(_)))
+    }
+
+    /// Write a state into a new file, where there is one.
+    pub(crate) fn copy_state_to(&self, extractor: &str, scope: &Scope, path: &Path) -> Result<(), RemoteError> {
+        if self.fetch(&object_of(extractor, scope))?.is_some() {
+            State::open_copy(&self.database(), None)?.export(path)?;
         }
         Ok(())
     }

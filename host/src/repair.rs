@@ -4,6 +4,7 @@
 //! It removes nothing that could be data, but for what somebody had erased and is still there. What it cannot know, such as where a file came from, it leaves open.
 
 mod plan;
+mod stored;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::console::Console;
 use crate::error::Error;
+use crate::landing::Landing;
 use crate::upkeep::{self, Findings, Found, UpkeepError};
 use clock::Moment;
 use plan::Plan;
@@ -51,7 +53,11 @@ pub struct Done {
 }
 
 /// Repair a landing directory, while no run is going on in it; `wait` is how long to wait for that, `None` without end.
-pub fn repair(landing: &Path, wait: Option<Duration>, console: &Console) -> Result<Repair, Error> {
+pub fn repair(landing: &Landing, wait: Option<Duration>, console: &Console) -> Result<Repair, Error> {
+    let landing = match landing {
+        Landing::Directory(landing) => landing,
+        Landing::Store(place) => return stored::repair(place, console),
+    };
     let root = Arc::new(upkeep::open(landing)?);
     let _alone = upkeep::alone(&root, landing, wait)?;
     let mut moved = Done::default();
@@ -82,7 +88,7 @@ fn mend(root: &Arc<Root>, found: &Found<'_>, console: &Console) -> Result<Done, 
     let state = State::open_to_read(&path)?;
     let plan = std::thread::scope(|scope| {
         let soundness = scope.spawn(|| sound(&path));
-        let plan = Plan::make((root, &zone), state.as_ref(), found);
+        let plan = Plan::make((root, &zone), None, state.as_ref(), found);
         // A panic over there is one here, too.
         soundness.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         plan

@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, Fuse};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, UpdateVersion};
@@ -304,7 +304,7 @@ pub struct Listing<'a> {
     objects: &'a Objects,
     location: Path,
     after: Option<Path>,
-    stream: Option<BoxStream<'static, object_store::Result<ObjectMeta>>>,
+    stream: Option<Fuse<BoxStream<'static, object_store::Result<ObjectMeta>>>>,
     retrying: Retrying,
 }
 
@@ -315,8 +315,8 @@ impl Iterator for Listing<'_> {
         loop {
             let (objects, prefix) = (self.objects, Some(&self.location).filter(|path| !path.as_ref().is_empty()));
             let stream = self.stream.get_or_insert_with(|| match &self.after {
-                Some(after) => objects.store.list_with_offset(prefix, after),
-                None => objects.store.list(prefix),
+                Some(after) => objects.store.list_with_offset(prefix, after).fuse(),
+                None => objects.store.list(prefix).fuse(),
             });
             match objects.runtime.block_on(stream.next())? {
                 Ok(meta) => {

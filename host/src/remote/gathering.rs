@@ -10,7 +10,7 @@ use super::{ENDING, Remote, RemoteError, claim_of};
 
 impl Remote {
     /// The names of all states.
-    pub(super) fn states(&self) -> Result<Vec<String>, RemoteError> {
+    pub(crate) fn states(&self) -> Result<Vec<String>, RemoteError> {
         let mut objects = Vec::new();
         for listed in self.objects.list(STATES.trim_end_matches('/'))? {
             objects.push(listed?.path);

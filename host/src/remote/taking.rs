@@ -64,7 +64,7 @@ impl Remote {
         if let (Some(head), Some(lease)) = (&found, &before)
             && let Some(left) = self.left_of(lease, head)
         {
-            return Ok(Err(held_by(wanted, wanted.scope.window, left)));
+            return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
         }
         let key = CursorKey::new(&wanted.extractor, &wanted.scope);
         let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
@@ -79,7 +79,7 @@ impl Remote {
         match held.publish(&mut state) {
             Ok(()) => {}
             // Somebody was faster.
-            Err(RemoteError::Fenced) => return Ok(Err(held_by(wanted, wanted.scope.window, self.lease))),
+            Err(RemoteError::Fenced) => return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, self.lease))),
             Err(error) => return Err(error.into()),
         }
         // Each of two that begin at the same time has its own lease before it looks for the other's, so that one at least
@@ -87,7 +87,7 @@ impl Remote {
         if let Some((other, left)) = self.overlapping(wanted)? {
             state.withdraw(run_id).map_err(RemoteError::from)?;
             held.end(&mut state)?;
-            return Ok(Err(held_by(wanted, Some(other), left)));
+            return Ok(Err(held_by(&wanted.extractor, Some(other), left)));
         }
         Ok(Ok(Taken { state, held, dead }))
     }
@@ -148,8 +148,7 @@ fn holder() -> Result<String, Error> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-pub(super) fn held_by(wanted: &Wanted, window: Option<Window>, left: Duration) -> Error {
-    let name = &wanted.extractor;
+pub(super) fn held_by(name: &str, window: Option<Window>, left: Duration) -> Error {
     let whose = match window {
         Some(window) => format!("another run of {name} for {window}"),
         None => format!("another run of {name}"),

@@ -12,6 +12,7 @@ mod journal;
 mod kept;
 mod lease;
 mod merge;
+mod moving;
 mod notices;
 mod prune;
 mod quarantined;

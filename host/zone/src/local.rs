@@ -7,7 +7,7 @@ use rules::domain::Digest;
 
 use crate::LandingError;
 use crate::directories::Directories;
-use crate::disk::{Entry, Found, Removed, Root, Seen};
+use crate::disk::{Entry, Found, Removed, Root, Seen, Unnamed};
 use crate::shelf::{Shelf, Unplaced};
 
 /// A directory, and what lies under it, to be read only.
@@ -60,6 +60,10 @@ impl Shelf for Local {
         }
     }
 
+    fn file(&self, directory: &str) -> Result<Unnamed, LandingError> {
+        Ok(self.directories.open(&self.root, directory)?.unnamed()?)
+    }
+
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
         let opened = self.directories.open(&self.root, directory)?;
         if self.entry(&format!("{directory}/{name}"))? != Entry::Missing {
@@ -88,6 +92,10 @@ impl Shelf for Local {
             self.directories.count_on(recorded);
         }
         Ok(removed)
+    }
+
+    fn sweep(&self, leftover: &str) -> Result<bool, LandingError> {
+        Ok(self.root.sweep(leftover)?)
     }
 
     fn is_settled(&self, directory: &str) -> bool {

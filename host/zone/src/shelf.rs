@@ -25,6 +25,9 @@ pub(crate) trait Shelf: Send + Sync {
     /// The identity of a file's content; `None` where there is no such file, or it is not whole.
     fn identify(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError>;
 
+    /// A file without a name, for what is to get one below `directory`.
+    fn file(&self, directory: &str) -> Result<Unnamed, LandingError>;
+
     /// Give a content a name below `directory` that nothing has; the size of its file, or `None` where the name is taken.
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError>;
 
@@ -36,6 +39,9 @@ pub(crate) trait Shelf: Send + Sync {
 
     /// Remove a file of a source.
     fn erase(&self, recorded: &str) -> Result<Removed, LandingError>;
+
+    /// Remove what a killed run left, unless somebody still holds it; whether it was removed.
+    fn sweep(&self, leftover: &str) -> Result<bool, LandingError>;
 
     /// Whether the name of a directory, and all names above it, are known to be durable.
     fn is_settled(&self, directory: &str) -> bool;

@@ -76,6 +76,10 @@ impl Shelf for Stored {
         }
     }
 
+    fn file(&self, _: &str) -> Result<Unnamed, LandingError> {
+        Ok(unnamed(&self.spool)?)
+    }
+
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
         let packed = content.pack(|| unnamed(&self.spool))?;
         let made = self.create(&format!("{directory}/{name}"), packed.file.content())?;
@@ -111,6 +115,11 @@ impl Shelf for Stored {
         }
         self.objects.remove(recorded)?;
         Ok(Removed::File(0))
+    }
+
+    /// What is not whole is nowhere in a store, so that nothing is left.
+    fn sweep(&self, _: &str) -> Result<bool, LandingError> {
+        Ok(false)
     }
 
     fn is_settled(&self, _: &str) -> bool {
