@@ -98,13 +98,18 @@ pub struct Plan {
     pub allow: String,
 }
 
-/// Where compiled components are kept: systemd's cache directory, else the user's; `None` where there is neither.
+/// Where compiled components are kept.
 pub fn compiled_store(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
+    Some(cache(variable)?.join("compiled"))
+}
+
+/// Where is kept what can be had again: in systemd's cache directory, else in the user's; `None` where there is neither.
+pub fn cache(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("CACHE_DIRECTORY")
         .or_else(|| absolute("XDG_CACHE_HOME"))
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("host/compiled"))
+    Some(base.join("host"))
 }
 
 /// The component that is to be run.

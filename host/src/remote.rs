@@ -3,9 +3,12 @@
 //! `FORMAT.md` has the protocol, in the chapter on object stores.
 
 mod amending;
+mod cached;
 mod conditions;
 mod gathering;
 mod held;
+#[cfg(test)]
+mod simulation;
 mod taking;
 
 use std::fs::File;
@@ -14,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use objects::{Content, Head, Objects, ObjectsError, Put};
+use objects::{Content, Head, Objects, ObjectsError, Put, Tag};
 use rules::domain::{Digest, Part, Scope, Window};
 use state::{State, StateError};
 use tempfile::TempDir;
@@ -23,6 +26,7 @@ use zone::{DATABASE, DiskError, Root, STATES, Zone};
 use crate::error::{Error, Kind};
 use crate::landing::{Place, unreachable};
 
+use cached::Cached;
 pub(crate) use held::Held;
 pub(crate) use taking::Wanted;
 
@@ -81,20 +85,27 @@ pub(crate) struct Remote {
     objects: Arc<Objects>,
     spool: Arc<Root>,
     lease: Duration,
+    /// Where states are kept for the next run on this machine.
+    cache: Option<PathBuf>,
     _directory: TempDir,
 }
 
 impl Remote {
     /// Get ready to use it.
     pub(crate) fn open(place: &Place) -> Result<Self, Error> {
-        let objects = place.objects()?;
+        let cache = crate::config::cache(|name| std::env::var_os(name));
+        Ok(Self { cache, ..Self::over(place.objects()?, place.lease)? })
+    }
+
+    /// The same of objects that are known, without what was kept of earlier runs.
+    fn over(objects: Arc<Objects>, lease: Duration) -> Result<Self, Error> {
         let cannot = |error: &dyn std::fmt::Display| {
             Error::new(Kind::Failed, format!("cannot make a temporary directory: {error}"))
                 .hint("TMPDIR says where it goes")
         };
         let directory = tempfile::Builder::new().prefix("host-spool-").tempdir().map_err(|error| cannot(&error))?;
         let spool = Root::open(directory.path()).map_err(|error| cannot(&error))?;
-        Ok(Self { objects, spool: Arc::new(spool), lease: place.lease, _directory: directory })
+        Ok(Self { objects, spool: Arc::new(spool), lease, cache: None, _directory: directory })
     }
 
     /// Where files and the state are meanwhile.
@@ -114,6 +125,14 @@ impl Remote {
 
     fn database(&self) -> PathBuf {
         self.spool.database()
+    }
+
+    /// Bring the state that was sent from here last into the spool, if it can be used; which version it is.
+    fn from_cache(&self, cached: &Cached) -> Option<Tag> {
+        let (tag, file) = cached.load()?;
+        let mut output = BufWriter::new(self.spool.fresh(DATABASE).ok()?);
+        let whole = zone::unpack(file, |piece| output.write_all(piece)).ok().flatten().is_some();
+        (whole && output.flush().is_ok()).then_some(tag)
     }
 
     /// Bring a state into the spool, in the place of the one before; `None` where there is none.

@@ -32,13 +32,13 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 pub use address::{Address, AddressError, Kind};
+pub use connector::ServerDate;
 pub use content::Content;
 pub use error::ObjectsError;
 pub use reading::Reader;
 pub use settings::Settings;
 pub use writing::{Put, Tag};
 
-use connector::ServerDate;
 use error::{Meaning, meaning};
 use retrying::Retrying;
 use writing::{Attempt, Condition, Mark, Next, judge};
@@ -101,6 +101,13 @@ impl Objects {
         let mut objects = Self::of("memory".into(), String::new(), opened, Duration::from_secs(60))?;
         objects.in_memory = true;
         Ok(objects)
+    }
+
+    /// Objects in a store that somebody else plays, whose time `date` tells. For tests; no failure is waited for.
+    pub fn over(store: Arc<dyn ObjectStore>, date: ServerDate) -> Result<Self, ObjectsError> {
+        let opened = settings::Opened { store, parts: None, date };
+        let objects = Self::of("a store that is played".into(), String::new(), opened, Duration::from_secs(60))?;
+        Ok(Self { in_memory: true, ..objects })
     }
 
     fn of(

@@ -94,7 +94,8 @@ impl Remote {
             let before = before.unwrap_or(Lease { holder: String::new(), token: 0, sequence: 0, seconds: 0 });
             let lease = Lease { seconds: 0, ..before };
             let (remote, object) = (Arc::clone(self), object.to_owned());
-            let mut held = Held { remote, object, tag: Some(head.tag), lease, lost: false, run_id: 0, sent: 0 };
+            let mut held =
+                Held { remote, object, tag: Some(head.tag), lease, lost: false, run_id: 0, sent: 0, cached: None };
             match held.publish(&mut state) {
                 Ok(()) => return Ok(Some(changed)),
                 Err(RemoteError::Fenced) => {}

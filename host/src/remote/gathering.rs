@@ -47,7 +47,7 @@ impl Remote {
     pub(super) fn beside(&self) -> Result<Self, RemoteError> {
         let directory = tempfile::tempdir().map_err(RemoteError::Spool)?;
         let spool = Arc::new(zone::Root::open(directory.path())?);
-        Ok(Self { objects: Arc::clone(&self.objects), spool, lease: self.lease, _directory: directory })
+        Ok(Self { objects: Arc::clone(&self.objects), spool, lease: self.lease, cache: None, _directory: directory })
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Stopwatch};
-use objects::Head;
+use objects::{Head, Tag};
 use rules::domain::{Scope, Window};
 use state::{CursorKey, Lease, State};
 
-use super::{Held, Remote, RemoteError, claim_of, conditions, hashed, object_of};
+use super::{Cached, Held, Remote, RemoteError, claim_of, conditions, hashed, object_of};
 use crate::error::{Error, Kind};
 
 /// How often it is looked whether a lease is over: each time is a request.
@@ -51,21 +51,45 @@ impl Remote {
     /// The inner error says that somebody else has it.
     fn try_to_take(self: &Arc<Self>, wanted: &Wanted, clock: &Clock) -> Result<Result<Taken, Error>, Error> {
         let object = object_of(&wanted.extractor, &wanted.scope);
-        let found = self.fetch(&object)?;
-        if found.is_none() {
-            conditions::check(&self.objects)?;
-            self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
+        // Of windows there may be any number, and none of them comes again each hour.
+        let of_the_newest = wanted.scope == Scope::default();
+        let cache = self.cache.as_deref().filter(|_| of_the_newest);
+        let cached = cache.map(|cache| Cached::of(cache, self.objects.shown(), &object));
+        if let Some(tag) = cached.as_ref().and_then(|cached| self.from_cache(cached)) {
+            // Where it is not the newest any more, the one that is decides.
+            if let Ok(taken) = self.begin(wanted, clock, (object.clone(), Some(tag), cached.clone()))? {
+                return Ok(Ok(taken));
+            }
         }
+        let found = self.fetch(&object)?;
+        match &found {
+            Some(head) => {
+                let lease = State::open_copy(&self.database(), None).and_then(|state| state.lease());
+                let lease = lease.map_err(RemoteError::from)?;
+                if let Some(left) = lease.and_then(|lease| self.left_of(&lease, head)) {
+                    return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
+                }
+            }
+            None => {
+                conditions::check(&self.objects)?;
+                self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
+            }
+        }
+        self.begin(wanted, clock, (object, found.map(|head| head.tag), cached))
+    }
+
+    /// Begin a run in the state that is in the spool, if it is that version of the object.
+    fn begin(
+        self: &Arc<Self>,
+        wanted: &Wanted,
+        clock: &Clock,
+        (object, tag, cached): (String, Option<Tag>, Option<Cached>),
+    ) -> Result<Result<Taken, Error>, Error> {
         let database = self.database();
         let now = clock.now();
         let number = run_number(now.unix_milliseconds());
         let mut state = State::open_copy(&database, Some(number)).map_err(RemoteError::from)?;
         let before = state.lease().map_err(RemoteError::from)?;
-        if let (Some(head), Some(lease)) = (&found, &before)
-            && let Some(left) = self.left_of(lease, head)
-        {
-            return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
-        }
         let key = CursorKey::new(&wanted.extractor, &wanted.scope);
         let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
         let lease = Lease {
@@ -74,8 +98,7 @@ impl Remote {
             sequence: 0,
             seconds: u32::try_from(self.lease.as_secs()).unwrap_or(u32::MAX),
         };
-        let tag = found.map(|head| head.tag);
-        let mut held = Held { remote: Arc::clone(self), object, tag, lease, lost: false, run_id, sent: 0 };
+        let mut held = Held { remote: Arc::clone(self), object, tag, lease, lost: false, run_id, sent: 0, cached };
         match held.publish(&mut state) {
             Ok(()) => {}
             // Somebody was faster.
