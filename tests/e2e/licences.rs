@@ -17,7 +17,7 @@ pub(crate) fn file(environment: &Environment) -> Option<PathBuf> {
             Some(environment.path().join("licences"))
         }
         Err(reason) if reason.contains("COPYRIGHT-library.html") => {
-            skip::missing(reason);
+            skip::not_allowed(format_args!("only the compiler of rustup has the notices of its library: {reason}"));
             None
         }
         Err(reason) => panic!("{reason}"),
