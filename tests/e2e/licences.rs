@@ -32,7 +32,9 @@ fn crates_in(program: &Path) -> BTreeSet<String> {
     while let Some(part) = parts.next() {
         // `…/registry/src/REGISTRY/NAME-VERSION/src/…`
         if part == b"registry" && parts.next().is_some_and(|part| part == b"src") {
-            found.extend(parts.nth(1).and_then(|name| String::from_utf8(name).ok()));
+            let name = parts.nth(1).and_then(|name| String::from_utf8(name).ok()).unwrap_or_default();
+            // In the tables of a debugger it ends there.
+            found.extend(name.split('\0').next().map(str::to_owned));
         }
     }
     found
