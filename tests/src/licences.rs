@@ -25,7 +25,8 @@ const LENT: &[(&str, &str)] = &[("Apache-2.0 WITH LLVM-exception", "wasmtime")];
 const HEAD: &str = "\
 host is under Apache-2.0 or MIT, at your choice. This is what is linked into it, and into the extractors mirror and
 padelnomics, under licences of its own. Each line says what it is, its version and its licence, and after that which of
-the texts below it came with. SQLite, which libsqlite3-sys brings, is in the public domain.
+the texts below it came with. SQLite, which libsqlite3-sys brings, is in the public domain. The Public Suffix List, which
+psl is made of, is under the Mozilla Public License 2.0; https://publicsuffix.org/list/ has its source.
 ";
 
 /// One part: its name, its version, its licence, and the texts that it came with.
