@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::packages::{self, run};
+
 /// What is given out: packages of this repository, and the targets that they are built for.
 const GIVEN_OUT: &[(&str, &[&str])] = &[
     ("host", &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"]),
@@ -54,14 +56,11 @@ fn crates() -> Result<Vec<Part>, String> {
             let mut cargo = crate::cargo();
             cargo.args(["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none"]);
             cargo.args(["--format", "{p}|{l}", "--package", package, "--target", target]);
-            found.extend(said(cargo.current_dir(root()))?.lines().filter_map(listed));
+            found.extend(run(cargo.current_dir(root()))?.lines().filter_map(listed));
         }
     }
-    let sources = sources()?;
     let part = |(name, version, licence): (String, String, String)| {
-        let folder = format!("{name}-{version}");
-        let source = sources.iter().map(|registry| registry.join(&folder)).find(|path| path.is_dir());
-        let source = source.ok_or_else(|| format!("the source of {name} {version} is in no registry of cargo's"))?;
+        let source = packages::unpacked(&name, &version)?;
         let texts = texts(&source).map_err(|error| format!("cannot read {}: {error}", source.display()))?;
         Ok(Part { name, version, licence, texts })
     };
@@ -74,15 +73,6 @@ fn listed(line: &str) -> Option<(String, String, String)> {
     let (package, licence) = line.trim_end_matches(" (*)").split_once('|')?;
     let (name, version) = package.split_once(" v")?;
     (!version.contains(' ')).then(|| (name.to_owned(), version.to_owned(), licence.to_owned()))
-}
-
-/// Where cargo keeps the sources that it downloaded.
-fn sources() -> Result<Vec<PathBuf>, String> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).ok_or("CARGO_HOME is not set")?;
-    let sources = home.join("registry/src");
-    let registries = fs::read_dir(&sources).and_then(|all| all.map(|one| one.map(|one| one.path())).collect());
-    registries.map_err(|error| format!("cannot read {}: {error}", sources.display()))
 }
 
 /// All texts in a folder and below it, in the order of their paths.
@@ -121,9 +111,9 @@ fn lend(parts: &mut [Part]) -> Result<(), String> {
 
 /// What is below all crates: the library of Rust, and of a static program that of C.
 fn below() -> Result<[Part; 3], String> {
-    let version = said(Command::new("rustc").arg("--version").current_dir(root()))?;
+    let version = run(Command::new("rustc").arg("--version").current_dir(root()))?;
     let version = version.split(' ').nth(1).unwrap_or_default();
-    let sysroot = said(Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()))?;
+    let sysroot = run(Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()))?;
     let notices = Path::new(sysroot.trim()).join("share/doc/rust/COPYRIGHT-library.html");
     let part = |name: &str, version: &str, licence: &str, text: String| Part {
         name: name.to_owned(),
@@ -180,16 +170,6 @@ fn root() -> PathBuf {
 
 fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
-/// What a command writes; what it complains of where it fails.
-fn said(command: &mut Command) -> Result<String, String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("cannot run {name}: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("{name} failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    String::from_utf8(output.stdout).map_err(|error| format!("{name} wrote no text: {error}"))
 }
 
 #[cfg(test)]
