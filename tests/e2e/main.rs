@@ -33,6 +33,7 @@ mod install;
 mod journal;
 mod kept;
 mod landing;
+mod licences;
 mod limits;
 mod mapping;
 mod misfits;
