@@ -41,7 +41,9 @@ fn once(make: Make, warm: bool, number: usize, fault: &Fault) {
     match ran.code {
         Some(0) => place.holds(&MIRRORED, &when),
         // Whatever is left does not count as landed.
-        Some(1 | 75) => assert!(ran.stderr.starts_with("error: ") || ran.stdout.contains("\"error\""), "{when}: {ran:?}"),
+        Some(1 | 75) => {
+            assert!(ran.stderr.starts_with("error: ") || ran.stdout.contains("\"error\""), "{when}: {ran:?}")
+        }
         _ => panic!("{when}: {ran:?}"),
     }
     assert_eq!(place.store.wrong(), [""; 0], "{when}");

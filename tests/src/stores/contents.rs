@@ -25,7 +25,9 @@ fn is_hidden(path: &str) -> bool {
 
 pub(super) fn landed(objects: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     let landed = objects.iter().filter(|(path, _)| !is_hidden(path));
-    landed.map(|(path, packed)| (path.clone(), unpack(packed).unwrap_or_else(|| panic!("{path} is not whole")))).collect()
+    landed
+        .map(|(path, packed)| (path.clone(), unpack(packed).unwrap_or_else(|| panic!("{path} is not whole"))))
+        .collect()
 }
 
 /// A state, as a database of its own.
