@@ -96,7 +96,7 @@ impl Place {
     /// How often each method was used of each kind of object.
     fn counted(&self) -> BTreeMap<String, usize> {
         let mut counted = BTreeMap::new();
-        for Sent { method, target } in self.between.asked() {
+        for Sent { method, target, .. } in self.between.asked() {
             let kind = match &*target {
                 target if target.contains(".state/.conditions") => "marker",
                 target if target.contains(".sqlite.gz") => "state",

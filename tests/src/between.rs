@@ -60,14 +60,32 @@ pub struct Sent {
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// Field names in lower case, and values.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Sent {
+    /// The first value of a field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What a store says that refuses something.
+#[derive(Debug, Clone)]
+struct Refusal {
+    /// The methods that are refused; all where there are none.
+    methods: Vec<String>,
+    status: u16,
+    code: String,
+    fields: Vec<(String, String)>,
 }
 
 #[derive(Default)]
 struct Shared {
     log: Mutex<Vec<Sent>>,
     faults: Mutex<HashMap<usize, Fault>>,
-    /// What every request is answered with, instead of being passed on.
-    always: Mutex<Option<(u16, String, Vec<(String, String)>)>>,
+    refusal: Mutex<Option<Refusal>>,
 }
 
 /// A proxy on a port of its own.
@@ -78,8 +96,6 @@ pub struct Between {
 
 struct Request {
     sent: Sent,
-    /// Names in lower case, and values.
-    fields: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
@@ -118,10 +134,11 @@ impl Between {
         *planned = faults.into_iter().collect();
     }
 
-    /// Answer everything with that status and content from now on, as an object store says that something is wrong.
-    pub fn refuse(&self, status: u16, code: &str, fields: &[(&str, &str)]) {
+    /// Answer requests of these methods, or all where none is named, with that from now on, as an object store does.
+    pub fn refuse(&self, methods: &[&str], status: u16, code: &str, fields: &[(&str, &str)]) {
+        let methods = methods.iter().map(|method| (*method).to_owned()).collect();
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        *lock(&self.shared.always) = Some((status, code.to_owned(), fields));
+        *lock(&self.shared.refusal) = Some(Refusal { methods, status, code: code.to_owned(), fields });
     }
 
     /// What was asked since the last script.
@@ -137,7 +154,7 @@ impl Request {
             return Ok(None);
         }
         let mut words = first.split_whitespace().map(str::to_owned);
-        let sent = Sent { method: words.next().unwrap_or_default(), target: words.next().unwrap_or_default() };
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let mut fields = Vec::new();
         loop {
             let mut field = String::new();
@@ -150,11 +167,7 @@ impl Request {
         let length = fields.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body)?;
-        Ok(Some(Self { sent, fields, body }))
-    }
-
-    fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        Ok(Some(Self { sent: Sent { method, target, fields }, body }))
     }
 
     /// The first bytes of its content, sent to the server; `None` is all of it. The connection ends after the answer.
@@ -162,7 +175,7 @@ impl Request {
         let mut stream = TcpStream::connect(server)?;
         stream.set_read_timeout(Some(SILENCE))?;
         let mut head = format!("{} {} HTTP/1.1\r\n", self.sent.method, self.sent.target);
-        for (name, value) in self.fields.iter().filter(|(name, _)| name != "connection") {
+        for (name, value) in self.sent.fields.iter().filter(|(name, _)| name != "connection") {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
@@ -179,7 +192,8 @@ impl Request {
 
     /// The same with what such a store makes of conditions.
     fn pass_by(mut self, server: SocketAddr, habit: Habit) -> io::Result<Vec<u8>> {
-        let wanted = [self.field("if-none-match"), self.field("if-match")].map(|field| field.map(str::to_owned));
+        let wanted =
+            [self.sent.field("if-none-match"), self.sent.field("if-match")].map(|field| field.map(str::to_owned));
         if habit == Habit::Honest || wanted == [None, None] {
             return self.pass(server);
         }
@@ -187,16 +201,16 @@ impl Request {
             return Ok(self.answer(412, "PreconditionFailed", &[]));
         }
         thread::sleep(BETWEEN_LOOK_AND_WRITE);
-        self.fields.retain(|(name, _)| name != "if-none-match" && name != "if-match");
+        self.sent.fields.retain(|(name, _)| name != "if-none-match" && name != "if-match");
         self.pass(server)
     }
 
     /// Whether the conditions hold at the moment.
     fn finds(&self, server: SocketAddr, [none, is]: &[Option<String>; 2]) -> io::Result<bool> {
         let path = self.sent.target.split('?').next().unwrap_or_default();
-        let sent = Sent { method: "HEAD".into(), target: path.to_owned() };
-        let host = self.fields.iter().filter(|(name, _)| name == "host").cloned().collect();
-        let found = Self { sent, fields: host, body: Vec::new() }.pass(server)?;
+        let fields = self.sent.fields.iter().filter(|(name, _)| name == "host").cloned().collect();
+        let sent = Sent { method: "HEAD".into(), target: path.to_owned(), fields };
+        let found = Self { sent, body: Vec::new() }.pass(server)?;
         let found = String::from_utf8_lossy(&found).to_ascii_lowercase();
         let is_there = found.starts_with("http/1.1 200");
         Ok(match (none, is) {
@@ -240,8 +254,10 @@ fn serve(stream: TcpStream, server: SocketAddr, habit: Habit, shared: &Shared) -
         log.push(request.sent.clone());
         lock(&shared.faults).remove(&(log.len() - 1))
     };
-    let always = lock(&shared.always).clone();
-    if let Some((status, code, fields)) = always {
+    let refusal = lock(&shared.refusal).clone();
+    let refusal =
+        refusal.filter(|Refusal { methods, .. }| methods.is_empty() || methods.contains(&request.sent.method));
+    if let Some(Refusal { status, code, fields, .. }) = refusal {
         writer.write_all(&request.answer(status, &code, &fields))?;
         return writer.shutdown(Shutdown::Both);
     }

@@ -24,7 +24,7 @@ impl Remote {
         for _ in 0..ATTEMPTS {
             let object = object_of(extractor, window);
             let Some(head) = self.fetch(&object)? else { return Ok(None) };
-            let mut state = State::open_copy(&self.database(), None).map_err(RemoteError::from)?;
+            let mut state = self.opened(&object, None)?;
             let before = state.lease().map_err(RemoteError::from)?;
             if let Some(left) = before.as_ref().and_then(|lease| self.left_of(lease, &head)) {
                 return Err(held_by(&wanted, window, left));

@@ -56,10 +56,9 @@ impl Remote {
             conditions::check(&self.objects)?;
             self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
         }
-        let database = self.database();
         let now = clock.now();
         let number = run_number(now.unix_milliseconds());
-        let mut state = State::open_copy(&database, Some(number)).map_err(RemoteError::from)?;
+        let mut state = self.opened(&object, Some(number))?;
         let before = state.lease().map_err(RemoteError::from)?;
         if let (Some(head), Some(lease)) = (&found, &before)
             && let Some(left) = self.left_of(lease, head)
@@ -125,8 +124,7 @@ impl Remote {
     fn lease_of(&self, object: &str) -> Result<Option<Duration>, Error> {
         let other = self.beside()?;
         let Some(head) = other.fetch(object)? else { return Ok(None) };
-        let lease =
-            State::open_copy(&other.database(), None).and_then(|state| state.lease()).map_err(RemoteError::from)?;
+        let lease = other.opened(object, None)?.lease().map_err(RemoteError::from)?;
         Ok(lease.and_then(|lease| self.left_of(&lease, &head)))
     }
 }
