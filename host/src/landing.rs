@@ -78,6 +78,7 @@ impl Place {
 
 /// A store that does not do as it is asked.
 pub(crate) fn unreachable(error: &objects::ObjectsError) -> Error {
-    let said = Error::new(Kind::Failed, error);
+    let kind = if error.is_of_settings() { Kind::Usage } else { Kind::Failed };
+    let said = Error::new(kind, error);
     error.hint().into_iter().fold(said, Error::hint)
 }

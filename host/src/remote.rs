@@ -41,6 +41,9 @@ const ENDING: &str = ".sqlite.gz";
 /// A state beyond so many packed bytes is told of: each run sends it three times.
 const LARGE: u64 = 64 << 20;
 
+/// What to do about a state that is damaged.
+const REPAIR: &str = "`host repair` builds another from what has landed";
+
 /// Why a state did not come or go.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoteError {
@@ -50,6 +53,9 @@ pub(crate) enum RemoteError {
     /// The database in it cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
+    /// What is there cannot be used.
+    #[error("cannot use the state {object} in the object store: {error}")]
+    Unusable { object: String, error: StateError },
     /// The directory for what is on its way cannot be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -69,11 +75,14 @@ impl From<RemoteError> for Error {
     fn from(error: RemoteError) -> Self {
         match error {
             RemoteError::Objects(error) => unreachable(&error),
-            RemoteError::Damaged(_) => {
-                Self::new(Kind::Failed, error).hint("`host repair` builds another from what has landed")
-            }
-            RemoteError::State(StateError::Newer(_)) => {
-                Self::new(Kind::Failed, error).hint("run the host that made it, or a later one")
+            RemoteError::Damaged(_) => Self::new(Kind::Failed, error).hint(REPAIR),
+            RemoteError::State(ref state) | RemoteError::Unusable { error: ref state, .. } => {
+                let hint = match state {
+                    StateError::Newer(_) => Some("run the host that made it, or a later one"),
+                    StateError::Foreign(_) => Some("move it away, or name another place with `--landing`"),
+                    state => state.is_damage().then_some(REPAIR),
+                };
+                hint.into_iter().fold(Self::new(Kind::Failed, error), Self::hint)
             }
             error => Self::new(Kind::Failed, error),
         }
@@ -145,6 +154,12 @@ impl Remote {
             return Err(RemoteError::Damaged(object.to_owned()));
         }
         Ok(Some(head))
+    }
+
+    /// The state that was brought last, by the name of its object.
+    fn opened(&self, object: &str, next_run: Option<i64>) -> Result<State, RemoteError> {
+        State::open_copy(&self.database(), next_run)
+            .map_err(|error| RemoteError::Unusable { object: object.to_owned(), error })
     }
 
     /// Copy a state into another directory, where there is one.

@@ -65,6 +65,7 @@ mod signals;
 mod smith;
 mod space;
 mod state;
+mod stores;
 mod syncs;
 mod systemd;
 mod texts;

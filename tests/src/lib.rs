@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a harness works on files and sockets, and is no part of the host")]
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 
+pub mod between;
 pub mod certificate;
 pub mod component;
 pub mod deaf;
@@ -22,8 +23,10 @@ pub mod servers;
 pub mod skip;
 pub mod smith;
 pub mod soak;
+pub mod stores;
 mod wire;
 
+pub use between::Between;
 pub use certificate::{Authority, Identity};
 pub use deaf::Deaf;
 pub use environment::{Environment, Ran, guest, under, unwrapped, without_manifest};
@@ -31,6 +34,7 @@ pub use http2::Http2;
 pub use nginx::Nginx;
 pub use origin::{Gate, Origin};
 pub use reply::{Part, Reply, gzip};
+pub use stores::Store;
 
 /// A cargo command, without what the cargo outside told this program: it would make build scripts run again, here and
 /// then there.

@@ -18,9 +18,9 @@ use crate::reply::Reply;
 use crate::wire::Wire;
 
 /// How long a connection may stay silent before its thread gives up, so that no test leaves threads behind for ever.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -41,6 +41,31 @@ pub fn of_npm(name: &str, version: &str) -> Option<PathBuf> {
 }
 
 fn fetched(name: &str, version: &str) -> Result<PathBuf, String> {
+    prepared(name, version, |directory| {
+        let package = format!("{name}@{version}");
+        run(Command::new("npm").args(["pack", "--silent", &package]).current_dir(directory))?;
+        run(Command::new("tar").args(["xzf", &format!("{name}-{version}.tgz")]).current_dir(directory))
+    })
+    .map(|directory| directory.join("package"))
+}
+
+/// The directory that a package of npm is installed in, of exactly this version, with all that it needs; the reason,
+/// where it cannot be had.
+pub(crate) fn installed_by_npm(name: &str, version: &str) -> Result<PathBuf, String> {
+    prepared(name, version, |directory| {
+        let package = format!("{name}@{version}");
+        let flags = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
+        run(Command::new("npm").args(flags).arg(&package).current_dir(directory))
+    })
+    .map(|directory| directory.join("node_modules").join(name))
+}
+
+/// A directory for a package, made once.
+fn prepared(
+    name: &str,
+    version: &str,
+    prepare: impl FnOnce(&Path) -> Result<String, String>,
+) -> Result<PathBuf, String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/tmp/npm/{name}-{version}"));
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     // Test processes may run at the same time; one of them fetches.
@@ -48,12 +73,10 @@ fn fetched(name: &str, version: &str) -> Result<PathBuf, String> {
     lock.lock().map_err(|error| error.to_string())?;
     let done = directory.join("done");
     if !done.exists() {
-        let package = format!("{name}@{version}");
-        run(Command::new("npm").args(["pack", "--silent", &package]).current_dir(&directory))?;
-        run(Command::new("tar").args(["xzf", &format!("{name}-{version}.tgz")]).current_dir(&directory))?;
+        prepare(&directory)?;
         fs::write(done, "").map_err(|error| error.to_string())?;
     }
-    Ok(directory.join("package"))
+    Ok(directory)
 }
 
 /// What a module of JavaScript exports; npm runs on the program that reads it.

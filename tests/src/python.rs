@@ -19,6 +19,9 @@ const ZIG: [&str; 1] = ["ziglang==0.17.1"];
 /// dbt, and the DuckDB that it reads with. Later ones have a part that is not on PyPI.
 const DBT: [&str; 3] = ["dbt-core==1.11.16", "dbt-duckdb==1.11.1", "duckdb==1.5.5"];
 
+/// A server that speaks S3.
+const STORE: [&str; 1] = ["ministack==1.5.33"];
+
 /// SQLMesh, with the same.
 const SQLMESH: [&str; 2] = ["sqlmesh==0.236.4", "duckdb==1.5.5"];
 
@@ -81,6 +84,11 @@ pub fn prefect() -> Option<PathBuf> {
 pub fn airflow() -> Option<PathBuf> {
     static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     told(PREPARED.get_or_init(|| prepare(&AIRFLOW)))
+}
+
+/// The same of one with a server that speaks S3 in it; the reason, where there can be none.
+pub(crate) fn store() -> Result<PathBuf, String> {
+    prepare(&STORE)
 }
 
 /// The same of one with Zig in it; the reason, where there can be none.

@@ -54,8 +54,12 @@ pub struct AddressError {
 }
 
 impl Address {
-    /// Whether a text is meant as an address, and not as the path of a directory.
+    /// Whether a text is meant as an address, and not as the path of a directory; one that lacks a slash is.
     pub fn is_meant(text: &str) -> bool {
+        let begun = |kind: Kind| text.strip_prefix(kind.scheme()).is_some_and(|rest| rest.starts_with(':'));
+        if Kind::ALL.into_iter().any(begun) {
+            return true;
+        }
         text.split_once("://").is_some_and(|(scheme, _)| {
             !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         })
@@ -145,9 +149,15 @@ mod tests {
 
     #[test]
     fn a_directory_is_not_meant_as_an_address() {
-        for (text, meant) in
-            [("s3://lake", true), ("file:///srv", true), ("data/landing", false), ("/srv/a:b", false), ("://x", false)]
-        {
+        for (text, meant) in [
+            ("s3://lake", true),
+            ("file:///srv", true),
+            ("data/landing", false),
+            ("/srv/a:b", false),
+            ("://x", false),
+            ("s3:/lake", true),
+            ("s3lake", false),
+        ] {
             assert_eq!(Address::is_meant(text), meant, "{text}");
         }
     }

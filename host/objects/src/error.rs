@@ -5,6 +5,9 @@
 use std::error::Error as _;
 use std::fmt;
 
+/// What is said not to work where the store was not even asked.
+pub(crate) const USE: &str = "use";
+
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {what}: {reason}")]
@@ -34,7 +37,7 @@ pub(crate) enum Meaning {
 type Rule = (&'static [&'static str], &'static str, &'static str);
 
 /// Errors of the three kinds of stores that have a sentence of their own, by their codes.
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 9] = [
     (
         &["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"],
         "there is no such bucket",
@@ -79,6 +82,17 @@ const RULES: [Rule; 6] = [
         "the bucket's object lock does not allow that",
         "its retention must let the objects below `.state` be replaced",
     ),
+    (
+        &["Missing SecretAccessKey", "Missing AccessKeyId"],
+        "one half of the access key is missing",
+        "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    (&["Account must be specified"], "no account is named", "set AZURE_STORAGE_ACCOUNT_NAME"),
+    (
+        &["Invalid Access Key: "],
+        "the account's key is not in Base64",
+        "set AZURE_STORAGE_ACCOUNT_KEY as the portal of Azure shows it",
+    ),
 ];
 
 /// What a store says where the credentials do not suffice.
@@ -86,6 +100,11 @@ const FORBIDDEN: (&str, &str) = (
     "the credentials do not allow it",
     "they have to allow reading, writing and listing below the landing place (S3: GetObject, PutObject, ListBucket)",
 );
+
+/// What to do where a store has too much to do, or fails.
+const LATER: &str = "start the same again in a while";
+/// What to do where nobody answers.
+const WHERE: &str = "`endpoint` under [store] in host.toml, or the environment, says where the store is";
 
 impl ObjectsError {
     /// A failure that the client library reports.
@@ -101,6 +120,11 @@ impl ObjectsError {
 
     pub(crate) fn hinted(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
+    }
+
+    /// Whether what the operator said of the store cannot be right, so that it was not even asked.
+    pub fn is_of_settings(&self) -> bool {
+        self.action == USE
     }
 
     /// What to do next, where that is known.
@@ -146,11 +170,21 @@ fn explain(error: &object_store::Error) -> (String, Option<&'static str>) {
             (format!("{}{said}", FORBIDDEN.0), Some(FORBIDDEN.1))
         }
         _ => match status(&words) {
+            Some(401 | 403) => (format!("{}{said}", FORBIDDEN.0), Some(FORBIDDEN.1)),
+            Some(status @ (408 | 429 | 500..)) => {
+                (format!("the store answered with status {status}{said}, again and again"), Some(LATER))
+            }
             Some(status) => (format!("the store answered with status {status}{said}"), None),
-            // Of our own connector, or of the parts of the library that look for credentials.
-            None => (rules::text::line(innermost(error).lines().next().unwrap_or_default()), None),
+            None if words.contains(crate::connector::SOURCE) => (first_line(error), Some(WHERE)),
+            // Of the parts of the library that look for credentials.
+            None => (first_line(error), None),
         },
     }
+}
+
+/// What the first of all causes says, as far as one line.
+fn first_line(error: &object_store::Error) -> String {
+    rules::text::line(innermost(error).lines().next().unwrap_or_default())
 }
 
 /// What the first of all causes says.

@@ -14,6 +14,7 @@ use object_store::{ObjectStore, RetryConfig};
 use url::{Host, Url};
 
 use crate::connector::{Connector, ServerDate};
+use crate::error::USE;
 use crate::profile::{self, Profile};
 use crate::{Address, Kind, ObjectsError};
 
@@ -21,9 +22,6 @@ use crate::{Address, Kind, ObjectsError};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest file of profiles that is read.
 const MAX_PROFILES: u64 = 1 << 20;
-/// What a setting is needed for.
-const USE: &str = "use";
-
 /// What an operator may say of a store.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -167,7 +165,8 @@ fn s3_credentials_in_environment() -> bool {
 /// way could read then.
 fn checked(endpoint: &str) -> Result<bool, ObjectsError> {
     let refused = |reason| {
-        let shown = rules::text::quoted(endpoint);
+        // What stands before the host may be a password.
+        let shown = rules::text::quoted(endpoint.rsplit_once('@').map_or(endpoint, |(_, host)| host));
         ObjectsError::because(USE, format_args!("the endpoint `{shown}`"), reason)
             .hinted("give it as `https://HOST[:PORT]`, by `endpoint` under [store] in host.toml or by the environment")
     };

@@ -40,7 +40,8 @@ impl AmendError {
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Remote(RemoteError::Damaged(_)) => true,
-            Self::Remote(RemoteError::State(error)) | Self::Upkeep(UpkeepError::State(error)) => error.is_damage(),
+            Self::Remote(RemoteError::State(error) | RemoteError::Unusable { error, .. })
+            | Self::Upkeep(UpkeepError::State(error)) => error.is_damage(),
             _ => false,
         }
     }
@@ -84,7 +85,7 @@ impl Remote {
     {
         for _ in 0..ATTEMPTS {
             let Some(head) = self.fetch(object)? else { return Ok(None) };
-            let mut state = State::open_copy(&self.database(), None).map_err(RemoteError::from)?;
+            let mut state = self.opened(object, None)?;
             let before = state.lease().map_err(RemoteError::from)?;
             if let Some(left) = before.as_ref().and_then(|lease| self.left_of(lease, &head)) {
                 return Err(AmendError::Leased(object.to_owned(), left));

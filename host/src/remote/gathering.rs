@@ -29,7 +29,7 @@ impl Remote {
         let mut all = State::open_copy(&self.database(), None)?;
         for object in objects {
             let Some(head) = beside.fetch(&object)? else { continue };
-            let state = State::open_copy(&beside.database(), None)?;
+            let state = beside.opened(&object, None)?;
             if state.lease()?.is_some_and(|lease| self.left_of(&lease, &head).is_some()) {
                 state.running(|_, extractor, claimed| {
                     let lock = claimed.map(|scope| self.spool.lock_extractor(extractor, &scope)).transpose()?;

@@ -75,7 +75,7 @@ impl Held {
         if self.remote.fetch(&self.object)?.is_none() {
             return Ok(false);
         }
-        let theirs = State::open_copy(&self.remote.database(), None)?;
+        let theirs = self.remote.opened(&self.object, None)?;
         Ok(ours.is_some() && theirs.ended(self.run_id)? == ours)
     }
 

@@ -64,8 +64,7 @@ impl Remote {
         let found = self.fetch(&object)?;
         match &found {
             Some(head) => {
-                let lease = State::open_copy(&self.database(), None).and_then(|state| state.lease());
-                let lease = lease.map_err(RemoteError::from)?;
+                let lease = self.opened(&object, None)?.lease().map_err(RemoteError::from)?;
                 if let Some(left) = lease.and_then(|lease| self.left_of(&lease, head)) {
                     return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
                 }
@@ -85,10 +84,9 @@ impl Remote {
         clock: &Clock,
         (object, tag, cached): (String, Option<Tag>, Option<Cached>),
     ) -> Result<Result<Taken, Error>, Error> {
-        let database = self.database();
         let now = clock.now();
         let number = run_number(now.unix_milliseconds());
-        let mut state = State::open_copy(&database, Some(number)).map_err(RemoteError::from)?;
+        let mut state = self.opened(&object, Some(number))?;
         let before = state.lease().map_err(RemoteError::from)?;
         let key = CursorKey::new(&wanted.extractor, &wanted.scope);
         let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
@@ -150,8 +148,7 @@ impl Remote {
     fn lease_of(&self, object: &str) -> Result<Option<Duration>, Error> {
         let other = self.beside()?;
         let Some(head) = other.fetch(object)? else { return Ok(None) };
-        let lease =
-            State::open_copy(&other.database(), None).and_then(|state| state.lease()).map_err(RemoteError::from)?;
+        let lease = other.opened(object, None)?.lease().map_err(RemoteError::from)?;
         Ok(lease.and_then(|lease| self.left_of(&lease, &head)))
     }
 }

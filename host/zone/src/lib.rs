@@ -113,7 +113,7 @@ impl Zone {
 
     /// The zone in an object store; what it has to put somewhere meanwhile goes into a directory of this machine.
     pub fn stored(objects: Arc<Objects>, spool: Arc<Root>) -> Self {
-        let shelf = Stored { objects, spool: Arc::clone(&spool) };
+        let shelf = Stored::new(objects, Arc::clone(&spool));
         Self { shelf: Box::new(shelf), spool }
     }
 
@@ -129,7 +129,7 @@ impl Zone {
 
     /// Whether a file of that path and size is there.
     pub fn holds(&self, path: &str, stored_size: u64) -> Result<bool, LandingError> {
-        Ok(self.shelf.entry(path)? == Entry::File(stored_size))
+        self.shelf.holds(path, stored_size)
     }
 
     /// Everything in it but what the host keeps there for itself, in the order of paths.

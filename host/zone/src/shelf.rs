@@ -13,6 +13,11 @@ pub(crate) trait Shelf: Send + Sync {
     /// What a name stands for.
     fn entry(&self, path: &str) -> Result<Entry, LandingError>;
 
+    /// Whether a file of that path and size is there, as far as a run knows: it may ask twice.
+    fn holds(&self, path: &str, stored_size: u64) -> Result<bool, LandingError> {
+        Ok(self.entry(path)? == Entry::File(stored_size))
+    }
+
     /// All files of a source, in the order of their paths. Hidden ones do not count.
     fn list(&self, source: &str) -> Result<Vec<Found>, LandingError>;
 

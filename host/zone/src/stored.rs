@@ -1,7 +1,8 @@
 //! Names in an object store: an object is there as a whole or not at all, and is durable as soon as it is there.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use objects::{Content, Listed, Objects, Put};
 use rules::domain::Digest;
@@ -18,10 +19,16 @@ pub const STATES: &str = ".state/";
 /// How deep the files of a source are: source, year, month, name.
 const DEPTH: usize = 4;
 
+/// How many files are remembered to be there.
+const MAX_FOUND: usize = 10_000;
+
 /// A place in an object store, and where files are until they are sent.
 pub(crate) struct Stored {
-    pub(crate) objects: Arc<Objects>,
-    pub(crate) spool: Arc<Root>,
+    objects: Arc<Objects>,
+    spool: Arc<Root>,
+    /// What was found to be there, and its size: a file is looked at once for a conditional request and once for its answer.
+    /// Nothing that landed is removed while a run goes on.
+    found: Mutex<HashMap<String, u64>>,
 }
 
 fn unreadable(error: io::Error) -> LandingError {
@@ -34,6 +41,10 @@ fn unnamed(spool: &Root) -> Result<Unnamed, DiskError> {
 }
 
 impl Stored {
+    pub(crate) fn new(objects: Arc<Objects>, spool: Arc<Root>) -> Self {
+        Self { objects, spool, found: Mutex::default() }
+    }
+
     fn create(&self, path: &str, file: &std::fs::File) -> Result<bool, LandingError> {
         let content = Content::of_file(file).map_err(|error| LandingError::Io("read the spool", error))?;
         Ok(matches!(self.objects.create(path, &content)?, Put::Done(_)))
@@ -43,6 +54,22 @@ impl Stored {
 impl Shelf for Stored {
     fn entry(&self, path: &str) -> Result<Entry, LandingError> {
         Ok(self.objects.head(path)?.map_or(Entry::Missing, |head| Entry::File(head.size)))
+    }
+
+    fn holds(&self, path: &str, stored_size: u64) -> Result<bool, LandingError> {
+        let found = || self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found().get(path) == Some(&stored_size) {
+            return Ok(true);
+        }
+        let holds = self.entry(path)? == Entry::File(stored_size);
+        if holds {
+            let mut found = found();
+            if found.len() >= MAX_FOUND {
+                found.clear();
+            }
+            found.insert(path.to_owned(), stored_size);
+        }
+        Ok(holds)
     }
 
     fn list(&self, source: &str) -> Result<Vec<Found>, LandingError> {
@@ -113,6 +140,7 @@ impl Shelf for Stored {
         if self.objects.head(recorded)?.is_none() {
             return Ok(Removed::Missing);
         }
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(recorded);
         self.objects.remove(recorded)?;
         Ok(Removed::File(0))
     }

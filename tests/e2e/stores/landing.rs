@@ -1,0 +1,109 @@
+//! A run lands in an object store, and the next one finds that it did.
+
+use harness::stores::Make;
+
+use super::Place;
+
+/// What [`Place::mirror`] lands.
+pub(super) const MIRRORED: [&str; 2] = ["a,b\n1,2\n", "c,d\n3,4\n"];
+
+fn counted(place: &Place) -> Vec<(String, usize)> {
+    place.counted().into_iter().collect()
+}
+
+fn are(wanted: &[(&str, usize)]) -> Vec<(String, usize)> {
+    wanted.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
+}
+
+#[test]
+fn a_run_lands_and_the_next_one_asks_for_no_more_than_it_has_to() {
+    for make in Make::ALL {
+        let Some(place) = Place::new(make) else { continue };
+        let first = place.mirror().exits(0).json();
+        assert_eq!((&first["files_written"], &first["files_skipped"]), (&2.into(), &0.into()), "{first}");
+        place.holds(&MIRRORED, "the first run");
+        // Three of the marker show that the store keeps conditions, and two looks tell whose the object is.
+        let marker = [("HEAD marker", 2), ("PUT marker", 3)];
+        let rest = [("GET list", 1), ("GET state", 1), ("PUT file", 2), ("PUT state", 2)];
+        let mut wanted = are(&[&marker[..], &rest[..]].concat());
+        wanted.sort();
+        assert_eq!(counted(&place), wanted, "{make:?}");
+
+        let before = place.store.objects();
+        place.between.script([]);
+        let second = place.mirror().exits(0).json();
+        assert_eq!((&second["files_written"], &second["files_skipped"]), (&0.into(), &2.into()), "{second}");
+        assert_eq!(counted(&place), are(&[("GET state", 1), ("HEAD file", 2), ("PUT state", 2)]), "{make:?}");
+        let after = place.store.objects();
+        for (path, content) in before.iter().filter(|(path, _)| !path.starts_with('.')) {
+            assert_eq!(after.get(path), Some(content), "{path}");
+        }
+        assert_eq!(after.len(), before.len());
+        assert_eq!(place.statuses("mirror"), ["success", "success"]);
+    }
+}
+
+#[test]
+fn what_landed_is_told_by_the_words_that_a_directory_has() {
+    for make in Make::ALL {
+        let Some(place) = Place::new(make) else { continue };
+        place.mirror().exits(0);
+        place.days(Some("2025-01-01..2025-01-03")).exits(0);
+        place.days(None).exits(0);
+        let runs = place.host(["runs", "--json"]).exits(0).json();
+        let runs = runs.as_array().or_else(|| runs["runs"].as_array()).expect("runs").clone();
+        assert_eq!(runs.len(), 3, "{runs:?}");
+        let files = place.host(["files"]).exits(0).stdout;
+        for path in place.store.landed().into_keys() {
+            assert!(files.contains(&path), "{path} is not in {files}");
+            let content = place.host(["cat", &path]).exits(0).stdout;
+            assert_eq!(Some(content.into_bytes()), place.store.landed().remove(&path), "{path}");
+        }
+        let status = place.host(["status"]).exits(0).stdout;
+        assert!(status.contains("mirror") && status.contains("probe"), "{status}");
+    }
+}
+
+#[test]
+fn a_file_that_is_gone_comes_again() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    place.mirror().exits(0);
+    let path = place.store.landed().into_keys().next().expect("a file");
+    place.store.remove(&path);
+    let second = place.mirror().exits(0).json();
+    assert_eq!((&second["files_written"], &second["files_skipped"]), (&1.into(), &1.into()), "{second}");
+    place.holds(&MIRRORED, "the second run");
+}
+
+#[test]
+fn a_content_whose_name_is_taken_gets_the_next_one() {
+    let (Some(place), Some(other)) = (Place::new(Make::S3), Place::new(Make::S3)) else { return };
+    other.mirror().exits(0);
+    let path = other.store.landed().into_keys().next().expect("a file");
+    let foreign = harness::gzip(b"somebody else's\n");
+    place.store.put(&path, &foreign);
+    place.mirror().exits(0);
+    place.holds(&[MIRRORED[0], MIRRORED[1], "somebody else's\n"], "beside what was there");
+    assert_eq!(place.store.objects()[&path], foreign);
+}
+
+#[test]
+fn large_files_go_up_in_parts_and_are_there_as_a_whole() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    // Of bytes that no compressor makes less of.
+    let mut numbers = harness::soak::Numbers::new(7);
+    let mut content = Vec::new();
+    while content.len() < (64 << 20) + 1_000_000 {
+        content.extend_from_slice(&numbers.below(1 << 32).to_le_bytes()[..4]);
+    }
+    place.origin.route("/plain.csv", harness::Reply::new(content.clone()));
+    place.mirror().exits(0);
+    assert!(place.store.landed().into_values().any(|landed| landed == content));
+    assert_eq!(place.store.wrong(), [""; 0]);
+    let asked = place.between.asked();
+    let parts = asked.iter().filter(|sent| sent.target.contains("partNumber=")).count();
+    assert_eq!(parts, 9, "{asked:?}");
+    place.between.script([]);
+    place.mirror().exits(0);
+    assert_eq!(counted(&place), are(&[("GET state", 1), ("HEAD file", 2), ("PUT state", 2)]));
+}
