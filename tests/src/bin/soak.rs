@@ -2,14 +2,11 @@
 
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let mut command = harness::cargo();
-    command
-        .args([
-            "test",
-            "--test",
-            "e2e",
-            "--",
+/// What is tested, and which tests of it.
+const SOAKED: [(&[&str], &[&str]); 2] = [
+    (
+        &["--test", "e2e"],
+        &[
             "injected",
             "names",
             "power",
@@ -18,14 +15,24 @@ fn main() -> ExitCode {
             "windows",
             "shards",
             "engines",
-        ])
-        .env("HOST_SOAK", "1");
-    match command.status() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("soak: cannot run cargo: {error}");
-            ExitCode::FAILURE
+            "stores",
+        ],
+    ),
+    (&["--lib"], &["simulation"]),
+];
+
+fn main() -> ExitCode {
+    for (target, tests) in SOAKED {
+        let mut command = harness::cargo();
+        command.arg("test").args(target).arg("--").args(tests).env("HOST_SOAK", "1");
+        match command.status() {
+            Ok(status) if status.success() => {}
+            Ok(_) => return ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("soak: cannot run cargo: {error}");
+                return ExitCode::FAILURE;
+            }
         }
     }
+    ExitCode::SUCCESS
 }
