@@ -19,7 +19,7 @@ pub enum Kind {
     Usage = 2,
     /// The sandbox stopped the extractor: a trap, or a limit.
     Stopped = 3,
-    /// Another run of this extractor holds the lock (`EX_TEMPFAIL` of sysexits.h).
+    /// Another run of this extractor holds the lock or the lease (`EX_TEMPFAIL` of sysexits.h).
     Locked = 75,
     /// A grant is missing (`EX_NOPERM` of sysexits.h).
     NotGranted = 77,
