@@ -36,6 +36,7 @@ pub use connector::ServerDate;
 pub use content::Content;
 pub use error::ObjectsError;
 pub use reading::Reader;
+pub use retrying::hurry;
 pub use settings::Settings;
 pub use writing::{Put, Tag};
 

@@ -1,5 +1,6 @@
 //! How often, and for how long, a store is asked again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clock::Stopwatch;
@@ -9,6 +10,17 @@ const RETRIES: u32 = 8;
 /// The waits are so many times shorter than between requests to somebody else's server: a store says by 503 that it wants
 /// to be asked again.
 const HURRY: u32 = 10;
+
+/// How long a call is tried again once this process has to come to an end.
+const HURRIED: Duration = Duration::from_secs(1);
+
+/// Whether this process has to come to an end.
+static HURRYING: AtomicBool = AtomicBool::new(false);
+
+/// From now on no call is tried again for long.
+pub fn hurry() {
+    HURRYING.store(true, Ordering::Relaxed);
+}
 
 /// The retries of one call.
 #[derive(Debug, Clone)]
@@ -31,7 +43,8 @@ impl Retrying {
     pub(crate) async fn pause(&mut self) -> bool {
         self.attempt += 1;
         let Some(wait) = rules::retry::wait(self.attempt, RETRIES, None, self.seed) else { return false };
-        if self.since.elapsed() > self.limit {
+        let limit = if HURRYING.load(Ordering::Relaxed) { HURRIED } else { self.limit };
+        if self.since.elapsed() > limit {
             return false;
         }
         if self.waits {

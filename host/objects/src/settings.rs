@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::multipart::MultipartStore;
@@ -83,6 +83,10 @@ pub(crate) fn open(
                 .with_bucket_name(&address.bucket)
                 .with_allow_http(plain)
                 .with_retry(retry)
+                // Whatever the environment says: everything here rests on it.
+                .with_conditional_put(S3ConditionalPut::ETagMatch)
+                // A bucket with an object lock takes nothing without.
+                .with_checksum_algorithm(Checksum::SHA256)
                 .with_http_connector(connector);
             if let Some(region) = settings.region.clone().or_else(s3_region).or(own.region) {
                 builder = builder.with_region(region);

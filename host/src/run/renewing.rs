@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::domain::Level;
+use rules::domain::{Fault, Level};
 use tokio::task::JoinHandle;
 
-use super::storing::{Store, storage};
+use super::storing::Store;
 use crate::events::Events;
 use crate::remote::RemoteError;
 
@@ -29,18 +29,21 @@ impl Renewing {
         Self(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(lease / TIMES).await;
-                let events = events.clone();
-                let renew = move |store: &Store| match store.ledger().renew() {
+                // No job, since all of them may be at contents that take longer than the lease to send.
+                let renewing = Arc::clone(&store);
+                let renewed = tokio::task::spawn_blocking(move || renewing.ledger().renew()).await;
+                match renewed {
+                    Ok(Ok(())) => {}
                     // The run cannot succeed any more: what it says at its end does not count.
-                    Err(error @ RemoteError::Fenced) => Err(storage(error)),
-                    Err(error) => {
-                        events.log(Level::Warn, &format!("the lease was not renewed, and is tried again: {error}"));
-                        Ok(())
+                    Ok(Err(error @ RemoteError::Fenced)) => {
+                        store.end().fault.get_or_insert_with(|| Fault::new(error));
+                        return;
                     }
-                    Ok(()) => Ok(()),
-                };
-                if store.job(renew).await.is_err() {
-                    return;
+                    Ok(Err(error)) => {
+                        events.log(Level::Warn, &format!("the lease was not renewed, and is tried again: {error}"));
+                    }
+                    // It panicked, and has said so.
+                    Err(_) => return,
                 }
             }
         }))

@@ -84,7 +84,7 @@ impl Signals {
             Ok(Err(_)) => None,
             Err(caught) => Some(caught),
         };
-        state::hurry();
+        hurry();
         (tokio::time::timeout(PATIENCE, job).await.ok().map(finished), caught)
     }
 
@@ -97,12 +97,18 @@ impl Signals {
         let (done, caught) = match self.unless(&mut job).await {
             Ok(done) => (done, None),
             Err(caught) => {
-                state::hurry();
+                hurry();
                 (job.await, Some(caught))
             }
         };
         (finished(done), caught)
     }
+}
+
+/// Have whatever this process still asks come to an end soon.
+pub(super) fn hurry() {
+    state::hurry();
+    objects::hurry();
 }
 
 /// What a job gave. A panic over there is one here, too.

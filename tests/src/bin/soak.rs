@@ -6,17 +6,7 @@ use std::process::ExitCode;
 const SOAKED: [(&[&str], &[&str]); 2] = [
     (
         &["--test", "e2e"],
-        &[
-            "injected",
-            "names",
-            "power",
-            "smith",
-            "memory_stays_flat",
-            "windows",
-            "shards",
-            "engines",
-            "stores",
-        ],
+        &["injected", "names", "power", "smith", "memory_stays_flat", "windows", "shards", "engines", "stores"],
     ),
     (&["--lib"], &["simulation"]),
 ];
