@@ -43,9 +43,11 @@ pub(crate) struct Setup {
     /// The configuration, and its folder.
     pub(crate) config: String,
     pub(crate) folder: String,
-    /// The landing directory, and whether a run has to be told.
+    /// The landing zone, and whether a run has to be told.
     pub(crate) landing: String,
     pub(crate) tell_landing: bool,
+    /// The landing directory, where it is one.
+    pub(crate) directory: Option<String>,
     pub(crate) account: Account,
     /// Whether something of it is in a home.
     pub(crate) in_homes: bool,
@@ -110,6 +112,7 @@ pub(crate) mod tests {
             config: "/srv/padel/host.toml".into(),
             folder: "/srv/padel".into(),
             landing: "/srv/padel/data".into(),
+            directory: Some("/srv/padel/data".into()),
             tell_landing: false,
             account: Account::User("padel".into()),
             in_homes: false,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Account, Setup, WATCH};
 use crate::config::{Configuration, Scheduled};
 use crate::error::Error;
+use crate::landing::Landing;
 use rules::text;
 
 /// Where systemd keeps the directories of the users that it makes, and where they are seen.
@@ -49,22 +50,34 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
     }
     check_secrets(&jobs, wishes.systemd)?;
     let config = absolute(&configuration.path)?;
-    let landing = configuration.landing(wishes.landing)?;
-    let landing = absolute(landing.directory("`host install`")?)?;
-    let account = if wishes.user { Account::Own } else { account(&landing, wishes)? };
+    let (landing, directory) = match configuration.landing(wishes.landing)? {
+        Landing::Directory(path) => absolute(&path).map(|path| (path.clone(), Some(path)))?,
+        Landing::Store(place) => (place.address.to_string(), None),
+    };
+    let account = match &directory {
+        _ if wishes.user => Account::Own,
+        Some(directory) => account(directory, wishes)?,
+        None => account_of_a_store(&landing, wishes)?,
+    };
     check_owner(&config, &account)?;
     let program =
         std::env::current_exe().map_err(|error| Error::usage(format!("cannot find this program: {error}")))?;
     let program = checked(&program)?;
     let folder = parent(&config);
     let components = jobs.iter().map(|job| absolute(&job.component)).collect::<Result<Vec<_>, _>>()?;
-    let all = || components.iter().chain([&program, &config, &landing]);
+    let all = || components.iter().chain([&program, &config]).chain(&directory);
     let mut warnings: Vec<String> = Vec::new();
     if wishes.systemd && !wishes.user {
         let temporary = all().filter(|path| below(path, &TEMPORARY));
         warnings.extend(temporary.map(|path| {
             format!("{path}: the units have a directory for temporary files of their own, and will not find it")
         }));
+    }
+    if directory.is_none() {
+        warnings.push(format!(
+            "{landing}: what is scheduled has none of your variables, so that its credentials have to be those of a profile \
+             or of the machine's role"
+        ));
     }
     let own_zone = clock::local_zone();
     for job in &jobs {
@@ -91,6 +104,7 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
         config,
         folder,
         landing,
+        directory,
         account,
         in_homes,
         credentials,
@@ -146,19 +160,31 @@ fn check_secrets(jobs: &[Scheduled], systemd: bool) -> Result<(), Error> {
     }
 }
 
+/// As whom extractors run that land in an object store: as who was named, since no directory tells.
+fn account_of_a_store(landing: &str, wishes: Wishes<'_>) -> Result<Account, Error> {
+    let Some(user) = wishes.run_as else {
+        return Err(Error::usage(format!("{landing} belongs to no user of this machine"))
+            .hint("`--run-as USER` says who runs the extractors; `--user` schedules them for yourself"));
+    };
+    run_as(user)
+}
+
+/// The user that was named.
+fn run_as(user: &str) -> Result<Account, Error> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    if user.is_empty() || user.len() > 64 || user.starts_with('-') || !user.bytes().all(plain) {
+        return Err(Error::usage(format!("`{}` is no name of a user", text::quoted(user))));
+    }
+    Ok(Account::User(user.to_owned()))
+}
+
 /// As whom extractors run that the system starts: as who was named, else as whom the landing directory belongs to. Below
 /// `/var/lib`, where there is none yet, systemd makes a user.
 fn account(landing: &str, wishes: Wishes<'_>) -> Result<Account, Error> {
     let found = std::fs::metadata(landing);
     if let Some(user) = wishes.run_as {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        if user.is_empty() || user.len() > 64 || user.starts_with('-') || !user.bytes().all(plain) {
-            return Err(Error::usage(format!("`{}` is no name of a user", text::quoted(user))));
-        }
-        if found.is_err() {
-            return Err(missing(landing, user));
-        }
-        return Ok(Account::User(user.to_owned()));
+        let account = run_as(user)?;
+        return if found.is_err() { Err(missing(landing, user)) } else { Ok(account) };
     }
     let state = Path::new(landing).strip_prefix(STATE).ok().and_then(Path::to_str).filter(|state| !state.is_empty());
     let is_made = std::fs::canonicalize(landing).is_ok_and(|path| path.starts_with(PRIVATE));

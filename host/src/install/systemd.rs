@@ -104,10 +104,11 @@ fn service(setup: &Setup, description: &str, command: &[&str], seconds: u64, cre
 }
 
 fn account(setup: &Setup) -> String {
-    let landing = word(&setup.landing);
+    let directory = setup.directory.iter().map(|directory| format!("ReadWritePaths={}\n", word(directory)));
+    let directory: String = directory.collect();
     let (account, cache) = match &setup.account {
         Account::Own => (String::new(), "host".to_owned()),
-        Account::User(user) => (format!("User={user}\nReadWritePaths={landing}\n"), format!("host-{user}")),
+        Account::User(user) => (format!("User={user}\n{directory}"), format!("host-{user}")),
         Account::Made(state) => (
             format!("User={MADE}\nDynamicUser=yes\nStateDirectory={}\nStateDirectoryMode=0750\n", word(state)),
             MADE.to_owned(),
@@ -245,6 +246,7 @@ mod tests {
         setup.config = "/srv/50% off/$HOME/\"x\\y\"/host.toml".into();
         setup.folder = "/srv/50% off".into();
         setup.landing = "/srv/a b".into();
+        setup.directory = Some("/srv/a b".into());
         setup.tell_landing = true;
         let service = units(&setup).remove(0).1;
         let quoted = "\"/srv/50%% off/$$HOME/\\\"x\\\\y\\\"/host.toml\"";
