@@ -7,29 +7,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::connection::connect;
 use super::{State, StateError, schema};
 
-/// What is put together. Where two know of the same, the first that was merged counts; of a file, who has read it.
-const TABLES: [&str; 17] = [
-    "extraction_runs",
-    "landed_files",
-    "indexed_sources",
-    "source_users",
-    "validators",
-    "cursors",
-    "run_budgets",
-    "run_windows",
-    "cursor_values",
-    "derivations",
-    "derived_files",
-    "resource_changes",
-    "run_details",
-    "run_logs",
-    "notices",
-    "quarantined",
-    "erased",
-];
-
 impl State {
-    /// Add all that another state knows, which is a database of this host's version at `path`.
+    /// Add all that another state knows, which is a database of this host's version at `path`. Where two know of the same, the
+    /// first that was merged counts; of a file, who has read it.
     pub fn merge(&mut self, path: &Path) -> Result<(), StateError> {
         // So that what is foreign or damaged is found before anything of it is taken.
         schema::check(&connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
@@ -41,7 +21,7 @@ impl State {
 
     fn take(&mut self) -> Result<(), StateError> {
         let transaction = self.connection.transaction()?;
-        for table in TABLES {
+        for table in schema::movable() {
             let columns = columns(&transaction, table)?;
             let sql = format!("INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM other.{table}");
             transaction.execute(&sql, [])?;

@@ -91,3 +91,16 @@ impl State {
         Ok(found?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    #[test]
+    fn each_table_is_told_apart_by_something() {
+        let told = [&OF_RUNS[..], &OF_SCOPES, &OF_EXTRACTORS, &OF_SOURCES].concat();
+        let told: BTreeSet<&str> = told.into_iter().chain(["extraction_runs"]).collect();
+        assert_eq!(told, schema::movable().collect());
+    }
+}

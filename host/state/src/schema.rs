@@ -117,6 +117,12 @@ const OWN: [&str; 19] = [
     "lease",
 ];
 
+/// The tables whose rows another database may get: all but what is about the database itself, and what is no more.
+pub(super) fn movable() -> impl Iterator<Item = &'static str> {
+    let own = OWN.into_iter().filter(|table| !["host_schema", "lease", "resource_tags"].contains(table));
+    own.chain([RUNS])
+}
+
 const COLUMNS: [&str; 10] = [
     "run_id",
     "extractor",

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use harness::{Environment, Ran, guest, skip, under};
 
-use super::{UNITS, host, prepared, tree};
+use super::{UNITS, host, prepared, tree, user};
 use crate::systemd::installed;
 
 /// Tenths of the exposure that `systemd-analyze security` may find at most.
@@ -154,4 +154,19 @@ fn timers_are_started_when_they_come_and_stopped_before_they_go() {
     let disabled = format!("--user disable --now host-prices.timer host-rates.timer host-watch.timer {all}");
     assert_eq!(told(&place), [disabled, "--user daemon-reload 0".into()]);
     assert_eq!(count(&place), 0);
+}
+
+#[test]
+fn who_lands_in_an_object_store_is_named_and_no_directory_is_opened_for_it() {
+    let environment = prepared();
+    let landing = ["--landing", "s3://lake/raw"];
+    let ran = host(&environment, "install", &["systemd", "--dry-run", landing[0], landing[1]]).exits(0);
+    assert!(ran.stdout.contains("--landing s3://lake/raw"), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("+User={}\n", user())), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("ReadWritePaths="), "{}", ran.stdout);
+    ran.says("s3://lake/raw: what is scheduled has none of your variables");
+    environment.host(["install", "systemd", "--root", "root", "--dry-run", landing[0], landing[1]]).exits(2).says(
+        "s3://lake/raw belongs to no user of this machine\n\
+         hint: `--run-as USER` says who runs the extractors; `--user` schedules them for yourself",
+    );
 }
