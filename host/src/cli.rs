@@ -6,6 +6,7 @@ mod cat;
 mod compile;
 mod completions;
 mod config;
+mod copy;
 mod cursor;
 mod erase;
 mod files;
@@ -23,6 +24,7 @@ mod report;
 mod run;
 mod runs;
 mod show;
+mod state;
 mod status;
 mod test;
 mod verify;
@@ -82,6 +84,8 @@ enum Command {
     Cat(cat::CatArgs),
     Models(models::ModelsArgs),
     Cursor(cursor::CursorArgs),
+    State(state::StateArgs),
+    Copy(copy::CopyArgs),
     Config(config::ConfigArgs),
     Test(test::TestArgs),
     Verify(verify::VerifyArgs),
@@ -136,6 +140,8 @@ pub fn main() -> ExitCode {
         Command::Models(arguments) => models::execute(&arguments),
         Command::Config(arguments) => config::execute(&arguments),
         Command::Cursor(arguments) => cursor::execute(&arguments),
+        Command::State(arguments) => state::execute(&arguments),
+        Command::Copy(arguments) => copy::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Repair(arguments) => repair::execute(&arguments),

@@ -47,7 +47,7 @@ use engine::Manifest;
 use fetch::{Egress, FetchLimits, Recorder, Source};
 use file::ExtractorConfig;
 use rules::budget::{Budgets, MAX_REDIRECTS, Rate, Settings};
-use rules::domain::{Digest, Grant, Window};
+use rules::domain::{Digest, Grant, Scope};
 use rules::expectation::{Expectation, Expectations};
 use rules::policy::Policy;
 use rules::redact::Redactor;
@@ -76,8 +76,8 @@ pub struct Plan {
     pub asked: BTreeSet<Grant>,
     /// How long to wait for a run of the same extractor; `None` is without end.
     pub wait: Option<Duration>,
-    /// The days of a backfill.
-    pub backfill: Option<Window>,
+    /// What the run is for: the newest data or days, of everything or of a part.
+    pub scope: Scope,
     /// Whether to ask and to read without regard to what is known.
     pub fresh: bool,
     /// What the run may use.
@@ -98,13 +98,18 @@ pub struct Plan {
     pub allow: String,
 }
 
-/// Where compiled components are kept: systemd's cache directory, else the user's; `None` where there is neither.
+/// Where compiled components are kept.
 pub fn compiled_store(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
+    Some(cache(variable)?.join("compiled"))
+}
+
+/// Where is kept what can be had again: in systemd's cache directory, else in the user's; `None` where there is neither.
+pub fn cache(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("CACHE_DIRECTORY")
         .or_else(|| absolute("XDG_CACHE_HOME"))
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("host/compiled"))
+    Some(base.join("host"))
 }
 
 /// The component that is to be run.
@@ -149,7 +154,7 @@ impl Plan {
                 Some(limit) => limit.map(|time| time.0),
                 None => Some(NO_WAIT),
             },
-            backfill: flags.backfill,
+            scope: flags.scope(),
             fresh: flags.fresh,
             budgets: Budgets::new(settings.amounts()),
             content: zone::Limits {

@@ -105,8 +105,8 @@ pub fn of(
     }
     for (name, history) in &mut histories {
         let goes_on = |running: &Running| {
-            let locked = |window| view.is_none_or(|view| view.root().is_locked(name, window).unwrap_or(true));
-            running.window().is_some_and(locked)
+            let locked = |scope| view.is_none_or(|view| view.root().is_locked(name, &scope).unwrap_or(true));
+            running.scope().is_some_and(locked)
         };
         let (alive, dead): (Vec<_>, Vec<_>) = std::mem::take(&mut history.running).into_iter().partition(goes_on);
         history.running = alive;
@@ -249,6 +249,29 @@ mod tests {
         assert!(
             health.reason.is_some_and(|reason| reason.contains("at 2026-03-10T07:00:00Z and again at 2026-03-10T08"))
         );
+    }
+
+    #[test]
+    fn a_backfill_that_goes_on_is_no_run_that_a_schedule_started() {
+        let now = at("2026-03-10T12:30:00Z");
+        let running = |period: Option<&str>, started_at: &str| Running {
+            period: period.map(str::to_owned),
+            started_at: started_at.into(),
+            ..Running::default()
+        };
+        let [newer, older] = ["2026-03-10T12:20:00Z", "2026-03-10T12:10:00Z"];
+        let backfills =
+            [running(Some("2025-01-01..2025-02-01"), newer), running(Some("2025-02-01..2025-03-01"), older)];
+        let own = running(None, "2026-03-10T12:25:00Z");
+        for (more, condition, since) in
+            [(None, Condition::Stale, older), (Some(&own), Condition::Ok, "2026-03-10T12:25:00Z")]
+        {
+            let last = Some(past("2026-03-10T06:00:00Z", true));
+            let running = more.into_iter().chain(&backfills).cloned().collect();
+            let history = History { success: last.clone(), last, streak: 1, running, ..History::default() };
+            let health = judge(&watched(Some("0 * * * *"), None), &history, now, true);
+            assert_eq!((health.condition, health.running_since), (condition, Some(at(since))));
+        }
     }
 
     #[test]

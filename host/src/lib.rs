@@ -38,7 +38,7 @@
 //! `engine`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`, and for
 //! upkeep in `verify` and `repair`, which share `upkeep`.
 //!
-//! Five crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
+//! Six crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
 //! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
 //! `quarantine` settles what was not as expected of a source; `erase` takes away what may not be kept.
@@ -56,6 +56,10 @@
 //!
 //! `install` has the machine's own scheduler start all of this; the host itself runs and ends.
 //!
+//! A `landing` is a directory or a place in an object store. `remote` brings the state of an extractor from there and back,
+//! under a lease; `view` looks at either; `copy` moves a zone from one to another. The crate `objects` is the store itself,
+//! which `zone` puts files into.
+//!
 //! `program` is the name that it was called as, which all that it tells people to type begins with.
 //!
 //! `config` resolves everything that can be wrong with an order before anything runs; what happens in a run is told once, in
@@ -70,6 +74,7 @@ mod cli;
 mod commands;
 mod config;
 mod console;
+mod copy;
 mod diff;
 mod erase;
 mod error;

@@ -20,6 +20,7 @@ use crate::remote::Remote;
 use crate::report::Report;
 use crate::view::Seen;
 use clock::Moment;
+use rules::domain::Scope;
 use state::{Notice, State};
 use zone::Root;
 
@@ -212,7 +213,7 @@ fn keep_in_store(place: &Place, told: &[Notice], over: &[(&str, &str)]) -> Resul
     for name in names.collect::<BTreeSet<_>>() {
         let told: Vec<Notice> = told.iter().filter(|notice| notice.extractor == name).cloned().collect();
         let over: Vec<(&str, &str)> = over.iter().filter(|(extractor, _)| *extractor == name).copied().collect();
-        remote.amend(name, None, |state| state.note(&told, &over))?;
+        remote.amend(name, &Scope::default(), |state| state.note(&told, &over))?;
     }
     Ok(())
 }

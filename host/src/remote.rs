@@ -3,31 +3,39 @@
 //! `FORMAT.md` has the protocol, in the chapter on object stores.
 
 mod amending;
+mod cached;
 mod conditions;
 mod gathering;
 mod held;
+#[cfg(test)]
+mod simulation;
 mod taking;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use objects::{Content, Head, Objects, ObjectsError};
-use rules::domain::Window;
+use objects::{Content, Head, Objects, ObjectsError, Put, Tag};
+use rules::domain::{Digest, Part, Scope, Window};
 use state::{State, StateError};
 use tempfile::TempDir;
-use zone::{DATABASE, DiskError, Root, Zone};
+use zone::{DATABASE, DiskError, Root, STATES, Zone};
 
 use crate::error::{Error, Kind};
 use crate::landing::{Place, unreachable};
 
+use cached::Cached;
 pub(crate) use held::Held;
 pub(crate) use taking::Wanted;
 
-/// Below what the states of all extractors are.
-const STATES: &str = ".state";
+/// What stands in the place of a window in the name of a part's state.
+const NEWEST: &str = "newest";
+/// What is between a window and a part in such a name.
+const BETWEEN: char = '~';
+/// Hexadecimal digits of a part in such a name.
+const PART_DIGITS: usize = 32;
 /// How the names of states end.
 const ENDING: &str = ".sqlite.gz";
 /// A state beyond so many packed bytes is told of: each run sends it three times.
@@ -86,20 +94,27 @@ pub(crate) struct Remote {
     objects: Arc<Objects>,
     spool: Arc<Root>,
     lease: Duration,
+    /// Where states are kept for the next run on this machine.
+    cache: Option<PathBuf>,
     _directory: TempDir,
 }
 
 impl Remote {
     /// Get ready to use it.
     pub(crate) fn open(place: &Place) -> Result<Self, Error> {
-        let objects = place.objects()?;
+        let cache = crate::config::cache(|name| std::env::var_os(name));
+        Ok(Self { cache, ..Self::over(place.objects()?, place.lease)? })
+    }
+
+    /// The same of objects that are known, without what was kept of earlier runs.
+    fn over(objects: Arc<Objects>, lease: Duration) -> Result<Self, Error> {
         let cannot = |error: &dyn std::fmt::Display| {
             Error::new(Kind::Failed, format!("cannot make a temporary directory: {error}"))
                 .hint("TMPDIR says where it goes")
         };
         let directory = tempfile::Builder::new().prefix("host-spool-").tempdir().map_err(|error| cannot(&error))?;
         let spool = Root::open(directory.path()).map_err(|error| cannot(&error))?;
-        Ok(Self { objects, spool: Arc::new(spool), lease: place.lease, _directory: directory })
+        Ok(Self { objects, spool: Arc::new(spool), lease, cache: None, _directory: directory })
     }
 
     /// Where files and the state are meanwhile.
@@ -121,6 +136,14 @@ impl Remote {
         self.spool.database()
     }
 
+    /// Bring the state that was sent from here last into the spool, if it can be used; which version it is.
+    fn from_cache(&self, cached: &Cached) -> Option<Tag> {
+        let (tag, file) = cached.load()?;
+        let mut output = BufWriter::new(self.spool.fresh(DATABASE).ok()?);
+        let whole = zone::unpack(file, |piece| output.write_all(piece)).ok().flatten().is_some();
+        (whole && output.flush().is_ok()).then_some(tag)
+    }
+
     /// Bring a state into the spool, in the place of the one before; `None` where there is none.
     fn fetch(&self, object: &str) -> Result<Option<Head>, RemoteError> {
         let Some((head, reader)) = self.objects.get(object)? else { return Ok(None) };
@@ -140,11 +163,34 @@ impl Remote {
     }
 
     /// Copy a state into another directory, where there is one.
-    pub(crate) fn copy_state(&self, extractor: &str, window: Option<Window>, to: &Root) -> Result<(), RemoteError> {
-        if self.fetch(&object_of(extractor, window))?.is_some()
+    pub(crate) fn copy_state(&self, extractor: &str, scope: &Scope, to: &Root) -> Result<(), RemoteError> {
+        if self.fetch(&object_of(extractor, scope))?.is_some()
             && let Some(mut database) = self.spool.file(DATABASE)?
         {
             io::copy(&mut database, &mut to.fresh(DATABASE)?).map_err(RemoteError::Spool)?;
+        }
+        Ok(())
+    }
+
+    /// Try that the store keeps its conditions, where nobody used it yet.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.states()?.is_empty() { conditions::check(&self.objects) } else { Ok(()) }
+    }
+
+    /// Give the place a state that it does not have, out of a database at `path`; whether it had none.
+    pub(crate) fn give_state(&self, extractor: &str, scope: &Scope, path: &Path) -> Result<bool, RemoteError> {
+        let mut packed = self.spool.scratch()?;
+        #[expect(clippy::disallowed_methods, reason = "a database of this process's own, in a temporary directory")]
+        let database = File::open(path).map_err(RemoteError::Spool)?;
+        zone::pack(database, &mut packed).map_err(RemoteError::Spool)?;
+        let content = Content::of_file(packed.reader()).map_err(RemoteError::Spool)?;
+        Ok(matches!(self.objects.create(&object_of(extractor, scope), &content)?, Put::Done(_)))
+    }
+
+    /// Write a state into a new file, where there is one.
+    pub(crate) fn copy_state_to(&self, extractor: &str, scope: &Scope, path: &Path) -> Result<(), RemoteError> {
+        if self.fetch(&object_of(extractor, scope))?.is_some() {
+            State::open_copy(&self.database(), None)?.export(path)?;
         }
         Ok(())
     }
@@ -159,17 +205,35 @@ impl Remote {
     }
 }
 
-/// The object that holds the state of an extractor, or of one of its windows.
-fn object_of(extractor: &str, window: Option<Window>) -> String {
-    match window {
-        None => format!("{STATES}/{extractor}{ENDING}"),
-        Some(window) => format!("{STATES}/{extractor}/{window}{ENDING}"),
-    }
+/// The object that holds the state of an extractor for the newest data of everything, or for another scope.
+fn object_of(extractor: &str, scope: &Scope) -> String {
+    let name = match (scope.window, &scope.part) {
+        (None, None) => return format!("{STATES}{extractor}{ENDING}"),
+        (Some(window), None) => window.to_string(),
+        (None, Some(part)) => format!("{NEWEST}{BETWEEN}{}", hashed(part)),
+        (Some(window), Some(part)) => format!("{window}{BETWEEN}{}", hashed(part)),
+    };
+    format!("{STATES}{extractor}/{name}{ENDING}")
 }
 
-/// The window that an object below an extractor's states is about.
-fn window_of(object: &str) -> Option<Window> {
-    object.rsplit('/').next()?.strip_suffix(ENDING)?.parse().ok()
+/// A part may be any text, and the name of an object may not.
+fn hashed(part: &Part) -> String {
+    Digest::of([part.to_string().as_bytes()]).to_string()[..PART_DIGITS].to_owned()
+}
+
+/// The window that an object below an extractor's states is about, and the part as it is in its name; the outer `None` where
+/// it is about none.
+fn claim_of(object: &str) -> Option<(Option<Window>, Option<&str>)> {
+    let name = object.rsplit('/').next()?.strip_suffix(ENDING)?;
+    let (window, part) = name.split_once(BETWEEN).map_or((name, None), |(window, part)| (window, Some(part)));
+    let of_a_part = |part: &str| part.len() == PART_DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if part.is_some_and(|part| !of_a_part(part)) {
+        return None;
+    }
+    match window {
+        NEWEST if part.is_some() => Some((None, part)),
+        window => Some((Some(window.parse().ok()?), part)),
+    }
 }
 
 #[cfg(test)]
@@ -177,14 +241,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_extractor_and_window_has_an_object_of_its_own() {
-        let window: Window = "2025-01-01..2025-02-01".parse().expect("a window");
-        assert_eq!(object_of("padel", None), ".state/padel.sqlite.gz");
-        assert_eq!(object_of("padel", Some(window)), ".state/padel/2025-01-01..2025-02-01.sqlite.gz");
-        assert_eq!(
-            window_of(&object_of("padel", Some(window))).map(|window| window.to_string()),
-            Some(window.to_string())
-        );
-        assert!(window_of(&object_of("padel", None)).is_none());
+    fn each_extractor_and_scope_has_an_object_of_its_own() {
+        let object = |scope: &str| object_of("padel", &scope.parse().expect(scope));
+        assert_eq!(object(""), ".state/padel.sqlite.gz");
+        let window = "2025-01-01..2025-02-01";
+        assert_eq!(object(window), ".state/padel/2025-01-01..2025-02-01.sqlite.gz");
+        let claims = |scope: &str| claim_of(&object(scope)).map(|(window, part)| (window.is_some(), part.is_some()));
+        assert_eq!(claims(window), Some((true, false)));
+        assert_eq!(claims("region=a/b c"), Some((false, true)));
+        assert_eq!(claims(&format!("{window} region=es")), Some((true, true)));
+        assert_ne!(object("region=es"), object("region=pt"));
+        for other in [".state/padel/x.sqlite.gz", ".state/padel/newest.sqlite.gz", ".state/padel/newest~x.sqlite.gz"] {
+            assert_eq!(claim_of(other), None, "{other}");
+        }
     }
 }

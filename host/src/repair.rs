@@ -4,17 +4,20 @@
 //! It removes nothing that could be data, but for what somebody had erased and is still there. What it cannot know, such as where a file came from, it leaves open.
 
 mod plan;
+mod stored;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::console::Console;
 use crate::error::Error;
+use crate::landing::Landing;
 use crate::upkeep::{self, Findings, Found, UpkeepError};
 use clock::Moment;
 use plan::Plan;
 use state::{State, StateError};
-use zone::Root;
+use zone::{Root, Zone};
 
 /// What a repair did.
 pub struct Repair {
@@ -50,8 +53,12 @@ pub struct Done {
 }
 
 /// Repair a landing directory, while no run is going on in it; `wait` is how long to wait for that, `None` without end.
-pub fn repair(landing: &Path, wait: Option<Duration>, console: &Console) -> Result<Repair, Error> {
-    let root = upkeep::open(landing)?;
+pub fn repair(landing: &Landing, wait: Option<Duration>, console: &Console) -> Result<Repair, Error> {
+    let landing = match landing {
+        Landing::Directory(landing) => landing,
+        Landing::Store(place) => return stored::repair(place, console),
+    };
+    let root = Arc::new(upkeep::open(landing)?);
     let _alone = upkeep::alone(&root, landing, wait)?;
     let mut moved = Done::default();
     loop {
@@ -74,13 +81,14 @@ pub fn repair(landing: &Path, wait: Option<Duration>, console: &Console) -> Resu
 }
 
 /// Make the state fit the files, if it is sound.
-fn mend(root: &Root, found: &Found<'_>, console: &Console) -> Result<Done, UpkeepError> {
+fn mend(root: &Arc<Root>, found: &Found<'_>, console: &Console) -> Result<Done, UpkeepError> {
     let path = root.database();
+    let zone = Zone::new(Arc::clone(root));
     // Looked at before it is opened to be written: a damaged one is set aside as it is.
     let state = State::open_to_read(&path)?;
     let plan = std::thread::scope(|scope| {
         let soundness = scope.spawn(|| sound(&path));
-        let plan = Plan::make(root, state.as_ref(), found);
+        let plan = Plan::make((root, &zone), None, state.as_ref(), found);
         // A panic over there is one here, too.
         soundness.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         plan

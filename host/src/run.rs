@@ -155,7 +155,7 @@ async fn run(
     let advice = GrantAdvice { asked: plan.asked.clone(), allow: plan.allow.clone(), extractor: plan.name.clone() };
     let redactor = Arc::clone(&plan.redactor);
     let details = Details::of(&plan);
-    let (newest, rehearsed) = (plan.backfill.is_none(), plan.trial.dry_run);
+    let (newest, rehearsed) = (plan.scope.window.is_none(), plan.trial.dry_run);
     let session = session(plan, started, (&events, timings), &store);
     let extractor = session.name.clone();
     let mut ended = match caught {
@@ -242,7 +242,7 @@ fn session(
         params: plan.params,
         sources: plan.sources,
         asked_sources: plan.asked_sources,
-        backfill: plan.backfill,
+        backfill: plan.scope.window,
         fresh: plan.fresh,
         started,
         clock,

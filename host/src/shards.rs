@@ -3,13 +3,14 @@
 //! A plan says which extractor, days and parameters a shard is for. It can grant nothing and name no directory: that is
 //! said where it is run.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::key_value;
+use crate::config::{key_value, value_of};
 use crate::error::Error;
 use crate::program;
 use rules::domain::{Step, Window};
@@ -27,7 +28,7 @@ pub struct Shard {
     shard: usize,
     /// How many there are.
     of: usize,
-    /// What sets it apart: its days.
+    /// What sets it apart: its days, its part, or both.
     key: String,
     /// The command that runs it, the program first.
     argv: Vec<String>,
@@ -42,6 +43,8 @@ pub struct Order {
     pub name: Option<String>,
     /// Its days.
     pub backfill: Option<Window>,
+    /// The parameter whose value it is for, and that value.
+    pub only: Option<(String, String)>,
     /// Its parameters, as they were said.
     pub params: Vec<(String, String)>,
 }
@@ -56,6 +59,9 @@ impl Order {
         }
         if let Some(window) = self.backfill {
             say("--backfill", window.to_string());
+        }
+        if let Some((key, value)) = &self.only {
+            say("--only", format!("{key}={value}"));
         }
         self.params.iter().for_each(|(key, value)| say("--param", format!("{key}={value}")));
         argv
@@ -76,6 +82,7 @@ impl Order {
                 [flag, value] if flag == "--backfill" => {
                     order.backfill = Some(value.parse().map_err(|error| format!("its `--backfill`: {error}"))?);
                 }
+                [flag, value] if flag == "--only" => order.only = Some(key_value(value)?),
                 [flag, value] if flag == "--param" => order.params.push(key_value(value)?),
                 [flag, ..] => {
                     let flag = text::quoted(flag);
@@ -88,20 +95,53 @@ impl Order {
     }
 }
 
-/// Cut an order for a window into shards.
-pub fn cut(order: &Order, window: Window, step: Step) -> Result<Vec<Shard>, Error> {
-    let pieces: Vec<Window> = window.pieces(step).take(MAX_SHARDS + 1).collect();
-    if pieces.len() > MAX_SHARDS {
-        return Err(Error::usage(format!("{window} has more than {MAX_SHARDS} shards of {step}"))
-            .hint("take a longer step with `--step`, or a shorter window"));
+/// What an order is cut by.
+#[derive(Debug)]
+pub struct Cuts {
+    /// Into windows of that length, where there is a window.
+    pub days: Option<(Window, Step)>,
+    /// Into the values of a parameter.
+    pub over: Option<(String, Vec<String>)>,
+}
+
+/// Cut an order into shards: by its days, and those of each by the values.
+pub fn cut(order: &Order, cuts: &Cuts) -> Result<Vec<Shard>, Error> {
+    let whole = || vec![None];
+    let windows =
+        cuts.days.map_or_else(whole, |(window, step)| window.pieces(step).take(MAX_SHARDS + 1).map(Some).collect());
+    let parts = cuts.over.as_ref().map_or_else(
+        || vec![None],
+        |(name, values)| values.iter().map(|value| Some((name.clone(), value.clone()))).collect(),
+    );
+    let of = windows.len().saturating_mul(parts.len());
+    if of > MAX_SHARDS {
+        return Err(Error::usage(format!("there are more than {MAX_SHARDS} shards"))
+            .hint("take a longer step with `--step`, a shorter window, or fewer values"));
     }
-    let shard = |(shard, piece): (usize, &Window)| Shard {
-        shard,
-        of: pieces.len(),
-        key: piece.to_string(),
-        argv: Order { backfill: Some(*piece), ..order.clone() }.argv(),
+    let orders = windows
+        .into_iter()
+        .flat_map(|backfill| parts.iter().map(move |only| Order { backfill, only: only.clone(), ..order.clone() }));
+    let shard = |(shard, order): (usize, Order)| {
+        let part = order.only.as_ref().map(|(name, value)| format!("{name}={value}"));
+        let key: Vec<String> = order.backfill.map(|window| window.to_string()).into_iter().chain(part).collect();
+        Shard { shard, of, key: key.join(" "), argv: order.argv() }
     };
-    Ok(pieces.iter().enumerate().map(shard).collect())
+    Ok(orders.enumerate().map(shard).collect())
+}
+
+/// The values of a parameter: with commas between them, or one on each line of a file, for `@FILE`.
+pub fn values(name: &str, given: &str) -> Result<Vec<String>, Error> {
+    let text = value_of(name, given)?;
+    let separator = if given.starts_with('@') && !given.starts_with("@@") { '\n' } else { ',' };
+    let values: Vec<String> = text.split(separator).map(|value| value.trim_end_matches('\r').to_owned()).collect();
+    let mut seen = BTreeSet::new();
+    match values.iter().find(|value| value.is_empty() || !seen.insert(*value)) {
+        Some(value) if value.is_empty() => Err(Error::usage(format!("a value of `{name}` is empty"))
+            .hint("`--over KEY=VALUE,VALUE` takes values, `--over KEY=@FILE` a file with one on each line")),
+        Some(twice) => Err(Error::usage(format!("`{name}` has the value `{}` twice", text::quoted(twice)))
+            .hint("give each value once")),
+        None => Ok(values),
+    }
 }
 
 /// As commands of a shell, one a line.
@@ -196,6 +236,7 @@ mod tests {
             extractor: "x.wasm".into(),
             name: Some("y".into()),
             backfill: "2025-01-01..2025-01-02".parse().ok(),
+            only: Some(("f".into(), "g=h,i".into())),
             params: vec![("a".into(), "b=c d".into()), ("e".into(), String::new())],
         };
         for order in [full, Order { extractor: "x".into(), ..Order::default() }] {

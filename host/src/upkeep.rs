@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::error::{Error, Kind};
 use crate::patience::patiently;
 use state::{State, StateError};
-use zone::{DiskError, Lock, Root, Zone};
+use zone::{DiskError, LandingError, Lock, Root, Zone};
 
 pub use findings::{Findings, Found};
 pub use pairing::{Fact, Records, Told, pair};
@@ -30,6 +30,9 @@ pub enum UpkeepError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The landing zone could not.
+    #[error(transparent)]
+    Landing(#[from] LandingError),
+    /// What is sorted on the disk could not.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }

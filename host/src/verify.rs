@@ -2,17 +2,18 @@
 //!
 //! It changes nothing, and makes no file.
 
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::console::Console;
 use crate::error::Error;
-use crate::upkeep::{self, Content, Fact, Findings, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
+use crate::landing::Landing;
+use crate::upkeep::{Content, Fact, Findings, Found, HELD, Queue, Queued, Records, Told, UpkeepError, pair};
+use crate::view::View;
 use rules::findings::{Duplicates, Finding, Kind, compare, content_record, is_ours, judge, not_erased};
 use rules::name::check_name;
 use rules::text;
 use state::{Claimed, State, StateError, Table};
-use zone::{DATABASE, Entry, Root, Sorter};
+use zone::{DATABASE, Entry, Root, Sorter, Zone};
 
 /// What was looked at, and what was found.
 pub struct Verification {
@@ -25,19 +26,28 @@ pub struct Verification {
 }
 
 /// Verify a landing directory, every byte where `read` says so.
-pub fn verify(landing: &Path, read: bool, console: &Console) -> Result<Verification, Error> {
-    let root = upkeep::open(landing)?;
-    let found = Found::new(&root);
-    let files = check(&root, read, console, &found)?;
+pub fn verify(landing: &Landing, read: bool, console: &Console) -> Result<Verification, Error> {
+    let view = View::of(landing)?;
+    let zone = view.zone();
+    let site = Site { root: view.root(), zone: &zone };
+    let found = Found::new(site.root);
+    let files = check(site, read, console, &found)?;
     Ok(Verification { files, read, findings: found.sorted().map_err(UpkeepError::from)? })
 }
 
+/// What is looked at: the files, and where the state of them is.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    root: &'a Root,
+    zone: &'a Zone,
+}
+
 /// Look at everything; how many files there are.
-fn check(root: &Root, read: bool, console: &Console, found: &Found<'_>) -> Result<u64, UpkeepError> {
-    match noted(State::open_to_read(&root.database()), found)? {
-        None => files(root, read, console, found, Records::Unknown),
+fn check(site: Site<'_>, read: bool, console: &Console, found: &Found<'_>) -> Result<u64, UpkeepError> {
+    match noted(State::open_to_read(&site.root.database()), found)? {
+        None => files(site, read, console, found, Records::Unknown),
         Some(None) => {
-            let files = files(root, read, console, found, Records::None)?;
+            let files = files(site, read, console, found, Records::None)?;
             if files > 0 {
                 found.database(Kind::Database, "there is none, and `host repair` makes one".to_owned())?;
             }
@@ -45,13 +55,13 @@ fn check(root: &Root, read: bool, console: &Console, found: &Found<'_>) -> Resul
         }
         Some(Some(state)) => std::thread::scope(|scope| {
             // What concerns the database alone takes as long as the rest, and has a connection of its own.
-            let inspection = scope.spawn(|| match noted(State::open_to_read(&root.database()), found)? {
-                Some(Some(state)) => inspect(root, &state, read, found),
+            let inspection = scope.spawn(|| match noted(State::open_to_read(&site.root.database()), found)? {
+                Some(Some(state)) => inspect(site, &state, read, found),
                 _ => Ok(()),
             });
             let records =
                 noted(state.files(), found)?.map_or(Records::Unknown, |files| Records::Files(Box::new(files)));
-            let files = files(root, read, console, found, records);
+            let files = files(site, read, console, found, records);
             // A panic over there is one here, too.
             inspection.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             files
@@ -80,10 +90,10 @@ fn blame(error: StateError, found: &Found<'_>) -> Result<(), UpkeepError> {
 }
 
 /// What is wrong with the database as such, and, where no content is read, which are recorded more than once.
-fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<(), UpkeepError> {
-    let mut contents = Sorter::new(root, HELD);
+fn inspect(site: Site<'_>, state: &State, read: bool, found: &Found<'_>) -> Result<(), UpkeepError> {
+    let mut contents = Sorter::new(site.root, HELD);
     let problems = state.problems_and_copies(|path, digest| {
-        if !read && root.entry(path).is_ok_and(|entry| matches!(entry, Entry::File(_))) {
+        if !read && site.zone.entry(path).is_ok_and(|entry| matches!(entry, Entry::File(_))) {
             contents.push(&content_record(path, digest))?;
         }
         Ok::<_, UpkeepError>(())
@@ -99,19 +109,23 @@ fn inspect(root: &Root, state: &State, read: bool, found: &Found<'_>) -> Result<
             found.database(Kind::Database, format!("{rows} of `{table}` with a path that is no text"))?;
         }
     }
-    let running = state.running(|run_id, extractor, window| stale(root, (run_id, extractor, window), found));
+    let running = state.running(|run_id, extractor, claimed| stale(site.root, (run_id, extractor, claimed), found));
     noted::<(), UpkeepError>(running, found).map(|_| ())
 }
 
 /// Note a run whose row says that it is running, where nobody holds the lock that it would hold.
-fn stale(root: &Root, (run_id, extractor, window): (i64, &str, Claimed), found: &Found<'_>) -> Result<(), UpkeepError> {
+fn stale(
+    root: &Root,
+    (run_id, extractor, claimed): (i64, &str, Claimed),
+    found: &Found<'_>,
+) -> Result<(), UpkeepError> {
     let shown = text::quoted(extractor);
     if check_name(extractor).is_err() {
         let detail = format!("run {run_id} says that it is running, and `{shown}` is no extractor's name");
         return Ok(found.database(Kind::Database, detail)?);
     }
     // Where nobody may look, nothing is said.
-    let goes_on = window.is_some_and(|window| root.is_locked(extractor, window).unwrap_or(true));
+    let goes_on = claimed.is_some_and(|scope| root.is_locked(extractor, &scope).unwrap_or(true));
     if !goes_on {
         found.database(Kind::Stale, format!("run {run_id} of {shown} says that it is running, and is not"))?;
     }
@@ -128,15 +142,15 @@ fn duplicates(contents: Sorter<'_>, found: &Found<'_>) -> Result<(), UpkeepError
 
 /// Compare all files with what is recorded of them, by their sizes or by their content; how many there are.
 fn files(
-    root: &Root,
+    site: Site<'_>,
     read: bool,
     console: &Console,
     found: &Found<'_>,
     records: Records<'_>,
 ) -> Result<u64, UpkeepError> {
-    let (mut files, mut queue) = (0, Queue::new(root));
+    let (mut files, mut queue) = (0, Queue::new(site.zone, site.root));
     let lost = |error| blame(error, found);
-    pair(root, records, lost, |fact| {
+    pair(site.zone, records, lost, |fact| {
         let finding = match fact {
             Fact::File { path, size, told: Told::Erased(recorded) } => {
                 files += 1;
@@ -171,7 +185,7 @@ fn files(
         };
         Ok(found.extend(finding)?)
     })?;
-    contents(root, queue, console, found)?;
+    contents(site.root, queue, console, found)?;
     Ok(files)
 }
 

@@ -16,7 +16,7 @@ pub struct View {
     root: Arc<Root>,
     remote: Option<Remote>,
     /// In the place of leases, so that one question finds out who is at work.
-    _leases: Vec<Lock>,
+    leases: Vec<Lock>,
 }
 
 impl View {
@@ -25,13 +25,13 @@ impl View {
         let place = match landing {
             Landing::Directory(path) => {
                 let root = Root::open_to_read(path).map_err(|error| Error::new(Kind::Failed, error))?;
-                return Ok(root.map(|root| Self { root: Arc::new(root), remote: None, _leases: Vec::new() }));
+                return Ok(root.map(|root| Self { root: Arc::new(root), remote: None, leases: Vec::new() }));
             }
             Landing::Store(place) => place,
         };
         let remote = Remote::open(place)?;
         let leases = remote.gather()?;
-        Ok(Some(Self { root: Arc::clone(remote.spool()), remote: Some(remote), _leases: leases }))
+        Ok(Some(Self { root: Arc::clone(remote.spool()), remote: Some(remote), leases: leases }))
     }
 
     /// The same of one that has to be there.
@@ -46,6 +46,11 @@ impl View {
     pub fn state(&self) -> Result<Option<State>, Error> {
         let database = self.root.database();
         State::open_to_read(&database).map_err(|error| Error::database(&error, &database))
+    }
+
+    /// Whether somebody has a lease on it.
+    pub fn is_at_work(&self) -> bool {
+        !self.leases.is_empty()
     }
 
     /// Who is at work in it.

@@ -11,17 +11,20 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engine", &["clock", "rules"]),
     ("fetch", &["clock", "rules"]),
     ("state", &["clock", "rules"]),
-    ("zone", &["rules"]),
+    ("objects", &["clock", "rules"]),
+    ("zone", &["objects", "rules"]),
 ];
 
 /// What does something in the world, and the crates that may use it, beside `host` itself where it says so.
 const OWNERS: &[(&str, &[&str])] = &[
     ("wasmtime", &["engine"]),
     ("rusqlite", &["state"]),
-    ("hyper", &["fetch"]),
+    ("object_store", &["objects"]),
+    ("memmap2", &["objects"]),
+    ("hyper", &["fetch", "objects"]),
     ("tokio-rustls", &["fetch"]),
-    ("rustls", &["fetch"]),
-    ("tokio", &["engine", "fetch", "host"]),
+    ("rustls", &["fetch", "objects"]),
+    ("tokio", &["engine", "fetch", "host", "objects"]),
     ("rustix", &["clock", "engine", "host", "zone"]),
 ];
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use harness::{Environment, Origin, Ran, Reply, guest, skip};
 
 use crate::systemd::installed;
-use crate::{environment, others};
+use crate::{environment, licences, others};
 
 /// A root over the machine's own whose changes are in memory. `$1` is the place of the test, which is `/place` there.
 const ENTER: &str = r#"set -e
@@ -44,6 +44,10 @@ test "$(readlink -f "$(type -P host || true)" || true)" = "$before"
 test ! -L /usr/bin/host && ! dpkg -S landing-host: /usr/bin/host 2>/dev/null
 if dpkg -s bind9-host >/dev/null 2>&1; then dpkg -V bind9-host && host -V 2>&1 | grep -q '^host 9'; fi
 PATH=/usr/lib/landing-host:$PATH host --version | grep -qx 'host 0.1.0'
+
+# The licences of what is linked are there whole, and named where one looks for them.
+gzip -dc $doc/THIRD-PARTY-LICENSES.gz | cmp - /place/licences
+grep -q THIRD-PARTY-LICENSES.gz $doc/copyright
 
 # The manual and the completions are where they are looked for.
 gzip -dc /usr/share/man/man1/landing-host-run.1.gz | grep -q '^.TH landing-host-run 1'
@@ -96,7 +100,7 @@ fn root() -> PathBuf {
 }
 
 /// Pack the program; where the package is. Its symbols, most of it, are left out.
-fn packed(environment: &Environment, folder: &str, version: &str) -> PathBuf {
+fn packed(environment: &Environment, licences: &Path, folder: &str, version: &str) -> PathBuf {
     let program = environment.path().join("stripped");
     if !program.exists() {
         let strip = Command::new("strip").arg("-o").arg(&program).arg(crate::program()).status();
@@ -104,7 +108,7 @@ fn packed(environment: &Environment, folder: &str, version: &str) -> PathBuf {
     }
     let folder = environment.path().join(folder);
     let mut deb = Command::new(root().join(".ci/deb"));
-    deb.arg(&program).arg("amd64").arg(guest("mirror")).arg(&folder);
+    deb.arg(&program).arg("amd64").arg(guest("mirror")).arg(licences).arg(&folder);
     // The second that this was written in.
     deb.env("VERSION", version).env("COMPRESSION", "none").env("SOURCE_DATE_EPOCH", "1764000000");
     let output = deb.stdin(Stdio::null()).output().expect("bash");
@@ -122,10 +126,11 @@ fn a_package_is_installed_run_upgraded_and_purged_beside_the_dns_tool() {
     }
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/prices.csv", Reply::new("a,b\n1,2\n").etag("\"one\""));
-    let one = packed(&environment, "one", "0.1.0");
-    let again = packed(&environment, "again", "0.1.0");
+    let Some(licences) = licences::file(&environment) else { return };
+    let one = packed(&environment, &licences, "one", "0.1.0");
+    let again = packed(&environment, &licences, "again", "0.1.0");
     assert!(fs::read(one).expect("a package") == fs::read(again).expect("a package"), "other bytes the second time");
-    packed(&environment, "two", "0.2.0");
+    packed(&environment, &licences, "two", "0.2.0");
 
     environment.write("inside.sh", INSIDE);
     let place = environment.path();

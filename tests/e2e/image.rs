@@ -1,20 +1,20 @@
 //! The container image: what is in it, and, where the program needs no library, a run out of it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use harness::{Environment, Origin, Ran, Reply, guest, skip};
 
 use crate::systemd::installed;
-use crate::{environment, others, program};
+use crate::{environment, licences, others, program};
 
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-fn packed(environment: &Environment, name: &str) -> PathBuf {
+fn packed(environment: &Environment, licences: &Path, name: &str) -> PathBuf {
     let file = environment.path().join(name);
     let mut image = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/image"));
-    image.arg(program()).arg("amd64").arg(guest("mirror")).arg(&file);
+    image.arg(program()).arg("amd64").arg(guest("mirror")).arg(licences).arg(&file);
     image.env("SOURCE_DATE_EPOCH", "1764000000").stdin(Stdio::null());
     let output = image.output().expect("bash");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -40,7 +40,8 @@ fn an_image_has_the_program_and_no_shell() {
     }
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/a.csv", Reply::new("a,b\n").etag("\"one\""));
-    let (image, again) = (packed(&environment, "image.tar"), packed(&environment, "again.tar"));
+    let Some(licences) = licences::file(&environment) else { return };
+    let (image, again) = (packed(&environment, &licences, "image.tar"), packed(&environment, &licences, "again.tar"));
     assert!(fs::read(&image).expect("an image") == fs::read(again).expect("an image"), "other bytes the second time");
 
     let place = environment.path();
@@ -56,7 +57,12 @@ fn an_image_has_the_program_and_no_shell() {
     let found = String::from_utf8(find.stdout).expect("paths");
     let mut found: Vec<&str> = found.lines().collect();
     found.sort_unstable();
-    assert_eq!(found, ["./etc/ssl/certs/ca-certificates.crt", "./mirror.wasm", "./usr/bin/host"]);
+    let expected =
+        ["./THIRD-PARTY-LICENSES.gz", "./etc/ssl/certs/ca-certificates.crt", "./mirror.wasm", "./usr/bin/host"];
+    assert_eq!(found, expected);
+    let packed = File::open(Path::new(root.trim()).join("THIRD-PARTY-LICENSES.gz")).expect("the licences");
+    let text = std::io::read_to_string(flate2::read::GzDecoder::new(packed)).expect("the licences");
+    assert!(text == fs::read_to_string(&licences).expect("the licences"), "other licences");
     let said = buildah(&["inspect", "--format", "{{.OCIv1.Config.User}} {{.OCIv1.Config.Entrypoint}}", container]);
     assert_eq!(said.exits(0).stdout.trim(), "65532:65532 [/usr/bin/host]");
 

@@ -1,14 +1,16 @@
 //! Plans and their shards: what is printed, what runs, and what an engine is told by the exit code.
 
 use std::process::Child;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use harness::soak::times;
 use harness::{Environment, Gate, Origin, Ran, Reply, guest};
 
 use crate::environment;
 use crate::signals::signal;
 
 /// A server with a content of its own for each of nine days, and a configuration whose `days` lands them.
-fn prepared() -> (Environment, Origin) {
+pub(crate) fn prepared() -> (Environment, Origin) {
     let (environment, origin) = (environment(), Origin::start());
     for day in 1..10 {
         origin.route(&format!("/2025-01-{day:02}"), Reply::new(format!("{day}\n")));
@@ -28,7 +30,7 @@ fn configure(environment: &Environment, origin: &Origin, more: &str) {
 }
 
 /// Write the plan of a window.
-fn plan(environment: &Environment, window: &str) -> String {
+pub(crate) fn plan(environment: &Environment, window: &str) -> String {
     let plan = environment.host(["plan", "days", "--backfill", window, "--json"]).exits(0).stdout;
     environment.write("plan.jsonl", &plan);
     plan
@@ -122,7 +124,7 @@ fn what_is_wrong_with_a_plan_or_a_number_is_said_in_one_sentence() {
         (&["plan", "days"], "--backfill"),
         (&["plan", "none", "--backfill", "2025-01-01..2025-01-02"], "there is no extractor `none`"),
         (&["plan", "days", "--backfill", "2025-01-01..2025-01-02", "--step", "1h"], "`1mo`"),
-        (&["plan", "days", "--backfill", "1025-01-01..2025-01-02"], "has more than 100000 shards of 1d"),
+        (&["plan", "days", "--backfill", "1025-01-01..2025-01-02"], "there are more than 100000 shards"),
     ] {
         environment.host(arguments).exits(2).says(says);
     }
@@ -164,4 +166,147 @@ fn the_exit_code_of_a_shard_tells_an_engine_what_to_do() {
     );
     environment.write("host.toml", text);
     shard(&environment, "4").exits(77);
+}
+
+/// How many days there are, and how many of them are loaded at once.
+fn year() -> (usize, usize) {
+    (times(40, 365), 16)
+}
+
+/// Load days of one content each, `content` giving that of a day, by one run and by shards; both zones, and the reports.
+fn loaded(content: impl Fn(usize) -> String) -> (Environment, Environment, Vec<serde_json::Value>) {
+    let (days, at_once) = year();
+    let (environment, whole, origin) = (environment(), environment(), Origin::start());
+    let first: jiff::civil::Date = "2025-01-01".parse().expect("a day");
+    let day = |number: usize| first.checked_add(jiff::Span::new().days(number as i64)).expect("a day");
+    (0..days).for_each(|number| origin.route(&format!("/{}", day(number)), Reply::new(content(number))));
+    let window = format!("{first}..{}", day(days));
+    configure(&environment, &origin, "");
+    configure(&whole, &origin, "");
+    whole.host(["run", "days", "--backfill", &window]).exits(0);
+    plan(&environment, &window);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut reports = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= days {
+                return reports;
+            }
+            reports.push(shard(&environment, &number.to_string()).exits(0).json());
+        }
+    };
+    let reports = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect()
+    });
+    (environment, whole, reports)
+}
+
+fn sum(reports: &[serde_json::Value], key: &str) -> usize {
+    reports.iter().map(|report| report[key].as_u64().expect(key) as usize).sum()
+}
+
+#[test]
+fn many_shards_at_once_land_what_one_run_lands_where_all_days_differ() {
+    let (environment, whole, reports) = loaded(|day| format!("{day}\n"));
+    let (days, _) = year();
+    let counts = ["files_written", "files_skipped", "duplicates"].map(|key| sum(&reports, key));
+    assert_eq!(counts, [days, 0, 0]);
+    assert!(environment.stored() == whole.stored(), "other files than one run lands");
+    let of = |environment: &Environment| {
+        environment
+            .query("SELECT count(*) || ' ' || sum(files_written) || ' ' || sum(bytes_written) FROM extraction_runs")
+    };
+    assert_eq!(
+        of(&environment)[0].split_once(' ').map(|(_, sums)| sums),
+        of(&whole)[0].split_once(' ').map(|(_, sums)| sums)
+    );
+    let found = environment.host(["verify", "--read-data"]).exits(0);
+    assert!(!found.stdout.contains("duplicate"), "{found:?}");
+}
+
+#[test]
+fn many_shards_at_once_count_and_tell_each_content_that_is_there_twice() {
+    let different = 5;
+    let (environment, whole, reports) = loaded(|day| format!("{}\n", day % different));
+    let (days, _) = year();
+    let [written, skipped, duplicates] = ["files_written", "files_skipped", "duplicates"].map(|key| sum(&reports, key));
+    assert_eq!(whole.paths().len(), different);
+    assert_eq!((written + skipped, written - duplicates), (days, different), "{duplicates} duplicates");
+    assert_eq!(environment.paths().len(), written);
+    let told =
+        environment.query("SELECT count(*) FROM run_logs WHERE log LIKE '%another run landed at the same time%'");
+    assert_eq!(told, [reports.iter().filter(|report| report["duplicates"] != 0).count().to_string()]);
+    let recorded =
+        environment.query("SELECT count(*), count(DISTINCT sha256) FROM landed_files WHERE sha256 IS NOT NULL");
+    assert_eq!(recorded, [written.to_string()]);
+}
+
+#[test]
+fn parts_of_the_work_run_side_by_side_with_cursors_and_locks_of_their_own() {
+    let (environment, origin) = (environment(), Origin::start());
+    let (reached, hold) = (Gate::default(), Gate::default());
+    let part = |name: &str| format!("http://127.0.0.1:{}/{name}/", origin.grant().rsplit(':').next().expect("a port"));
+    for name in ["es", "pt", "fr"] {
+        origin.route(&format!("/{name}/2025-01-01"), Reply::new(format!("{name}\n")));
+        origin.route(&format!("/{name}/now"), Reply::new(format!("{name} now\n")));
+    }
+    origin.route("/es/2025-01-01", Reply::new("es\n").gated(&reached, &hold));
+    let text = format!(
+        "[extractor.days]\ncomponent = {:?}\nhttp = [{:?}]\nparam = {{ do = \"days\" }}\n",
+        guest("probe"),
+        origin.grant()
+    );
+    environment.write("host.toml", text);
+    let values = ["es", "pt", "fr"].map(part);
+    environment.write("urls.txt", values.join("\n") + "\n");
+    let plan = |over: &str, more: &[&str]| {
+        let ran = environment.host([&["plan", "days", "--over", over, "--json"], more].concat()).exits(0);
+        environment.write("plan.jsonl", &ran.stdout);
+        let lines =
+            ran.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line)["key"].clone());
+        lines.map(|key| key.as_str().expect("a key").to_owned()).collect::<Vec<_>>()
+    };
+    let window = ["--backfill", "2025-01-01..2025-01-02"];
+    let keys = plan("url=@urls.txt", &window);
+    assert_eq!(keys, values.each_ref().map(|url| format!("2025-01-01..2025-01-02 url={url}")));
+    assert_eq!(plan(&format!("url={}", values.join(",")), &window), keys);
+    // The first part waits, and the two others do not wait for it; nor does the whole.
+    let first = environment.command(["run", "--plan", "plan.jsonl", "--shard", "0"]).spawn().expect("the program");
+    assert!(reached.wait(), "the run never asked");
+    shard(&environment, "1").exits(0);
+    shard(&environment, "2").exits(0);
+    shard(&environment, "0").exits(75).says(&format!("another run of days with url={} for 2025-01-01", values[0]));
+    let whole = format!("url={}", values[0]);
+    environment.host(["run", "days", "--param", &whole]).exits(0);
+    let set = |more: &[&str]| environment.host([&["cursor", "set", "days", "x"], &window[..], more].concat());
+    set(&["--only", &whole]).exits(75);
+    set(&["--only", &format!("url={}", values[1])]).exits(0);
+    hold.open();
+    Ran::new(first.wait_with_output().expect("the program")).exits(0);
+    assert_eq!(
+        environment.query("SELECT period || ' -> ' || value FROM cursors ORDER BY value DESC, period"),
+        [
+            format!("2025-01-01..2025-01-02 url={} -> x", values[1]),
+            format!("2025-01-01..2025-01-02 url={} -> 2025-01-02", values[0]),
+            format!("2025-01-01..2025-01-02 url={} -> 2025-01-02", values[2]),
+        ]
+    );
+    let shown = environment.host(["show", "1"]).exits(0).stdout;
+    assert!(shown.contains(&format!("\nbackfill 2025-01-01..2025-01-02\nonly {whole}\n")), "{shown}");
+    assert_eq!(environment.query("SELECT DISTINCT status FROM extraction_runs"), ["success"]);
+    // Without a window: the newest data of each.
+    plan("url=@urls.txt", &[]);
+    shard(&environment, "2").exits(0);
+    for (arguments, says) in [
+        (&["plan", "days"][..], "--backfill"),
+        (&["plan", "days", "--over", "url=a,,b"], "a value of `url` is empty"),
+        (&["plan", "days", "--over", "url=a,b,a"], "`url` has the value `a` twice"),
+        (&["plan", "days", "--over", "url=@none"], "cannot be read from none"),
+        (&["plan", "days", "--over", "town=a"], "days has no parameter `town`"),
+        (&["run", "days", "--only", "url=a", "--param", "url=b"], "`url` is given by `--only` and by `--param`"),
+    ] {
+        environment.host(arguments).exits(2).says(says);
+    }
 }

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod hostile;
 pub mod http2;
 mod kernels;
+pub mod licences;
 pub mod macos;
 pub mod memory;
 pub mod nginx;

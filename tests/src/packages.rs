@@ -16,12 +16,17 @@ pub fn of_cargo(name: &str) -> PathBuf {
     let lock = fs::read_to_string(&lock).expect("Cargo.lock");
     let entry = format!("name = \"{name}\"\nversion = \"");
     let rest = lock.split_once(&entry).unwrap_or_else(|| panic!("the workspace is built without {name}")).1;
-    let version = rest.split('"').next().unwrap_or_default();
+    unpacked(name, rest.split('"').next().unwrap_or_default()).unwrap_or_else(|reason| panic!("{reason}"))
+}
+
+/// Where cargo unpacked a version of a crate.
+pub(crate) fn unpacked(name: &str, version: &str) -> Result<PathBuf, String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).expect("a cargo home");
-    let registries = fs::read_dir(home.join("registry/src")).expect("the sources of crates").flatten();
-    let mut unpacked = registries.map(|registry| registry.path().join(format!("{name}-{version}")));
-    unpacked.find(|path| path.is_dir()).unwrap_or_else(|| panic!("cargo has not unpacked {name} {version}"))
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).ok_or("no cargo home")?;
+    let sources = home.join("registry/src");
+    let registries = fs::read_dir(&sources).map_err(|error| format!("cannot read {}: {error}", sources.display()))?;
+    let mut unpacked = registries.flatten().map(|registry| registry.path().join(format!("{name}-{version}")));
+    unpacked.find(|path| path.is_dir()).ok_or_else(|| format!("cargo has not unpacked {name} {version}"))
 }
 
 /// The directory of a package of npm, of exactly this version; `None`, with the reason printed, where it cannot be had.

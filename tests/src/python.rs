@@ -25,6 +25,18 @@ const STORE: [&str; 1] = ["ministack==1.5.33"];
 /// SQLMesh, with the same.
 const SQLMESH: [&str; 2] = ["sqlmesh==0.236.4", "duckdb==1.5.5"];
 
+/// What checks resources of Kubernetes against its own schemas.
+const KUBERNETES: [&str; 1] = ["kubernetes-validate==1.37.0"];
+
+/// Dagster.
+const DAGSTER: [&str; 1] = ["dagster==1.13.29"];
+
+/// Prefect.
+const PREFECT: [&str; 1] = ["prefect==3.9.1"];
+
+/// Airflow.
+const AIRFLOW: [&str; 1] = ["apache-airflow==3.3.2"];
+
 /// The directory of a virtual environment's programs; `None`, with the reason printed, where there can be none.
 /// In CI there has to be one.
 pub fn programs() -> Option<PathBuf> {
@@ -53,6 +65,30 @@ pub fn sqlmesh() -> Option<PathBuf> {
 /// The same of one with a server that speaks S3 in it; the reason, where there can be none.
 pub(crate) fn store() -> Result<PathBuf, String> {
     prepare(&STORE)
+}
+
+/// The same of one with what checks resources of Kubernetes.
+pub fn kubernetes() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    told(PREPARED.get_or_init(|| prepare(&KUBERNETES)))
+}
+
+/// The same of one with Dagster in it.
+pub fn dagster() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    told(PREPARED.get_or_init(|| prepare(&DAGSTER)))
+}
+
+/// The same of one with Prefect in it.
+pub fn prefect() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    told(PREPARED.get_or_init(|| prepare(&PREFECT)))
+}
+
+/// The same of one with Airflow in it.
+pub fn airflow() -> Option<PathBuf> {
+    static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    told(PREPARED.get_or_init(|| prepare(&AIRFLOW)))
 }
 
 /// The same of one with Zig in it; the reason, where there can be none.

@@ -2,7 +2,12 @@
 
 /// `few` in every run of the tests, `many` in `cargo soak`.
 pub fn times(few: usize, many: usize) -> usize {
-    if std::env::var_os("HOST_SOAK").is_some() { many } else { few }
+    if is_on() { many } else { few }
+}
+
+/// Whether this is `cargo soak`, where a test may take long, and need what is heavy to install.
+pub fn is_on() -> bool {
+    std::env::var_os("HOST_SOAK").is_some()
 }
 
 /// Numbers that look random and are the same in every run, so that a failure can be had again.

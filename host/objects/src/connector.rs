@@ -41,19 +41,19 @@ pub(crate) struct Connector {
     pub(crate) date: ServerDate,
 }
 
-/// The newest `Date` of the store's answers (RFC 9110, 6.6.1).
+/// The newest `Date` of a store's answers (RFC 9110, 6.6.1).
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ServerDate(Arc<Mutex<Option<SystemTime>>>);
+pub struct ServerDate(Arc<Mutex<Option<SystemTime>>>);
 
 impl ServerDate {
     pub(crate) fn get(&self) -> Option<SystemTime> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn learn(&self, field: &HeaderValue) {
-        let date = field.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok());
+    /// The store said that it is so late.
+    pub fn learn(&self, date: SystemTime) {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *newest = (*newest).max(date);
+        *newest = (*newest).max(Some(date));
     }
 }
 
@@ -131,7 +131,8 @@ impl HttpService for Service {
             })?,
             () = advance.stops(self.patience) => return Err(silent(authority, self.patience)),
         };
-        if let Some(date) = response.headers().get(DATE) {
+        let date = response.headers().get(DATE).and_then(|field| field.to_str().ok());
+        if let Some(date) = date.and_then(|text| httpdate::parse_http_date(text).ok()) {
             self.date.learn(date);
         }
         let (parts, body) = response.into_parts();

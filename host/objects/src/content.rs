@@ -29,6 +29,11 @@ impl Content {
         Ok(Self(Bytes::from_owner(map)))
     }
 
+    /// The bytes, to be read.
+    pub fn reader(&self) -> impl io::Read {
+        io::Cursor::new(self.0.clone())
+    }
+
     /// How many bytes there are.
     pub fn size(&self) -> u64 {
         self.0.len() as u64

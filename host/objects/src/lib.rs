@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, Fuse};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, UpdateVersion};
@@ -32,13 +32,13 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 pub use address::{Address, AddressError, Kind};
+pub use connector::ServerDate;
 pub use content::Content;
 pub use error::ObjectsError;
 pub use reading::Reader;
 pub use settings::Settings;
 pub use writing::{Put, Tag};
 
-use connector::ServerDate;
 use error::{Meaning, meaning};
 use retrying::Retrying;
 use writing::{Attempt, Condition, Mark, Next, judge};
@@ -101,6 +101,13 @@ impl Objects {
         let mut objects = Self::of("memory".into(), String::new(), opened, Duration::from_secs(60))?;
         objects.in_memory = true;
         Ok(objects)
+    }
+
+    /// Objects in a store that somebody else plays, whose time `date` tells. For tests; no failure is waited for.
+    pub fn over(store: Arc<dyn ObjectStore>, date: ServerDate) -> Result<Self, ObjectsError> {
+        let opened = settings::Opened { store, parts: None, date };
+        let objects = Self::of("a store that is played".into(), String::new(), opened, Duration::from_secs(60))?;
+        Ok(Self { in_memory: true, ..objects })
     }
 
     fn of(
@@ -304,7 +311,7 @@ pub struct Listing<'a> {
     objects: &'a Objects,
     location: Path,
     after: Option<Path>,
-    stream: Option<BoxStream<'static, object_store::Result<ObjectMeta>>>,
+    stream: Option<Fuse<BoxStream<'static, object_store::Result<ObjectMeta>>>>,
     retrying: Retrying,
 }
 
@@ -315,8 +322,8 @@ impl Iterator for Listing<'_> {
         loop {
             let (objects, prefix) = (self.objects, Some(&self.location).filter(|path| !path.as_ref().is_empty()));
             let stream = self.stream.get_or_insert_with(|| match &self.after {
-                Some(after) => objects.store.list_with_offset(prefix, after),
-                None => objects.store.list(prefix),
+                Some(after) => objects.store.list_with_offset(prefix, after).fuse(),
+                None => objects.store.list(prefix).fuse(),
             });
             match objects.runtime.block_on(stream.next())? {
                 Ok(meta) => {

@@ -65,7 +65,8 @@ pub(crate) fn open(
     let plain = endpoint.as_deref().map(checked).transpose()?.unwrap_or(false);
     let because = |reason: String| ObjectsError::because(USE, address, reason);
     let mut tls = match plain {
-        // Nothing of it is used but for credentials that are asked for over https.
+        // Reading the roots takes milliseconds, and nothing here needs them but a role that is asked for over https.
+        true if own.keys.is_some() || variable("AWS_ACCESS_KEY_ID").is_some() => without_roots().map_err(because)?,
         true => tls().or_else(|_| without_roots()).map_err(because)?,
         false => tls().map_err(because)?,
     };

@@ -230,4 +230,8 @@ fn a_listing_has_everything_below_and_nothing_beside() {
     assert_eq!(listed("a"), ["a/1", "a/2", "a/c/5"]);
     assert_eq!(listed(""), ["a/1", "a/2", "a/c/5", "ab/3", "b/4"]);
     assert_eq!(listed("none"), [""; 0]);
+    let mut listing = all.list("b").expect("a name");
+    assert!(
+        listing.next().is_some_and(|listed| listed.is_ok()) && listing.next().is_none() && listing.next().is_none()
+    );
 }

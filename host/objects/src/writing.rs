@@ -36,6 +36,19 @@ impl Mark {
 pub struct Tag(pub(crate) UpdateVersion);
 
 impl Tag {
+    /// A text that [`Tag::from_text`] reads.
+    pub fn to_text(&self) -> String {
+        format!("{}\n{}", self.0.e_tag.as_deref().unwrap_or_default(), self.0.version.as_deref().unwrap_or_default())
+    }
+
+    /// The version that a text stands for; `None` where it stands for none.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (e_tag, version) = text.split_once('\n')?;
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let (e_tag, version) = (some(e_tag), some(version));
+        (e_tag.is_some() || version.is_some()).then_some(Self(UpdateVersion { e_tag, version }))
+    }
+
     /// A version that no object has.
     pub fn of_nothing() -> Self {
         let e_tag = Some("\"00000000000000000000000000000000\"".into());

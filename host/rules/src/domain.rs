@@ -3,6 +3,7 @@
 //! Pure types.
 
 mod errors;
+mod scope;
 mod step;
 mod window;
 
@@ -20,8 +21,9 @@ use sha2::{Digest as _, Sha256};
 use crate::validators::{FinalUrl, Validators};
 
 pub use errors::{Fault, FetchError, LandError};
+pub use scope::{Part, Scope};
 pub use step::Step;
-pub use window::{Window, excludes, parse_day};
+pub use window::{Window, parse_day};
 
 /// An HTTP request as an extractor asks for it; nothing in it has been checked yet.
 #[derive(Debug, Clone)]

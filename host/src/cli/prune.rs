@@ -1,11 +1,15 @@
 //! `host prune`.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::ArgGroup;
 
 use super::zone::ZoneArgs;
 use crate::error::Error;
+use crate::landing::{Landing, Place};
+use crate::remote::{Remote, RemoteError};
 use crate::{report, upkeep};
 use clock::Moment;
 use rules::budget::Age;
@@ -39,23 +43,42 @@ pub(super) struct PruneArgs {
 }
 
 pub(super) fn execute(arguments: &PruneArgs) -> Result<ExitCode, Error> {
-    let landing = arguments.zone.landing()?;
-    let landing = landing.directory("`host prune`")?;
+    let now = Moment::now();
+    let before = |age: Option<Age>| age.map(|age| now.earlier(age.0).iso8601());
+    let PruneArgs { runs_older_than, logs_older_than, changes_older_than, .. } = arguments;
+    let [runs, logs, changes] = [*runs_older_than, *logs_older_than, *changes_older_than].map(before);
+    let old = Old { runs: runs.as_deref(), logs: logs.as_deref(), changes: changes.as_deref() };
+    let forgotten = match &arguments.zone.landing()? {
+        Landing::Directory(landing) => prune_here(landing, &old, arguments.dry_run)?,
+        Landing::Store(place) => prune_in_store(place, &old, arguments.dry_run)?,
+    };
+    super::print(&(text(arguments, &forgotten) + "\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Each state by itself, while no run has it.
+fn prune_in_store(place: &Place, old: &Old<'_>, dry_run: bool) -> Result<Forgotten, Error> {
+    let remote = Arc::new(Remote::open(place)?);
+    let mut all = Forgotten::default();
+    for object in remote.states()? {
+        let prune = |state: &mut State| state.prune(old, dry_run).map_err(RemoteError::from);
+        let forgotten = remote.amend_object(&object, prune)?.unwrap_or_default();
+        all.runs += forgotten.runs;
+        all.logs += forgotten.logs;
+        all.changes += forgotten.changes;
+    }
+    Ok(all)
+}
+
+fn prune_here(landing: &Path, old: &Old<'_>, dry_run: bool) -> Result<Forgotten, Error> {
     let root = upkeep::open(landing)?;
     let failed = |error: StateError| Error::database(&error, &root.database());
     if State::open_to_read(&root.database()).map_err(failed)?.is_none() {
         return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
     }
     let _shared = upkeep::shared(&root, landing, "prune once that has ended")?;
-    let now = Moment::now();
-    let before = |age: Option<Age>| age.map(|age| now.earlier(age.0).iso8601());
-    let PruneArgs { runs_older_than, logs_older_than, changes_older_than, .. } = arguments;
-    let [runs, logs, changes] = [*runs_older_than, *logs_older_than, *changes_older_than].map(before);
-    let old = Old { runs: runs.as_deref(), logs: logs.as_deref(), changes: changes.as_deref() };
     let mut state = State::open(&root.database()).map_err(failed)?;
-    let forgotten = state.prune(&old, arguments.dry_run).map_err(failed)?;
-    super::print(&(text(arguments, &forgotten) + "\n"))?;
-    Ok(ExitCode::SUCCESS)
+    state.prune(old, dry_run).map_err(failed)
 }
 
 fn text(arguments: &PruneArgs, forgotten: &Forgotten) -> String {

@@ -30,7 +30,7 @@ pub(super) fn execute(arguments: &RepairArgs) -> Result<ExitCode, Error> {
         Some(limit) => limit.map(|time| time.0),
         None => Some(Duration::ZERO),
     };
-    let repaired = repair::repair(arguments.zone.landing()?.directory("`host repair`")?, wait, &console);
+    let repaired = repair::repair(&arguments.zone.landing()?, wait, &console);
     console.finish();
     let mut repaired = repaired?;
     match arguments.json {

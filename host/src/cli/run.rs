@@ -39,7 +39,7 @@ pub(super) struct RunArgs {
         long,
         value_name = "FILE",
         requires = "shard",
-        conflicts_with_all = ["extractors", "all", "jobs", "backfill", "name"]
+        conflicts_with_all = ["extractors", "all", "jobs", "backfill", "only", "name"]
     )]
     plan: Option<PathBuf>,
     /// Which shard of the plan: its number, the first one being 0, or env:NAME for a variable that has it, such as
@@ -80,10 +80,10 @@ fn jobs(text: &str) -> Result<NonZeroUsize, String> {
 
 pub(super) fn execute(arguments: &RunArgs) -> Result<ExitCode, Error> {
     if let (Some(plan), Some(shard)) = (&arguments.plan, &arguments.shard) {
-        let Order { extractor, name, backfill, params } =
+        let Order { extractor, name, backfill, only, params } =
             shards::read(plan, shards::number(shard, |name| std::env::var_os(name))?)?;
         let params = params.into_iter().chain(arguments.flags.params.iter().cloned()).collect();
-        let flags = Flags { name, backfill, params, ..arguments.flags.clone() };
+        let flags = Flags { name, backfill, only, params, ..arguments.flags.clone() };
         return run_one(&RunArgs { flags, ..arguments.clone() }, &extractor);
     }
     match &arguments.extractors[..] {

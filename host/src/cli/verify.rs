@@ -25,7 +25,7 @@ pub(super) struct VerifyArgs {
 pub(super) fn execute(arguments: &VerifyArgs) -> Result<ExitCode, Error> {
     let console = Console::new(Verbosity::from(0));
     let landing = arguments.zone.landing()?;
-    let verified = verify::verify(landing.directory("`host verify`")?, arguments.read_data, &console);
+    let verified = verify::verify(&landing, arguments.read_data, &console);
     console.finish();
     let mut verified = verified?;
     let code = match verified.findings.is_empty() {

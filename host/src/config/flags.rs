@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clock::Moment;
 use rules::budget::{Settings, Time};
-use rules::domain::Window;
+use rules::domain::{Part, Scope, Window};
 use rules::policy::Mapping;
 
 /// How to run an extractor.
@@ -33,6 +33,10 @@ pub struct Flags {
     /// Extract the days of a window, the end not included, such as 2025-01-01..2026-01-01
     #[arg(long, value_name = "START..END")]
     pub backfill: Option<Window>,
+    /// Set a parameter, and extract only that part: the run has a cursor and a lock of its own, so that parts are extracted
+    /// side by side
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub only: Option<(String, String)>,
     /// Ask and read everything, whatever is known of it
     #[arg(long)]
     pub fresh: bool,
@@ -65,6 +69,13 @@ pub struct Flags {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a comment would become the help of the first of its flags")]
     pub budget: Settings,
+}
+
+impl Flags {
+    /// What the run is for.
+    pub(super) fn scope(&self) -> Scope {
+        Scope { window: self.backfill, part: self.only.as_ref().map(|(name, value)| Part::new(name, value)) }
+    }
 }
 
 pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {

@@ -28,6 +28,13 @@ pub(super) fn resolve(
         }
         params.insert(key.clone(), value_of(key, value)?);
     }
+    if let Some((key, value)) = &flags.only {
+        if !seen.insert(key) {
+            return Err(Error::usage(format!("the parameter `{key}` is given by `--only` and by `--param`"))
+                .hint("leave one of them out"));
+        }
+        params.insert(key.clone(), value.clone());
+    }
     if manifest.declared {
         let known = &manifest.params;
         if let Some(unknown) = params.keys().find(|key| !known.contains_key(*key)) {

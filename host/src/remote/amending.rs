@@ -1,47 +1,131 @@
 //! Changing a state while no run has it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rules::domain::Window;
+use objects::Put;
+use rules::domain::Scope;
 use state::{Lease, State, StateError};
+use zone::{DATABASE, STATES};
 
-use super::taking::{Wanted, held_by};
-use super::{Held, Remote, RemoteError, object_of};
+use super::taking::held_by;
+use super::{Held, Remote, RemoteError, claim_of, object_of};
 use crate::error::{Error, Kind};
+use crate::upkeep::UpkeepError;
 
 /// How often it is tried again where somebody else changes it at the same time.
 const ATTEMPTS: usize = 5;
+/// Below what damaged states are kept.
+const DAMAGED: &str = "damaged";
+
+/// Why a state was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AmendError {
+    /// It did not come or go.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// What was to be done to it failed.
+    #[error(transparent)]
+    Upkeep(#[from] UpkeepError),
+    /// A run has it, for that long.
+    #[error("a run has the lease of {0}")]
+    Leased(String, Duration),
+    /// It was changed by others each time.
+    #[error("the state {0} changed each time while it was to be changed")]
+    Busy(String),
+}
+
+impl AmendError {
+    /// Whether a new state would do better.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Remote(RemoteError::Damaged(_)) => true,
+            Self::Remote(RemoteError::State(error)) | Self::Upkeep(UpkeepError::State(error)) => error.is_damage(),
+            _ => false,
+        }
+    }
+}
+
+impl From<AmendError> for Error {
+    fn from(error: AmendError) -> Self {
+        match error {
+            AmendError::Remote(error) => error.into(),
+            AmendError::Upkeep(error) => error.into(),
+            AmendError::Leased(object, left) => {
+                let below = object.trim_start_matches(STATES).trim_end_matches(super::ENDING);
+                let name = below.split('/').next().unwrap_or_default();
+                held_by(name, claim_of(&object).and_then(|(window, _)| window), left)
+            }
+            AmendError::Busy(_) => Self::new(Kind::Locked, error).hint("say the same again in a while"),
+        }
+    }
+}
 
 impl Remote {
-    /// Change the state of an extractor, or of one of its windows; what `change` gave, and `None` where there is no state.
+    /// Change the state of an extractor for a scope; what `change` gave, and `None` where there is no state.
     pub(crate) fn amend<T>(
         self: &Arc<Self>,
         extractor: &str,
-        window: Option<Window>,
+        scope: &Scope,
         change: impl Fn(&mut State) -> Result<T, StateError>,
     ) -> Result<Option<T>, Error> {
-        let wanted = Wanted { extractor: extractor.to_owned(), window, wait: None };
+        let change = |state: &mut State| change(state).map_err(RemoteError::from);
+        Ok(self.amend_object(&object_of(extractor, scope), change)?)
+    }
+
+    /// The same of the state that an object is.
+    pub(crate) fn amend_object<T, E>(
+        self: &Arc<Self>,
+        object: &str,
+        change: impl Fn(&mut State) -> Result<T, E>,
+    ) -> Result<Option<T>, AmendError>
+    where
+        AmendError: From<E>,
+    {
         for _ in 0..ATTEMPTS {
-            let object = object_of(extractor, window);
-            let Some(head) = self.fetch(&object)? else { return Ok(None) };
-            let mut state = self.opened(&object, None)?;
+            let Some(head) = self.fetch(object)? else { return Ok(None) };
+            let mut state = self.opened(object, None)?;
             let before = state.lease().map_err(RemoteError::from)?;
             if let Some(left) = before.as_ref().and_then(|lease| self.left_of(lease, &head)) {
-                return Err(held_by(&wanted, window, left));
+                return Err(AmendError::Leased(object.to_owned(), left));
             }
-            let changed = change(&mut state).map_err(RemoteError::from)?;
+            let changed = change(&mut state)?;
             // Writing the state must not let the lease of a killed run begin again.
             let before = before.unwrap_or(Lease { holder: String::new(), token: 0, sequence: 0, seconds: 0 });
             let lease = Lease { seconds: 0, ..before };
-            let remote = Arc::clone(self);
-            let mut held = Held { remote, object, tag: Some(head.tag), lease, lost: false, run_id: 0, sent: 0 };
+            let (remote, object) = (Arc::clone(self), object.to_owned());
+            let mut held =
+                Held { remote, object, tag: Some(head.tag), lease, lost: false, run_id: 0, sent: 0, cached: None };
             match held.publish(&mut state) {
                 Ok(()) => return Ok(Some(changed)),
                 Err(RemoteError::Fenced) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let message = format!("the state of {extractor} changed {ATTEMPTS} times while it was to be changed");
-        Err(Error::new(Kind::Locked, message).hint("say the same again in a while"))
+        Err(AmendError::Busy(object.to_owned()))
+    }
+
+    /// Keep a damaged state under another name, and put what can be read of it in its place; that name, and how many runs
+    /// could be read.
+    pub(crate) fn replace_damaged(&self, object: &str) -> Result<(String, usize), RemoteError> {
+        let Some((head, mut reader)) = self.objects.get(object)? else { return Ok((String::new(), 0)) };
+        let mut raw = self.spool.scratch()?;
+        std::io::copy(&mut reader, &mut raw).map_err(RemoteError::Spool)?;
+        let seconds = clock::Moment::now().unix_seconds();
+        let kept = format!("{STATES}{DAMAGED}/{}-{seconds}", object.trim_start_matches(STATES).replace('/', "-"));
+        self.objects.create(&kept, &objects::Content::of_file(raw.reader()).map_err(RemoteError::Spool)?)?;
+        // As much of the database as comes out of it.
+        let damaged = self.beside()?;
+        let mut output = damaged.spool.fresh(DATABASE)?;
+        let _ = zone::unpack(raw.reader(), |piece| std::io::Write::write_all(&mut output, piece));
+        drop(output);
+        self.spool.fresh(DATABASE)?;
+        let mut state = State::open_copy(&self.database(), None)?;
+        let salvaged = state.take_over(&damaged.database())?;
+        drop(state);
+        match self.objects.replace(object, &self.packed()?, &head.tag)? {
+            Put::Done(_) => Ok((kept, salvaged)),
+            Put::Taken(_) => Err(RemoteError::Fenced),
+        }
     }
 }

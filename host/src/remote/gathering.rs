@@ -2,33 +2,42 @@
 
 use std::sync::Arc;
 
-use rules::domain::Window;
 use rules::name::check_name;
 use state::State;
-use zone::Lock;
+use zone::{Lock, STATES};
 
-use super::{ENDING, Remote, RemoteError, STATES, window_of};
+use super::{ENDING, Remote, RemoteError, claim_of};
 
 impl Remote {
+    /// The names of all states.
+    pub(crate) fn states(&self) -> Result<Vec<String>, RemoteError> {
+        let mut objects = Vec::new();
+        for listed in self.objects.list(STATES.trim_end_matches('/'))? {
+            objects.push(listed?.path);
+        }
+        objects.retain(|object| is_state(object));
+        Ok(objects)
+    }
+
     /// Put all states together in the spool, where there are any. Whoever has a lease has a lock there.
     pub(crate) fn gather(&self) -> Result<Vec<Lock>, RemoteError> {
-        let mut objects = Vec::new();
-        for listed in self.objects.list(STATES)? {
-            let listed = listed?;
-            objects.extend(whose(&listed.path).map(|(extractor, window)| (listed.path, extractor, window)));
-        }
-        let mut locks = Vec::new();
+        let (objects, mut locks) = (self.states()?, Vec::new());
         if objects.is_empty() {
             return Ok(locks);
         }
         let beside = self.beside()?;
         let mut all = State::open_copy(&self.database(), None)?;
-        for (object, extractor, window) in objects {
+        for object in objects {
             let Some(head) = beside.fetch(&object)? else { continue };
-            let lease = State::open_copy(&beside.database(), None)?.lease()?;
-            if lease.is_some_and(|lease| self.left_of(&lease, &head).is_some()) {
-                locks.extend(self.spool.lock_extractor(&extractor, window)?.ok());
+            let state = State::open_copy(&beside.database(), None)?;
+            if state.lease()?.is_some_and(|lease| self.left_of(&lease, &head).is_some()) {
+                state.running(|_, extractor, claimed| {
+                    let lock = claimed.map(|scope| self.spool.lock_extractor(extractor, &scope)).transpose()?;
+                    locks.extend(lock.and_then(Result::ok));
+                    Ok::<_, RemoteError>(())
+                })?;
             }
+            drop(state);
             all.merge(&beside.database())?;
         }
         Ok(locks)
@@ -38,18 +47,17 @@ impl Remote {
     pub(super) fn beside(&self) -> Result<Self, RemoteError> {
         let directory = tempfile::tempdir().map_err(RemoteError::Spool)?;
         let spool = Arc::new(zone::Root::open(directory.path())?);
-        Ok(Self { objects: Arc::clone(&self.objects), spool, lease: self.lease, _directory: directory })
+        Ok(Self { objects: Arc::clone(&self.objects), spool, lease: self.lease, cache: None, _directory: directory })
     }
 }
 
-/// Whose state an object is; `None` where it is none.
-fn whose(object: &str) -> Option<(String, Option<Window>)> {
-    let below = object.strip_prefix(STATES)?.strip_prefix('/')?.strip_suffix(ENDING)?;
-    let (extractor, window) = match below.split_once('/') {
-        None => (below, None),
-        Some((extractor, _)) => (extractor, Some(window_of(object)?)),
-    };
-    check_name(extractor).is_ok().then(|| (extractor.to_owned(), window))
+/// Whether an object is the state of an extractor.
+fn is_state(object: &str) -> bool {
+    let Some(below) = object.strip_prefix(STATES).and_then(|below| below.strip_suffix(ENDING)) else { return false };
+    match below.split_once('/') {
+        None => check_name(below).is_ok(),
+        Some((extractor, _)) => check_name(extractor).is_ok() && claim_of(object).is_some(),
+    }
 }
 
 #[cfg(test)]
@@ -57,13 +65,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_tells_whose_it_is() {
-        let window = "2025-01-01..2025-02-01";
-        let told = |object: &str| whose(object).map(|(name, window)| (name, window.map(|window| window.to_string())));
-        assert_eq!(told(".state/padel.sqlite.gz"), Some(("padel".into(), None)));
-        assert_eq!(told(&format!(".state/padel/{window}.sqlite.gz")), Some(("padel".into(), Some(window.into()))));
-        for other in [".state/.conditions", ".state/padel/x.sqlite.gz", ".state/../x.sqlite.gz", "padel.sqlite.gz"] {
-            assert_eq!(told(other), None, "{other}");
+    fn states_are_told_from_what_else_is_there() {
+        for (object, expected) in [
+            (".state/padel.sqlite.gz", true),
+            (".state/padel/2025-01-01..2025-02-01.sqlite.gz", true),
+            (".state/.conditions", false),
+            (".state/padel/x.sqlite.gz", false),
+            (".state/../x.sqlite.gz", false),
+            ("padel.sqlite.gz", false),
+        ] {
+            assert_eq!(is_state(object), expected, "{object}");
         }
     }
 }

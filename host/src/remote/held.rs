@@ -5,7 +5,7 @@ use std::sync::Arc;
 use objects::{Put, Tag};
 use state::{Lease, State};
 
-use super::{LARGE, Remote, RemoteError};
+use super::{Cached, LARGE, Remote, RemoteError};
 
 /// The state of one extractor and window, and the lease on it.
 pub(crate) struct Held {
@@ -19,6 +19,8 @@ pub(crate) struct Held {
     pub(super) run_id: i64,
     /// How many bytes it had when it was sent last.
     pub(super) sent: u64,
+    /// Where what is sent last is kept, for the next run on this machine.
+    pub(super) cached: Option<Cached>,
 }
 
 impl Held {
@@ -43,10 +45,14 @@ impl Held {
         };
         match put {
             Put::Done(tag) => {
+                if let Some(cached) = self.cached.as_ref().filter(|_| self.lease.seconds == 0) {
+                    cached.keep(&tag, &mut content.reader());
+                }
                 self.tag = Some(tag);
                 Ok(())
             }
             Put::Taken(_) => {
+                self.cached.iter().for_each(Cached::forget);
                 self.lost = true;
                 Err(RemoteError::Fenced)
             }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Stopwatch};
-use objects::Head;
-use rules::domain::Window;
+use objects::{Head, Tag};
+use rules::domain::{Scope, Window};
 use state::{CursorKey, Lease, State};
 
-use super::{Held, Remote, RemoteError, STATES, conditions, object_of, window_of};
+use super::{Cached, Held, Remote, RemoteError, claim_of, conditions, hashed, object_of};
 use crate::error::{Error, Kind};
 
 /// How often it is looked whether a lease is over: each time is a request.
@@ -20,7 +20,7 @@ const A_MILLISECOND: i64 = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) extractor: String,
-    pub(crate) window: Option<Window>,
+    pub(crate) scope: Scope,
     pub(crate) wait: Option<Duration>,
 }
 
@@ -50,22 +50,47 @@ impl Remote {
 
     /// The inner error says that somebody else has it.
     fn try_to_take(self: &Arc<Self>, wanted: &Wanted, clock: &Clock) -> Result<Result<Taken, Error>, Error> {
-        let object = object_of(&wanted.extractor, wanted.window);
-        let found = self.fetch(&object)?;
-        if found.is_none() {
-            conditions::check(&self.objects)?;
-            self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
+        let object = object_of(&wanted.extractor, &wanted.scope);
+        // Of windows there may be any number, and none of them comes again each hour.
+        let of_the_newest = wanted.scope == Scope::default();
+        let cache = self.cache.as_deref().filter(|_| of_the_newest);
+        let cached = cache.map(|cache| Cached::of(cache, self.objects.shown(), &object));
+        if let Some(tag) = cached.as_ref().and_then(|cached| self.from_cache(cached))
+            && self.opened(&object, None).is_ok()
+        {
+            // Where it is not the newest any more, the one that is decides.
+            if let Ok(taken) = self.begin(wanted, clock, (object.clone(), Some(tag), cached.clone()))? {
+                return Ok(Ok(taken));
+            }
         }
+        let found = self.fetch(&object)?;
+        match &found {
+            Some(head) => {
+                let lease = self.opened(&object, None)?.lease().map_err(RemoteError::from)?;
+                if let Some(left) = lease.and_then(|lease| self.left_of(&lease, head)) {
+                    return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
+                }
+            }
+            None => {
+                conditions::check(&self.objects)?;
+                self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
+            }
+        }
+        self.begin(wanted, clock, (object, found.map(|head| head.tag), cached))
+    }
+
+    /// Begin a run in the state that is in the spool, if it is that version of the object.
+    fn begin(
+        self: &Arc<Self>,
+        wanted: &Wanted,
+        clock: &Clock,
+        (object, tag, cached): (String, Option<Tag>, Option<Cached>),
+    ) -> Result<Result<Taken, Error>, Error> {
         let now = clock.now();
         let number = run_number(now.unix_milliseconds());
         let mut state = self.opened(&object, Some(number))?;
         let before = state.lease().map_err(RemoteError::from)?;
-        if let (Some(head), Some(lease)) = (&found, &before)
-            && let Some(left) = self.left_of(lease, head)
-        {
-            return Ok(Err(held_by(wanted, wanted.window, left)));
-        }
-        let key = CursorKey::new(&wanted.extractor, wanted.window);
+        let key = CursorKey::new(&wanted.extractor, &wanted.scope);
         let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
         let lease = Lease {
             holder: holder()?,
@@ -73,12 +98,11 @@ impl Remote {
             sequence: 0,
             seconds: u32::try_from(self.lease.as_secs()).unwrap_or(u32::MAX),
         };
-        let tag = found.map(|head| head.tag);
-        let mut held = Held { remote: Arc::clone(self), object, tag, lease, lost: false, run_id, sent: 0 };
+        let mut held = Held { remote: Arc::clone(self), object, tag, lease, lost: false, run_id, sent: 0, cached };
         match held.publish(&mut state) {
             Ok(()) => {}
             // Somebody was faster.
-            Err(RemoteError::Fenced) => return Ok(Err(held_by(wanted, wanted.window, self.lease))),
+            Err(RemoteError::Fenced) => return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, self.lease))),
             Err(error) => return Err(error.into()),
         }
         // Each of two that begin at the same time has its own lease before it looks for the other's, so that one at least
@@ -86,7 +110,7 @@ impl Remote {
         if let Some((other, left)) = self.overlapping(wanted)? {
             state.withdraw(run_id).map_err(RemoteError::from)?;
             held.end(&mut state)?;
-            return Ok(Err(held_by(wanted, Some(other), left)));
+            return Ok(Err(held_by(&wanted.extractor, Some(other), left)));
         }
         Ok(Ok(Taken { state, held, dead }))
     }
@@ -100,12 +124,14 @@ impl Remote {
 
     /// Another window of the extractor that has days of this one and is being run, and for how long its lease goes on.
     fn overlapping(&self, wanted: &Wanted) -> Result<Option<(Window, Duration)>, Error> {
-        let Some(own) = wanted.window else { return Ok(None) };
-        let below = format!("{STATES}/{}", wanted.extractor);
+        let Some(own) = wanted.scope.window else { return Ok(None) };
+        let below = format!("{}{}", zone::STATES, wanted.extractor);
+        let part = wanted.scope.part.as_ref().map(hashed);
         let mut others = Vec::new();
         for listed in self.objects.list(&below).map_err(RemoteError::from)? {
             let listed = listed.map_err(RemoteError::from)?;
-            if let Some(other) = window_of(&listed.path)
+            if let Some((Some(other), others_part)) = claim_of(&listed.path)
+                && others_part == part.as_deref()
                 && other != own
                 && other.overlaps(own)
             {
@@ -144,8 +170,7 @@ fn holder() -> Result<String, Error> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-pub(super) fn held_by(wanted: &Wanted, window: Option<Window>, left: Duration) -> Error {
-    let name = &wanted.extractor;
+pub(super) fn held_by(name: &str, window: Option<Window>, left: Duration) -> Error {
     let whose = match window {
         Some(window) => format!("another run of {name} for {window}"),
         None => format!("another run of {name}"),

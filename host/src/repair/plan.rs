@@ -1,5 +1,6 @@
 //! What a repair has to write, found out before anything is written. It waits in order on the disk, however much it is.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::Done;
@@ -10,11 +11,12 @@ use rules::domain::Digest;
 use rules::findings::{Finding, Kind, Recorded, is_ours, source};
 use rules::name::Quarantined;
 use state::{FileRow, Mend, State, Table};
-use zone::{DiskError, Removed, Root, Sorter};
+use zone::{DiskError, Removed, Root, Sorter, Zone};
 
 /// What there is to do.
 pub(super) struct Plan<'a> {
     root: &'a Root,
+    zone: &'a Zone,
     steps: Sorter<'a>,
     /// The files that have to be read.
     queue: Queue<'a>,
@@ -22,10 +24,15 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Find out what does not fit.
-    pub(super) fn make(root: &'a Root, state: Option<&State>, found: &Found<'_>) -> Result<Self, UpkeepError> {
+    /// Find out what does not fit, in these sources where not in all.
+    pub(super) fn make(
+        (root, zone): (&'a Root, &'a Zone),
+        sources: Option<&BTreeSet<String>>,
+        state: Option<&State>,
+        found: &Found<'_>,
+    ) -> Result<Self, UpkeepError> {
         let steps = Sorter::new(root, HELD);
-        let mut plan = Self { root, steps, queue: Queue::new(root), done: Done::default() };
+        let mut plan = Self { root, zone, steps, queue: Queue::new(zone, root), done: Done::default() };
         let records = match state {
             Some(state) => {
                 for table in Table::ALL {
@@ -36,7 +43,9 @@ impl<'a> Plan<'a> {
             None => Records::None,
         };
         let mut last = String::new();
+        let is_of_another = |path: &str| sources.is_some_and(|sources| !sources.contains(owner(path)));
         let see = |fact: Fact<'_>| match fact {
+            Fact::File { path, .. } if is_of_another(path) => Ok(()),
             Fact::File { path, told: Told::Erased(recorded), .. } => plan.erase(path, &recorded, found),
             Fact::File { path, size, told } => {
                 if let Some(source) = source(path).filter(|source| *source != last) {
@@ -59,13 +68,13 @@ impl<'a> Plan<'a> {
             }
             Fact::NoFile(_) => Ok(()),
         };
-        pair(root, records, |error| Err(error.into()), see)?;
+        pair(zone, records, |error| Err(error.into()), see)?;
         Ok(plan)
     }
 
     /// Read the files that have to be read.
     pub(super) fn read(mut self, found: &Found<'_>, console: &Console) -> Result<Self, UpkeepError> {
-        let queue = std::mem::replace(&mut self.queue, Queue::new(self.root));
+        let queue = std::mem::replace(&mut self.queue, Queue::new(self.zone, self.root));
         let plan = Mutex::new(self);
         queue.read(console, |file, content| {
             plan.lock().unwrap_or_else(PoisonError::into_inner).take(file, content, found)
@@ -102,7 +111,7 @@ impl<'a> Plan<'a> {
 
     /// Finish the erasure of a file, if it is the one: what else has its name is left alone.
     fn erase(&mut self, path: &str, recorded: &Recorded, found: &Found<'_>) -> Result<(), UpkeepError> {
-        match self.root.identify(path) {
+        match self.zone.identify(path) {
             Ok(content) if content.map(|(digest, _)| digest) == recorded.sha256 => {
                 Ok(self.push(&Step::Erase(path.to_owned()))?)
             }
@@ -130,23 +139,23 @@ impl<'a> Plan<'a> {
     /// Write it all, once the names of the files that were read are durable: whoever made them may have been killed
     /// before syncing.
     pub(super) fn carry_out(self, state: &mut State) -> Result<Done, UpkeepError> {
-        let Self { root, steps, mut done, .. } = self;
+        let Self { zone, steps, mut done, .. } = self;
         let mut steps = steps.sorted()?;
-        let (mut synced, mut incomplete) = (Synced::default(), String::new());
+        let mut incomplete = String::new();
         let next = || loop {
             let Some(record) = steps.next().transpose()? else { return Ok(None) };
             match Step::from_record(&record) {
                 Some(Step::Incomplete(source)) => incomplete = source,
-                Some(Step::Sweep(path)) => done.swept += u64::from(root.sweep(&path)?),
+                Some(Step::Sweep(path)) => done.swept += u64::from(zone.sweep(&path)?),
                 Some(Step::Erase(path)) => {
-                    done.erased += u64::from(matches!(root.erase(&path)?, Removed::File(_)));
-                    // What was synced before is not the removal.
-                    root.sync(path.rsplit_once('/').map_or("", |(directory, _)| directory), None)?;
+                    done.erased += u64::from(matches!(zone.erase(&path)?, Removed::File(_)));
+                    zone.sync()?;
                 }
                 Some(Step::Mend(Mend::Source(source))) if source == incomplete => {}
                 Some(Step::Mend(mend)) => {
                     if let Mend::File { file, .. } | Mend::Quarantined { file, .. } = &mend {
-                        synced.sync(root, &file.path)?;
+                        zone.count_on(&file.path);
+                        zone.sync()?;
                     }
                     return Ok::<_, UpkeepError>(Some(mend));
                 }
@@ -157,6 +166,11 @@ impl<'a> Plan<'a> {
         done.ended = ended;
         Ok(done)
     }
+}
+
+/// The source that a file belongs to, whether it landed or is in quarantine.
+fn owner(path: &str) -> &str {
+    Quarantined::parse(path).map_or_else(|| source(path).unwrap_or_default(), |parsed| parsed.source)
 }
 
 /// One thing to do.
@@ -256,35 +270,4 @@ fn unpacked(record: &[u8]) -> Option<FileRow> {
         size: Some(u64::from_le_bytes(*size)),
         stored_size: u64::from_le_bytes(*stored_size),
     })
-}
-
-/// Directories that are durable, as far as it takes to know that of the next one in the order of paths.
-#[derive(Default)]
-struct Synced {
-    /// The one that was synced last, with all above it.
-    last: Option<String>,
-}
-
-impl Synced {
-    /// Make a file's name durable, and all names above it.
-    fn sync(&mut self, root: &Root, path: &str) -> Result<(), DiskError> {
-        let parent = |path: &str| path.rsplit_once('/').map_or(String::new(), |(directory, _)| directory.to_owned());
-        let directory = parent(path);
-        let mut above = directory.clone();
-        while !self.knows(&above) {
-            root.sync(&above, None)?;
-            if above.is_empty() {
-                break;
-            }
-            above = parent(&above);
-        }
-        self.last = Some(directory);
-        Ok(())
-    }
-
-    fn knows(&self, directory: &str) -> bool {
-        let Some(last) = &self.last else { return false };
-        last == directory
-            || last.strip_prefix(directory).is_some_and(|rest| directory.is_empty() || rest.starts_with('/'))
-    }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::json as on_one_line;
 use crate::error::WriteError;
 use rules::budget::Budget;
+use rules::domain::Scope;
 use rules::text;
 use state::{Details, RunRow, State, Wanted};
 
@@ -17,8 +18,10 @@ pub fn write_text(state: &State, row: &RunRow, details: &Details, output: &mut i
     writeln!(output, "run {run_id} of {}: {}", text::line(extractor), text::line(status))?;
     let finished = finished_at.as_deref().unwrap_or("not finished");
     writeln!(output, "from {} to {}", text::line(started_at), text::line(finished))?;
-    if let Some(window) = &details.window {
-        writeln!(output, "backfill {}", text::line(window))?;
+    if let Some(claimed) = &details.window {
+        let Scope { window, part } = claimed.parse().unwrap_or_default();
+        window.map_or(Ok(()), |window| writeln!(output, "backfill {window}"))?;
+        part.map_or(Ok(()), |part| writeln!(output, "only {}", text::line(&part.to_string())))?;
     }
     if let Some(error) = &row.error_message {
         writeln!(output, "{}", text::wrapped(&format!("error: {}", text::line(error))))?;

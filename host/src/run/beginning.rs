@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, Moment};
-use rules::domain::Window;
+use rules::domain::Scope;
 use state::{CursorKey, State, StateError};
 use zone::{Met, Root, Seen};
 
@@ -30,7 +30,7 @@ pub(super) struct Beginning {
     root: Arc<Root>,
     remote: Option<Arc<Remote>>,
     name: String,
-    window: Option<Window>,
+    scope: Scope,
     wait: Option<Duration>,
     seeded: Option<String>,
     receipts: Receipts,
@@ -44,7 +44,7 @@ impl Beginning {
             root: Arc::clone(&site.root),
             remote: site.remote.clone(),
             name: plan.name.clone(),
-            window: plan.backfill,
+            scope: plan.scope.clone(),
             wait: plan.wait,
             seeded: plan.trial.cursor.clone(),
             receipts,
@@ -70,9 +70,9 @@ impl Beginning {
 
     fn in_directory(self, database: PathBuf) -> Result<Begun, StateError> {
         let mut state = State::open(&database)?;
-        let key = CursorKey::new(&self.name, self.window);
+        let key = CursorKey::new(&self.name, &self.scope);
         // What cannot be found out goes on, for all that is known.
-        let goes_on = |window| self.root.is_locked(&self.name, window).unwrap_or(true);
+        let goes_on = |scope: &Scope| self.root.is_locked(&self.name, scope).unwrap_or(true);
         let (run_id, dead) = state.begin(&key, &self.started.iso8601(), goes_on)?;
         let first = state.is_new() && run_id == 1;
         let mut ledger = Ledger::new(state, None, run_id, key, self.receipts);
@@ -84,10 +84,10 @@ impl Beginning {
     }
 
     fn in_store(self, remote: &Arc<Remote>) -> Result<Begun, Error> {
-        let wanted = Wanted { extractor: self.name.clone(), window: self.window, wait: self.wait };
+        let wanted = Wanted { extractor: self.name.clone(), scope: self.scope.clone(), wait: self.wait };
         let taken = remote.take(&wanted, &self.clock)?;
         let run_id = taken.held.run_id();
-        let key = CursorKey::new(&self.name, self.window);
+        let key = CursorKey::new(&self.name, &self.scope);
         let ledger = Ledger::new(taken.state, Some(taken.held), run_id, key, self.receipts);
         let cursor = ledger.earlier_cursor().map_err(|error| Error::database(&error, &self.root.database()))?;
         Ok(Begun { ledger, dead: taken.dead, first: false, cursor })

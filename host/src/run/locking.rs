@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use rules::domain::Window;
+use rules::domain::Scope;
+use rules::text;
 use zone::{DiskError, Holder, Lock, Root};
 
 use crate::config::Plan;
@@ -21,12 +22,12 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
         if shared.is_some() && !plan.trial.is_one() && root.is_for_tests().map_err(failed)? {
             return Err(for_tests(plan));
         }
-        let own = root.lock_extractor(&plan.name, plan.backfill).map_err(failed)?;
+        let own = root.lock_extractor(&plan.name, &plan.scope).map_err(failed)?;
         let (message, hint) = match (shared, own) {
             (Some(shared), Ok(own)) => return Ok(Ok([shared, own])),
             (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
             (_, Err(holder)) => {
-                let message = held("another run", &plan.name, plan.backfill, holder, &plan.landing);
+                let message = held("another run", &plan.name, &plan.scope, holder, &plan.landing);
                 (message, "wait for it with `--wait`; `host runs` shows when it started")
             }
         };
@@ -34,21 +35,17 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
     })
 }
 
-/// Who holds the lock of an extractor that is wanted for a window, `None` being the newest data.
-pub(crate) fn held(
-    who: &str,
-    extractor: &str,
-    wanted: Option<Window>,
-    holder: Holder,
-    landing: &dyn Display,
-) -> String {
-    match (holder, wanted) {
+/// Who holds the lock of an extractor that is wanted for a scope.
+pub(crate) fn held(who: &str, extractor: &str, wanted: &Scope, holder: Holder, landing: &dyn Display) -> String {
+    let of = wanted.part.as_ref().map(|part| format!(" with {}", text::quoted(&part.to_string()))).unwrap_or_default();
+    match (holder, wanted.window) {
         (Holder::Window(held), Some(wanted)) if held == wanted => {
-            format!("{who} of {extractor} for {held} holds the lock of that window in {landing}")
+            format!("{who} of {extractor}{of} for {held} holds the lock of that window in {landing}")
         }
         (Holder::Window(held), Some(wanted)) => {
-            format!("{who} of {extractor} for {held}, which overlaps {wanted}, holds its lock in {landing}")
+            format!("{who} of {extractor}{of} for {held}, which overlaps {wanted}, holds its lock in {landing}")
         }
+        (Holder::Newest, _) => format!("{who} of {extractor}{of} holds its lock in {landing}"),
         _ => format!("{who} of {extractor} holds its lock in {landing}"),
     }
 }

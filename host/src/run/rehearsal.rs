@@ -73,7 +73,7 @@ impl Rehearsal {
             return Ok(Self { directory, base: Base::Nothing });
         }
         let own = Root::open(directory.path()).map_err(|error| Error::new(Kind::Failed, error))?;
-        remote.copy_state(&plan.name, plan.backfill, &own)?;
+        remote.copy_state(&plan.name, &plan.scope, &own)?;
         Ok(Self { directory, base: Base::Store(Arc::new(remote)) })
     }
 

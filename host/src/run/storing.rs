@@ -24,6 +24,8 @@ use crate::timings::{Beside, Timings};
 
 /// Most jobs on blocking threads at once.
 const JOBS: u32 = 8;
+/// The same where a job waits for an object store more than it works.
+const JOBS_OF_A_STORE: u32 = 16;
 /// Bytes of a body that are gathered at least before a blocking thread takes them.
 const BATCH: usize = 128 * 1024;
 /// The same at most, where few bodies arrive at once: each handing over takes time.
@@ -102,6 +104,8 @@ pub(super) struct Store {
     end: Mutex<EndState>,
     pub(super) deciding: Mutex<Deciding>,
     jobs: Arc<Semaphore>,
+    /// How many there are at most.
+    count: u32,
     /// Turns to land a response; held from before it is asked for, where it is asked for to be landed.
     pub(super) landings: Semaphore,
 }
@@ -114,6 +118,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Store {
     pub(super) fn new(zone: Zone, plan: &Plan, timings: Arc<Timings>, ledger: Ledger, end: EndState) -> Self {
+        let count = if matches!(plan.landing, crate::landing::Landing::Store(_)) { JOBS_OF_A_STORE } else { JOBS };
         Self {
             zone,
             limits: plan.content,
@@ -124,7 +129,8 @@ impl Store {
             ledger: Mutex::new(ledger),
             end: Mutex::new(end),
             deciding: Mutex::default(),
-            jobs: Arc::new(Semaphore::new(JOBS as usize)),
+            jobs: Arc::new(Semaphore::new(count as usize)),
+            count,
             landings: Semaphore::new(LANDINGS),
         }
     }
@@ -185,7 +191,7 @@ impl Store {
 
     /// Wait until no job goes on: all of them after a success, for a moment after a failure. Whether there is none.
     pub(super) async fn settle_down(&self, success: bool) -> bool {
-        let idle = self.jobs.acquire_many(JOBS);
+        let idle = self.jobs.acquire_many(self.count);
         if success { idle.await.is_ok() } else { tokio::time::timeout(PATIENCE, idle).await.is_ok() }
     }
 

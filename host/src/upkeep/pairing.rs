@@ -7,7 +7,7 @@ use super::UpkeepError;
 use rules::findings::{Recorded, is_listed};
 use rules::name::Quarantined;
 use state::{Files, Row, StateError, Table};
-use zone::{DiskError, Entry, Met, Root, Seen, Walk, is_leftover};
+use zone::{Entry, LandingError, Met, Seen, Zone, is_leftover};
 
 /// How many things are seen at once.
 const BATCH: usize = 512;
@@ -57,21 +57,24 @@ pub enum Fact<'a> {
 /// Show everything below the root and in `records`, in the order of paths. Where a row cannot be read, `lost` decides
 /// whether it goes on without the state.
 pub fn pair(
-    root: &Root,
+    zone: &Zone,
     records: Records<'_>,
     lost: impl FnMut(StateError) -> Result<(), UpkeepError>,
     see: impl FnMut(Fact<'_>) -> Result<(), UpkeepError>,
 ) -> Result<(), UpkeepError> {
-    let walk = root.walk()?;
+    let walk = zone.walk()?;
     std::thread::scope(|scope| {
         let (batches, walked) = mpsc::sync_channel(BATCHES);
         scope.spawn(move || walk_ahead(walk, &batches));
-        compare(root, walked.into_iter().flatten(), Rows { records, lost }, see)
+        compare(zone, walked.into_iter().flatten(), Rows { records, lost }, see)
     })
 }
 
 /// Look at the disk while what was seen before is compared.
-fn walk_ahead(mut walk: Walk<'_>, batches: &SyncSender<Vec<Result<Seen, DiskError>>>) {
+fn walk_ahead(
+    mut walk: impl Iterator<Item = Result<Seen, LandingError>>,
+    batches: &SyncSender<Vec<Result<Seen, LandingError>>>,
+) {
     loop {
         let batch: Vec<_> = walk.by_ref().take(BATCH).collect();
         // Whoever compares may have given up.
@@ -82,8 +85,8 @@ fn walk_ahead(mut walk: Walk<'_>, batches: &SyncSender<Vec<Result<Seen, DiskErro
 }
 
 fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
-    root: &Root,
-    mut walk: impl Iterator<Item = Result<Seen, DiskError>>,
+    zone: &Zone,
+    mut walk: impl Iterator<Item = Result<Seen, LandingError>>,
     mut rows: Rows<'_, L>,
     mut see: impl FnMut(Fact<'_>) -> Result<(), UpkeepError>,
 ) -> Result<(), UpkeepError> {
@@ -106,7 +109,7 @@ fn compare<L: FnMut(StateError) -> Result<(), UpkeepError>>(
                 None => see(Fact::Odd(row.table, &row.path))?,
                 // What was erased is not to be there.
                 Some(_) if row.table == Table::Erased => {}
-                Some((path, _)) if order.is_gt() && is_gone(root, path) => see(Fact::Missing(row.table, path))?,
+                Some((path, _)) if order.is_gt() && is_gone(zone, path) => see(Fact::Missing(row.table, path))?,
                 Some(_) => {}
             }
         }
@@ -163,8 +166,8 @@ fn listed(row: &Row) -> Option<(&str, &Recorded)> {
 
 /// Whether a recorded file that was not met is not there. It may have landed since its directory was listed, or be where
 /// nobody can look.
-fn is_gone(root: &Root, path: &str) -> bool {
-    root.entry(path).is_ok_and(|entry| !matches!(entry, Entry::File(_)))
+fn is_gone(zone: &Zone, path: &str) -> bool {
+    zone.entry(path).is_ok_and(|entry| !matches!(entry, Entry::File(_)))
 }
 
 fn show(seen: &Seen, told: Told, see: &mut impl FnMut(Fact<'_>) -> Result<(), UpkeepError>) -> Result<(), UpkeepError> {

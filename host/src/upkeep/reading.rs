@@ -8,7 +8,7 @@ use super::{HELD, UpkeepError};
 use crate::console::Console;
 use rules::domain::Digest;
 use rules::findings::Recorded;
-use zone::{DiskError, Root, Sorted, Sorter};
+use zone::{DiskError, Root, Sorted, Sorter, Zone};
 
 /// What a file turned out to hold.
 #[derive(Debug)]
@@ -34,15 +34,15 @@ pub struct Queued {
 
 /// The files that are to be read.
 pub struct Queue<'a> {
-    root: &'a Root,
+    zone: &'a Zone,
     sorter: Sorter<'a>,
     length: u64,
 }
 
 impl<'a> Queue<'a> {
     /// None yet.
-    pub fn new(root: &'a Root) -> Self {
-        Self { root, sorter: Sorter::new(root, HELD), length: 0 }
+    pub fn new(zone: &'a Zone, root: &'a Root) -> Self {
+        Self { zone, sorter: Sorter::new(root, HELD), length: 0 }
     }
 
     /// Have a file read.
@@ -57,12 +57,12 @@ impl<'a> Queue<'a> {
         console: &Console,
         see: impl Fn(Queued, Content) -> Result<(), UpkeepError> + Sync,
     ) -> Result<(), UpkeepError> {
-        let (root, length) = (self.root, self.length);
+        let (zone, length) = (self.zone, self.length);
         let sorted = Mutex::new(self.sorter.sorted()?);
         let done = AtomicU64::new(0);
         let work = || {
             while let Some(file) = take(&sorted)? {
-                let content = match root.identify(&file.path) {
+                let content = match zone.identify(&file.path) {
                     Ok(Some((digest, size))) => Content::Whole(digest, size),
                     Ok(None) => Content::Torn,
                     Err(error) => Content::Unreadable(error.to_string()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rules::domain::Window;
+use rules::domain::Scope;
 use rusqlite::Connection;
 
 use super::rows::{number, text};
@@ -43,9 +43,8 @@ pub struct Past {
 /// Most runs of an extractor whose rows say that they are running that are looked at, the newest.
 const MAX_RUNNING: usize = 1000;
 
-/// What a row claims that its run is for, `None` within being the newest data; nothing where that is no window that a host
-/// writes.
-pub type Claimed = Option<Option<Window>>;
+/// What a row claims that its run is for; nothing where that is nothing that a host writes.
+pub type Claimed = Option<Scope>;
 
 /// A run whose row says that it is running.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub struct Running {
     pub run_id: i64,
     /// When it started, in ISO 8601, as the row has it.
     pub started_at: String,
-    /// The days of a backfill, as the row has them.
+    /// What it is for, as the row has it, where that is not the newest data of everything.
     pub period: Option<String>,
     /// Whether it counts as lately.
     pub is_lately: bool,
@@ -147,20 +146,20 @@ pub(super) fn running(connection: &Connection, extractor: &str) -> Result<Vec<(i
                  FROM extraction_runs r WHERE extractor = ?1 AND status = 'running'";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([extractor], |row| Ok((row.get(0)?, text(row, 1)?)))?;
-    let known = |(run_id, period): (i64, Option<String>)| (run_id, window(period.as_deref()));
+    let known = |(run_id, period): (i64, Option<String>)| (run_id, claimed(period.as_deref()));
     Ok(rows.map(|row| row.map(known)).collect::<Result<_, _>>()?)
 }
 
 impl Running {
     /// What it claims to be for.
-    pub fn window(&self) -> Claimed {
-        window(self.period.as_deref())
+    pub fn scope(&self) -> Claimed {
+        claimed(self.period.as_deref())
     }
 }
 
 /// What a row claims, by the period that it has.
-pub(super) fn window(period: Option<&str>) -> Claimed {
-    period.map_or(Some(None), |period| period.parse().ok().map(Some))
+pub(super) fn claimed(period: Option<&str>) -> Claimed {
+    period.map_or_else(|| Some(Scope::default()), |period| period.parse().ok())
 }
 
 impl History {

@@ -12,6 +12,7 @@ mod journal;
 mod kept;
 mod lease;
 mod merge;
+mod moving;
 mod notices;
 mod prune;
 mod quarantined;
@@ -51,7 +52,7 @@ use connection::connect;
 use facts::record;
 use journal::{Durability, Journal};
 use rows::{file_row, run_row};
-use rules::domain::{Digest, Resource, Window, excludes};
+use rules::domain::{Digest, Resource, Scope};
 use rules::validators::Validators;
 
 /// Of so many runs, the newest of all extractors together, it is kept what they used.
@@ -108,24 +109,24 @@ impl State {
         Ok(used.then_some(Self { connection, journal: Journal::Rollback, version, new: false, next_run: None }))
     }
 
-    /// Start a run of that extractor and window, whose lock the caller holds. Rows of the extractor that say `running` become
+    /// Start a run of that extractor and scope, whose lock the caller holds. Rows of the extractor that say `running` become
     /// `failed` where their process is dead: that of a run that could not go on beside this one, and that of any other
-    /// whose lock nobody holds, which `goes_on` tells by its window. The new run's number, and how many were dead.
+    /// whose lock nobody holds, which `goes_on` tells by its scope. The new run's number, and how many were dead.
     pub fn begin(
         &mut self,
         key: &CursorKey,
         now: &str,
-        goes_on: impl Fn(Option<Window>) -> bool,
+        goes_on: impl Fn(&Scope) -> bool,
     ) -> Result<(i64, usize), StateError> {
         let CursorKey { extractor, period } = key;
-        let own = period.parse().ok();
+        let own = key.scope();
         // A run that nothing is known of any more after a power cut has landed nothing that counts.
         self.journal.set(&self.connection, Durability::Later)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut dead = 0;
-        for (run_id, window) in history::running(&transaction, extractor)? {
+        for (run_id, claimed) in history::running(&transaction, extractor)? {
             // In this order: the row was there while its process lived, so that a lock that is free now stays so.
-            let lives = window.is_some_and(|window| !excludes(own, window) && goes_on(window));
+            let lives = claimed.is_some_and(|scope| !own.excludes(&scope) && goes_on(&scope));
             if !lives {
                 let sql = "UPDATE extraction_runs SET status = 'failed', finished_at = ?2,
                                   error_message = 'the run was killed, or the machine stopped, before it ended'

@@ -7,7 +7,7 @@ use super::QuarantinedFact;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use rules::domain::{Digest, Resource, Window};
+use rules::domain::{Digest, Resource, Scope};
 use rules::name::Place;
 use rules::validators::Validators;
 
@@ -188,7 +188,7 @@ pub struct End<'a> {
     pub forget: Option<&'a str>,
 }
 
-/// Whose cursor it is: an extractor's for the newest data, or for one backfill window.
+/// Whose cursor it is: an extractor's, of the runs that are for the same.
 #[derive(Debug, Clone)]
 pub struct CursorKey {
     pub(super) extractor: String,
@@ -201,9 +201,15 @@ impl CursorKey {
         &self.extractor
     }
 
-    /// The cursor of that extractor and window.
-    pub fn new(extractor: &str, backfill: Option<Window>) -> Self {
-        Self { extractor: extractor.to_owned(), period: backfill.map(|window| window.to_string()).unwrap_or_default() }
+    /// The cursor of that extractor and scope.
+    pub fn new(extractor: &str, scope: &Scope) -> Self {
+        Self { extractor: extractor.to_owned(), period: scope.to_string() }
+    }
+
+    /// What its runs are for.
+    pub fn scope(&self) -> Scope {
+        // It was written by `new`.
+        self.period.parse().unwrap_or_default()
     }
 }
 

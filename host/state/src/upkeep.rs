@@ -106,7 +106,7 @@ impl State {
             }
             last = run_id;
             let text = |at| super::rows::text(row, at).map_err(StateError::from);
-            see(run_id, &text(1)?.unwrap_or_default(), super::history::window(text(2)?.as_deref()))?;
+            see(run_id, &text(1)?.unwrap_or_default(), super::history::claimed(text(2)?.as_deref()))?;
         }
         Ok(())
     }

@@ -26,12 +26,14 @@ pub use disk::{DATABASE, DiskError, Entry, Found, Holder, Lock, Met, Removed, Ro
 pub use packer::pack;
 pub use sorter::{Sorted, Sorter};
 pub use staging::{Bytes, Staged, Staging};
+pub use stored::STATES;
 
 use local::Local;
 use objects::{Objects, ObjectsError};
 use rules::domain::{Digest, Fault, FetchError, LandError};
 use rules::name::Names;
 use shelf::{Shelf, Unplaced};
+use staging::Packed;
 use stored::Stored;
 
 /// Why a body could not be staged or committed.
@@ -77,6 +79,21 @@ pub struct Landed {
     pub taken: Vec<String>,
 }
 
+/// What became of a file of another zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adopted {
+    /// It has its name here.
+    Written,
+    /// It had it already.
+    There,
+    /// Something else has its name.
+    Taken,
+    /// It does not hold what is recorded.
+    Altered,
+    /// It is not there any more.
+    Gone,
+}
+
 /// Give a content its place in a landing zone: in a directory of this machine, or in an object store.
 pub struct Zone {
     shelf: Box<dyn Shelf>,
@@ -115,6 +132,16 @@ impl Zone {
     /// Whether a file of that path and size is there.
     pub fn holds(&self, path: &str, stored_size: u64) -> Result<bool, LandingError> {
         self.shelf.holds(path, stored_size)
+    }
+
+    /// Everything in it but what the host keeps there for itself, in the order of paths.
+    pub fn walk(&self) -> Result<impl Iterator<Item = Result<Seen, LandingError>> + Send + '_, LandingError> {
+        self.shelf.walk()
+    }
+
+    /// What a name stands for.
+    pub fn entry(&self, path: &str) -> Result<Entry, LandingError> {
+        self.shelf.entry(path)
     }
 
     /// A file, to be read as it is stored; `None` where there is none.
@@ -156,6 +183,35 @@ impl Zone {
         Err(LandingError::Crowded(below))
     }
 
+    /// Give a file of another zone its name here, as it is stored there. `recorded` is what it has to hold.
+    pub fn adopt(
+        &self,
+        path: &str,
+        file: Box<dyn Read + Send>,
+        recorded: Option<Digest>,
+    ) -> Result<Adopted, LandingError> {
+        let Some((below, name)) = path.rsplit_once('/') else { return Ok(Adopted::Taken) };
+        if let (Entry::File(_), Some(recorded)) = (self.entry(path)?, recorded)
+            && self.identify(path)?.is_some_and(|(found, _)| found == recorded)
+        {
+            self.shelf.count_on(path);
+            return Ok(Adopted::There);
+        }
+        let mut content = Unplaced::Packed(Packed::copy(file, self.shelf.file(below)?)?);
+        let Unplaced::Packed(packed) = &content else { return Ok(Adopted::Gone) };
+        let held = content::identify(packed.file.reader()).map_err(|error| LandingError::Io("read the copy", error))?;
+        let held = held.map(|(digest, _)| digest);
+        if recorded.is_some() && held != recorded {
+            return Ok(Adopted::Altered);
+        }
+        let given = self.shelf.put(&mut content, below, name)?.is_some();
+        if !given && (held.is_none() || self.identify(path)?.map(|(digest, _)| digest) != held) {
+            return Ok(Adopted::Taken);
+        }
+        self.shelf.count_on(path);
+        Ok(if given { Adopted::Written } else { Adopted::There })
+    }
+
     /// Give a content in quarantine a name among these, which it then has in the place of its own. Where it was moved
     /// already, it is found. Its path, and the size of its file; `None` where nothing holds it. [`Zone::sync`] settles the
     /// name.
@@ -191,6 +247,11 @@ impl Zone {
     /// Erase a file that landed; [`Zone::sync`] settles that, and settles it again where it is gone already.
     pub fn erase(&self, recorded: &str) -> Result<Removed, LandingError> {
         self.shelf.erase(recorded)
+    }
+
+    /// Remove what a killed run left, unless somebody still holds it; whether it was removed.
+    pub fn sweep(&self, leftover: &str) -> Result<bool, LandingError> {
+        self.shelf.sweep(leftover)
     }
 
     /// The size of the file there, if it holds that content. What cannot be read is other content: it is left alone.

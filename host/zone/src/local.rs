@@ -7,7 +7,7 @@ use rules::domain::Digest;
 
 use crate::LandingError;
 use crate::directories::Directories;
-use crate::disk::{Entry, Found, Removed, Root};
+use crate::disk::{Entry, Found, Removed, Root, Seen, Unnamed};
 use crate::shelf::{Shelf, Unplaced};
 
 /// A directory, and what lies under it, to be read only.
@@ -41,6 +41,10 @@ impl Shelf for Local {
         Ok(files)
     }
 
+    fn walk(&self) -> Result<Box<dyn Iterator<Item = Result<Seen, LandingError>> + Send + '_>, LandingError> {
+        Ok(Box::new(self.root.walk()?.map(|seen| Ok(seen?))))
+    }
+
     fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError> {
         match (self.root.file(path)?, &self.base) {
             (Some(file), _) => Ok(Some(Box::new(file))),
@@ -54,6 +58,10 @@ impl Shelf for Local {
             (Entry::Missing, Some(base)) => base.identify(path),
             _ => self.root.identify(path),
         }
+    }
+
+    fn file(&self, directory: &str) -> Result<Unnamed, LandingError> {
+        Ok(self.directories.open(&self.root, directory)?.unnamed()?)
     }
 
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
@@ -84,6 +92,10 @@ impl Shelf for Local {
             self.directories.count_on(recorded);
         }
         Ok(removed)
+    }
+
+    fn sweep(&self, leftover: &str) -> Result<bool, LandingError> {
+        Ok(self.root.sweep(leftover)?)
     }
 
     fn is_settled(&self, directory: &str) -> bool {

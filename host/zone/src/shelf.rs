@@ -4,7 +4,7 @@ use std::io::Read;
 
 use rules::domain::Digest;
 
-use crate::disk::{DiskError, Entry, Found, Removed, Unnamed};
+use crate::disk::{DiskError, Entry, Found, Removed, Seen, Unnamed};
 use crate::staging::{Packed, Staged};
 use crate::{LandingError, disk};
 
@@ -21,11 +21,17 @@ pub(crate) trait Shelf: Send + Sync {
     /// All files of a source, in the order of their paths. Hidden ones do not count.
     fn list(&self, source: &str) -> Result<Vec<Found>, LandingError>;
 
+    /// Everything below the root but what the host keeps there for itself, in the order of paths.
+    fn walk(&self) -> Result<Box<dyn Iterator<Item = Result<Seen, LandingError>> + Send + '_>, LandingError>;
+
     /// A file, to be read as it is stored; `None` where there is none.
     fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError>;
 
     /// The identity of a file's content; `None` where there is no such file, or it is not whole.
     fn identify(&self, path: &str) -> Result<Option<(Digest, u64)>, LandingError>;
+
+    /// A file without a name, for what is to get one below `directory`.
+    fn file(&self, directory: &str) -> Result<Unnamed, LandingError>;
 
     /// Give a content a name below `directory` that nothing has; the size of its file, or `None` where the name is taken.
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError>;
@@ -38,6 +44,9 @@ pub(crate) trait Shelf: Send + Sync {
 
     /// Remove a file of a source.
     fn erase(&self, recorded: &str) -> Result<Removed, LandingError>;
+
+    /// Remove what a killed run left, unless somebody still holds it; whether it was removed.
+    fn sweep(&self, leftover: &str) -> Result<bool, LandingError>;
 
     /// Whether the name of a directory, and all names above it, are known to be durable.
     fn is_settled(&self, directory: &str) -> bool;

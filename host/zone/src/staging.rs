@@ -116,6 +116,14 @@ pub(crate) struct Packed {
     pub(crate) stored_size: u64,
 }
 
+impl Packed {
+    /// A file as it is stored elsewhere, in a new one.
+    pub(crate) fn copy(mut from: impl Read, file: Unnamed) -> Result<Self, LandingError> {
+        let stored_size = io::copy(&mut from, &mut file.writer()).map_err(write)?;
+        Ok(Self { file, stored_size })
+    }
+}
+
 impl Staged {
     /// Over the content before compression.
     pub fn digest(&self) -> Digest {

@@ -4,16 +4,18 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use objects::{Content, Objects, Put};
+use objects::{Content, Listed, Objects, Put};
 use rules::domain::Digest;
 use rules::findings::is_listed;
 use rules::name::Quarantined;
 use rules::text;
 
-use crate::disk::{self, Entry, Found, Removed, Root, Unnamed};
+use crate::disk::{self, Entry, Found, Met, Removed, Root, Seen, Unnamed};
 use crate::shelf::{Shelf, Unplaced};
 use crate::{DiskError, LandingError, content};
 
+/// Below what the states of extractors are.
+pub const STATES: &str = ".state/";
 /// How deep the files of a source are: source, year, month, name.
 const DEPTH: usize = 4;
 
@@ -83,6 +85,13 @@ impl Shelf for Stored {
         Ok(files)
     }
 
+    fn walk(&self) -> Result<Box<dyn Iterator<Item = Result<Seen, LandingError>> + Send + '_>, LandingError> {
+        let seen = |listed: Listed| Seen { path: listed.path.into_bytes(), met: Met::File(listed.size) };
+        let all = self.objects.list("")?.map(move |listed| Ok(seen(listed?)));
+        let is_own = |seen: &Seen| seen.path.starts_with(STATES.as_bytes());
+        Ok(Box::new(all.filter(move |seen: &Result<Seen, LandingError>| !seen.as_ref().is_ok_and(is_own))))
+    }
+
     fn read(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>, LandingError> {
         Ok(self.objects.get(path)?.map(|(_, reader)| Box::new(reader) as _))
     }
@@ -92,6 +101,10 @@ impl Shelf for Stored {
             Some((_, reader)) => content::identify(reader).map_err(unreadable),
             None => Ok(None),
         }
+    }
+
+    fn file(&self, _: &str) -> Result<Unnamed, LandingError> {
+        Ok(unnamed(&self.spool)?)
     }
 
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
@@ -130,6 +143,11 @@ impl Shelf for Stored {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(recorded);
         self.objects.remove(recorded)?;
         Ok(Removed::File(0))
+    }
+
+    /// What is not whole is nowhere in a store, so that nothing is left.
+    fn sweep(&self, _: &str) -> Result<bool, LandingError> {
+        Ok(false)
     }
 
     fn is_settled(&self, _: &str) -> bool {

@@ -5,7 +5,20 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut command = harness::cargo();
     command
-        .args(["test", "--test", "e2e", "--", "injected", "names", "power", "smith", "memory_stays_flat"])
+        .args([
+            "test",
+            "--test",
+            "e2e",
+            "--",
+            "injected",
+            "names",
+            "power",
+            "smith",
+            "memory_stays_flat",
+            "windows",
+            "shards",
+            "engines",
+        ])
         .env("HOST_SOAK", "1");
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,

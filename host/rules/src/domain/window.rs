@@ -1,4 +1,4 @@
-//! Windows of days, and which of them no two runs may have at once. Pure.
+//! Windows of days. Pure.
 
 use std::fmt;
 use std::ops::Range;
@@ -63,15 +63,6 @@ fn number(day: Date) -> u32 {
     u32::try_from(days).unwrap_or_default()
 }
 
-/// Whether two runs of one extractor must not go on at once. `None` is a run for the newest data: no day of a window is
-/// its own, and neither moves the other's cursor.
-pub fn excludes(one: Option<Window>, other: Option<Window>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one.overlaps(other),
-        (one, other) => one == other,
-    }
-}
-
 /// Read a day written as `YYYY-MM-DD`.
 pub fn parse_day(text: &str) -> Result<Date, String> {
     let shaped = text.len() == 10
@@ -108,22 +99,6 @@ mod tests {
         ] {
             let error = text.parse::<Window>().expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn runs_exclude_each_other_where_they_share_a_day() {
-        let some = |text: &str| Some(window(text));
-        for (one, other, expected) in [
-            (None, None, true),
-            (None, some("2025-01-01..2025-02-01"), false),
-            (some("2025-01-01..2025-02-01"), some("2025-01-01..2025-02-01"), true),
-            (some("2025-01-01..2025-02-01"), some("2025-01-31..2025-02-02"), true),
-            (some("2025-01-01..2025-02-01"), some("2025-01-10..2025-01-11"), true),
-            (some("2025-01-01..2025-02-01"), some("2025-02-01..2025-02-02"), false),
-            (some("2025-01-01..2025-02-01"), some("2024-12-31..2025-01-01"), false),
-        ] {
-            assert_eq!((excludes(one, other), excludes(other, one)), (expected, expected), "{one:?} {other:?}");
         }
     }
 

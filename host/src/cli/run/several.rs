@@ -94,6 +94,7 @@ fn for_one_only(arguments: &RunArgs) -> Option<&'static str> {
     let said = [
         (flags.name.is_some(), "`--name`"),
         (!flags.params.is_empty(), "`--param`"),
+        (flags.only.is_some(), "`--only`"),
         (!flags.allow_http.is_empty(), "`--allow-http`"),
         (!flags.allow_source.is_empty(), "`--allow-source`"),
         (!flags.mapped.is_empty(), "`--map`"),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{fill, state};
 use crate::{Counters, CursorKey, End, Fact, FileRow, Kept, Mend, New, State, StateError, Table};
-use rules::domain::{Digest, Resource};
+use rules::domain::{Digest, Resource, Scope};
 use rules::name::Place;
 use rules::validators::Validators;
 
@@ -24,7 +24,7 @@ fn rounds(state: &mut State, work: impl FnOnce(&mut State)) -> u64 {
 
 /// A run from its start to its end, with everything that it asks.
 fn run(state: &mut State) {
-    let key = CursorKey::new("x", None);
+    let key = CursorKey::new("x", &Scope::default());
     let (run_id, dead) = state.begin(&key, "2025-03-09T00:00:00Z", |_| false).expect("a run");
     assert_eq!(dead, 0);
     state.cursor(&key).expect("a cursor");

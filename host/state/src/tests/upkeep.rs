@@ -198,7 +198,7 @@ fn what_extractors_keep_is_taken_over() {
     drop(state);
     let (_new_guard, mut new) = super::state();
     new.take_over(&path(&guard)).expect("a new database");
-    let key = crate::CursorKey::new("x", None);
+    let key = crate::CursorKey::new("x", &rules::domain::Scope::default());
     assert_eq!(new.cursor(&key).expect("a cursor").as_deref(), Some("one"));
     assert_eq!(new.keys(&key, "", "", 10).expect("keys"), ["a", "b"]);
     let count = "SELECT count(*) FROM cursor_values";

@@ -1,17 +1,15 @@
 //! The locks: those of each extractor, and one that all runs share and a repair has alone. It must not know who waits.
 //!
-//! An extractor has one file. A run takes a range of its bytes: the first byte for the newest data, and one byte for each
-//! day of a window. So the kernel finds which windows overlap, in one step, and a process that ends leaves nothing.
+//! An extractor has one file. A run takes a range of its bytes, which its scope gives. So the kernel finds which windows overlap, in one step, and a process that ends leaves nothing.
 
 use std::io;
-use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
 use super::{DiskError, FILE_MODE, Root, failed, system};
-use rules::domain::Window;
+use rules::domain::{Scope, Window};
 use rules::name::check_name;
 use rules::text;
 
@@ -24,7 +22,7 @@ const ZONE: &str = ".locks/.zone";
 #[derive(Debug)]
 pub struct Lock(OwnedFd);
 
-/// Who is in the way of a run.
+/// Who is in the way of a run: of the same part, since others never are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
     /// A run for the newest data.
@@ -39,14 +37,14 @@ pub enum Holder {
 const TRIES: usize = 3;
 
 impl Root {
-    /// Take an extractor's lock for a window, `None` being the newest data; the inner error says who is in the way.
-    pub fn lock_extractor(&self, extractor: &str, window: Option<Window>) -> Result<Result<Lock, Holder>, DiskError> {
+    /// Take an extractor's lock for a scope; the inner error says who is in the way.
+    pub fn lock_extractor(&self, extractor: &str, scope: &Scope) -> Result<Result<Lock, Holder>, DiskError> {
         let path = of(extractor)?;
         // Shared by all runs. A host that knows no windows takes it alone.
         let Some(Lock(file)) = self.lock(&path, FlockOperation::NonBlockingLockShared)? else {
             return Ok(Err(Holder::Somebody));
         };
-        let range = range(window);
+        let range = scope.bytes();
         for _ in 0..TRIES {
             match system::take_range(&file, &range) {
                 Ok(true) => return Ok(Ok(Lock(file))),
@@ -59,7 +57,11 @@ impl Root {
                 Err(errno) => return Err(failed("lock", &path)(errno)),
             }
             if let Some(found) = system::range_in_the_way(&file, &range).map_err(failed("ask who locks", &path))? {
-                return Ok(Err(holder(&found)));
+                return Ok(Err(match Scope::window_of(&found) {
+                    Some(None) => Holder::Newest,
+                    Some(Some(window)) => Holder::Window(window),
+                    None => Holder::Somebody,
+                }));
             }
         }
         Ok(Err(Holder::Somebody))
@@ -84,16 +86,16 @@ impl Root {
         }
     }
 
-    /// Whether a run of an extractor holds any of its lock for a window, `None` being the newest data. Nothing is made, and
-    /// nobody kept from running, to find out.
-    pub fn is_locked(&self, extractor: &str, window: Option<Window>) -> Result<bool, DiskError> {
+    /// Whether a run of an extractor holds any of its lock for a scope. Nothing is made, and nobody kept from running, to
+    /// find out.
+    pub fn is_locked(&self, extractor: &str, scope: &Scope) -> Result<bool, DiskError> {
         let path = of(extractor)?;
         let file = match self.beneath(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
             Err(errno) => return Err(failed("open the lock file", &path)(errno)),
         };
-        match system::range_in_the_way(&file, &range(window)) {
+        match system::range_in_the_way(&file, &scope.bytes()) {
             Ok(Some(_)) => Ok(true),
             Err(errno) if !system::lacks(errno) => Err(failed("ask who locks", &path)(errno)),
             _ => Ok(locked(file, &path, FlockOperation::NonBlockingLockShared)?.is_none()),
@@ -113,24 +115,6 @@ fn locked(file: OwnedFd, path: &str, operation: FlockOperation) -> Result<Option
         Ok(()) => Ok(Some(Lock(file))),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(errno) => Err(failed("lock", path)(errno)),
-    }
-}
-
-/// The bytes of its file that a run has to have.
-fn range(window: Option<Window>) -> Range<u64> {
-    window.map_or(0..1, |window| {
-        let Range { start, end } = window.numbers();
-        u64::from(start) + 1..u64::from(end) + 1
-    })
-}
-
-/// Which run has these bytes.
-fn holder(range: &Range<u64>) -> Holder {
-    let day = |byte: u64| u32::try_from(byte.checked_sub(1)?).ok();
-    match (day(range.start), day(range.end)) {
-        (None, Some(0)) => Holder::Newest,
-        (Some(start), Some(end)) => Window::of_numbers(start..end).map_or(Holder::Somebody, Holder::Window),
-        _ => Holder::Somebody,
     }
 }
 
@@ -155,14 +139,14 @@ mod tests {
         (directory, root)
     }
 
-    fn window(text: &str) -> Option<Window> {
-        Some(text.parse().expect(text))
+    fn scope(text: &str) -> Scope {
+        text.parse().expect(text)
     }
 
     #[test]
     fn a_lock_is_held_once_or_shared_and_given_back() {
         let (_guard, root) = root();
-        let own = |name| root.lock_extractor(name, None).expect("no error");
+        let own = |name| root.lock_extractor(name, &Scope::default()).expect("no error");
         let first = own("one").expect("free");
         assert_eq!(own("one").err(), Some(Holder::Newest));
         assert!(own("two").is_ok());
@@ -178,43 +162,43 @@ mod tests {
     #[test]
     fn windows_that_share_a_day_exclude_each_other_and_say_who_is_in_the_way() {
         let (_guard, root) = root();
-        let own = |window| root.lock_extractor("one", window).expect("no error");
-        let january = own(window("2025-01-01..2025-02-01")).expect("free");
-        let _others = [own(window("2025-02-01..2025-03-01")), own(window("0000-01-01..2025-01-01")), own(None)]
-            .map(|lock| lock.expect("free"));
+        let own = |text| root.lock_extractor("one", &scope(text)).expect("no error");
+        let january = own("2025-01-01..2025-02-01").expect("free");
+        let _others = ["2025-02-01..2025-03-01", "0000-01-01..2025-01-01", "", "2025-01-01..2025-02-01 a=b", "a=b"]
+            .map(|text| own(text).expect("free"));
         for overlapping in ["2025-01-01..2025-02-01", "2025-01-31..2025-02-01", "2025-01-10..2025-02-10"] {
-            let held = window("2025-01-01..2025-02-01").map(Holder::Window);
-            assert_eq!(own(window(overlapping)).err(), held, "{overlapping}");
+            let held = scope("2025-01-01..2025-02-01").window.map(Holder::Window);
+            assert_eq!(own(overlapping).err(), held, "{overlapping}");
         }
         drop(january);
-        assert!(own(window("2025-01-31..2025-02-01")).is_ok());
+        assert!(own("2025-01-31..2025-02-01").is_ok());
     }
 
     #[test]
     fn a_host_that_knows_no_windows_keeps_all_out_and_waits_for_all() {
         let (guard, root) = root();
-        let january = root.lock_extractor("one", window("2025-01-01..2025-02-01")).expect("no error");
+        let january = root.lock_extractor("one", &scope("2025-01-01..2025-02-01")).expect("no error");
         let older = std::fs::File::open(guard.path().join(".locks/one")).expect("the file");
         assert!(older.try_lock().is_err());
         drop(january);
         older.try_lock().expect("free");
-        for window in [None, window("2025-01-01..2025-02-01")] {
-            let held = root.lock_extractor("one", window).expect("no error");
+        for scope in ["", "2025-01-01..2025-02-01"].map(scope) {
+            let held = root.lock_extractor("one", &scope).expect("no error");
             assert_eq!(held.err(), Some(Holder::Somebody));
-            assert_eq!(root.is_locked("one", window).ok(), Some(true));
+            assert_eq!(root.is_locked("one", &scope).ok(), Some(true));
         }
     }
 
     #[test]
     fn looking_whether_a_lock_is_held_makes_nothing() {
         let (guard, root) = root();
-        let asked = |window| root.is_locked("one", window).expect("an answer");
-        assert!(!asked(None));
+        let asked = |text| root.is_locked("one", &scope(text)).expect("an answer");
+        assert!(!asked(""));
         assert_eq!(std::fs::read_dir(guard.path()).expect("a directory").count(), 0);
-        let january = window("2025-01-01..2025-02-01");
-        let held = root.lock_extractor("one", january).expect("no error");
-        assert!(asked(january) && asked(window("2025-01-31..2025-03-01")));
-        assert!(!asked(None) && !asked(window("2025-02-01..2025-03-01")));
+        let january = "2025-01-01..2025-02-01";
+        let held = root.lock_extractor("one", &scope(january)).expect("no error");
+        assert!(asked(january) && asked("2025-01-31..2025-03-01"));
+        assert!(!asked("") && !asked("2025-02-01..2025-03-01") && !asked("2025-01-01..2025-02-01 a=b"));
         drop(held);
         assert!(!asked(january));
     }
@@ -223,7 +207,10 @@ mod tests {
     fn only_an_extractors_name_leads_to_a_lock() {
         let (guard, root) = root();
         for name in ["../planted", "/tmp/planted", "a/b", "", ".zone", "x\0", "nul", "X"] {
-            assert!(root.lock_extractor(name, None).is_err() && root.is_locked(name, None).is_err(), "{name:?}");
+            assert!(
+                root.lock_extractor(name, &scope("")).is_err() && root.is_locked(name, &scope("")).is_err(),
+                "{name:?}"
+            );
         }
         assert_eq!(std::fs::read_dir(guard.path()).expect("a directory").count(), 0);
     }

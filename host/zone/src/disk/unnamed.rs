@@ -66,6 +66,11 @@ impl Unnamed {
         Ok(Writer { file: self.file.try_clone()?, at: 0 })
     }
 
+    /// The same, read from its start.
+    pub(crate) fn reader(&self) -> impl io::Read {
+        Reader { file: &self.file, at: 0 }
+    }
+
     /// What was written, to be read.
     pub(crate) fn content(&self) -> &File {
         &self.file
@@ -104,6 +109,20 @@ impl Unnamed {
             // It may be gone already, and nothing depends on it: `host` ignores dot-files.
             let _ = unlinkat(directory, name, AtFlags::empty());
         }
+    }
+}
+
+/// Reads one piece after the other, each at its position (`pread`).
+struct Reader<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl io::Read for Reader<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 
