@@ -271,6 +271,13 @@ impl Store {
         self.put(&contents::state_of(name), &crate::gzip(&std::fs::read(database).expect("a database")));
     }
 
+    /// Have the bucket keep what is replaced, and removed, as old versions. For S3 only.
+    pub fn keep_versions(&self) {
+        let wanted = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let told = self.ask("PUT", &format!("/{}?versioning", self.bucket), &[], wanted);
+        assert_eq!(told.status, 200, "{told:?}");
+    }
+
     /// Remove an object of the landing zone. For S3 only.
     pub fn remove(&self, path: &str) {
         let removed = self.ask("DELETE", &self.target(&format!("{PREFIX}/{path}")), &[], b"");

@@ -43,6 +43,8 @@ enum Broken {
 }
 
 type Kept = Result<(), Broken>;
+/// Finds out whether a promise is kept.
+type Check = fn(&Subject) -> Kept;
 
 /// One place, as several see it who do not know of each other.
 struct Subject {
@@ -119,7 +121,7 @@ fn digest(text: &str) -> Digest {
 }
 
 /// What is promised, and what finds out.
-const PROMISES: [(&str, fn(&Subject) -> Kept); 8] = [
+const PROMISES: [(&str, Check); 8] = [
     ("of many at once one gets a name", one_gets_a_name),
     ("of many large ones at once one gets a name", one_large_one_gets_a_name),
     ("what is there is never replaced", nothing_is_replaced),
@@ -238,7 +240,7 @@ fn erased_ones_are_gone(subject: &Subject) -> Kept {
 
 /// The promises that are broken, each with how.
 fn broken(subject: &Subject) -> Vec<String> {
-    let broken = |(promise, check): (&str, fn(&Subject) -> Kept)| {
+    let broken = |(promise, check): (&str, Check)| {
         let error = check(subject).err()?;
         Some(format!("{promise}: {error}"))
     };

@@ -28,7 +28,7 @@ fn a_profile_is_used_where_it_is_named() {
     let credentials = "[default]\naws_access_key_id = DEFAULT\naws_secret_access_key = one\n\n\
                        [lake]\naws_access_key_id = LAKE\naws_secret_access_key = other\n";
     place.environment.write(".aws/credentials", credentials);
-    place.environment.write(".aws/config", "[profile lake]\nregion = eu-central-1\n");
+    place.environment.write(".aws/config", "[profile lake]\nregion = us-east-1\n");
     let unset = || {
         let mut command = place.mirror_command();
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env_remove("AWS_REGION");
@@ -39,7 +39,7 @@ fn a_profile_is_used_where_it_is_named() {
     let mut command = unset();
     command.env("AWS_PROFILE", "lake");
     ended(command).exits(0);
-    let region = |sent: &Sent| sent.field("authorization").is_some_and(|field| field.contains("/eu-central-1/s3/"));
+    let region = |sent: &Sent| sent.field("authorization").is_some_and(|field| field.contains("/us-east-1/s3/"));
     assert!(place.between.asked().iter().all(region));
     asked_as(&place, "LAKE");
     // What the environment says counts before a profile that nobody named, and a named one before all.
