@@ -1,6 +1,7 @@
 //! Landing in an object store: the real program against stores that other people wrote, through a proxy that plays a bad
 //! network.
 
+mod credentials;
 mod faulty;
 mod killed;
 mod landing;

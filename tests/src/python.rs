@@ -62,6 +62,11 @@ pub fn sqlmesh() -> Option<PathBuf> {
     told(PREPARED.get_or_init(|| prepare(&SQLMESH)))
 }
 
+/// The same of one with a server that speaks S3 in it; the reason, where there can be none.
+pub(crate) fn store() -> Result<PathBuf, String> {
+    prepare(&STORE)
+}
+
 /// The same of one with what checks resources of Kubernetes.
 pub fn kubernetes() -> Option<PathBuf> {
     static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -84,11 +89,6 @@ pub fn prefect() -> Option<PathBuf> {
 pub fn airflow() -> Option<PathBuf> {
     static PREPARED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     told(PREPARED.get_or_init(|| prepare(&AIRFLOW)))
-}
-
-/// The same of one with a server that speaks S3 in it; the reason, where there can be none.
-pub(crate) fn store() -> Result<PathBuf, String> {
-    prepare(&STORE)
 }
 
 /// The same of one with Zig in it; the reason, where there can be none.

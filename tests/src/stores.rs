@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
@@ -154,7 +154,10 @@ impl Store {
     pub fn new(make: Make) -> Option<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let server = make.server()?;
-        let bucket = format!("lake-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        // A name that no other test process has: what the host keeps of a place on this machine goes by its name.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let bucket = format!("lake-{}-{}-{number}", since.as_millis(), std::process::id());
         let store = Self { make, server, bucket };
         let made = match make {
             Make::S3 => store.ask("PUT", &format!("/{}", store.bucket), &[], b""),
@@ -266,6 +269,13 @@ impl Store {
     /// Write a database as the state of an extractor. For S3 only.
     pub fn put_state(&self, name: &str, database: &Path) {
         self.put(&contents::state_of(name), &crate::gzip(&std::fs::read(database).expect("a database")));
+    }
+
+    /// Have the bucket keep what is replaced, and removed, as old versions. For S3 only.
+    pub fn keep_versions(&self) {
+        let wanted = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let told = self.ask("PUT", &format!("/{}?versioning", self.bucket), &[], wanted);
+        assert_eq!(told.status, 200, "{told:?}");
     }
 
     /// Remove an object of the landing zone. For S3 only.

@@ -97,8 +97,8 @@ impl Objects {
     /// Objects that nobody else sees and that are gone when this is dropped. For tests.
     pub fn in_memory() -> Result<Self, ObjectsError> {
         let memory = Arc::new(object_store::memory::InMemory::new());
-        let opened =
-            settings::Opened { store: Arc::clone(&memory) as _, parts: Some(memory), date: ServerDate::default() };
+        // It makes one of parts without looking whether the name is taken.
+        let opened = settings::Opened { store: memory, parts: None, date: ServerDate::default() };
         let mut objects = Self::of("memory".into(), String::new(), opened, Duration::from_secs(60))?;
         objects.in_memory = true;
         Ok(objects)

@@ -204,7 +204,10 @@ fn a_store_that_always_fails_is_given_up() {
 
 #[test]
 fn what_large_objects_are_made_of_is_seen_only_as_a_whole() {
-    let objects = Arc::new(Objects::in_memory().expect("a thread"));
+    let memory = Arc::new(InMemory::new());
+    let opened = settings::Opened { store: Arc::clone(&memory) as _, parts: Some(memory), date: ServerDate::default() };
+    let objects = Objects::of("memory".into(), String::new(), opened, Duration::from_secs(60));
+    let objects = Arc::new(objects.expect("a thread"));
     let large = vec![7; usize::try_from(parts::MOST_AT_ONCE).expect("a size") + 1];
     let Put::Done(tag) = objects.create("large", &large.clone().into()).expect("a store") else {
         panic!("it is taken")

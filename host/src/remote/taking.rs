@@ -55,7 +55,9 @@ impl Remote {
         let of_the_newest = wanted.scope == Scope::default();
         let cache = self.cache.as_deref().filter(|_| of_the_newest);
         let cached = cache.map(|cache| Cached::of(cache, self.objects.shown(), &object));
-        if let Some(tag) = cached.as_ref().and_then(|cached| self.from_cache(cached)) {
+        if let Some(tag) = cached.as_ref().and_then(|cached| self.from_cache(cached))
+            && self.opened(&object, None).is_ok()
+        {
             // Where it is not the newest any more, the one that is decides.
             if let Ok(taken) = self.begin(wanted, clock, (object.clone(), Some(tag), cached.clone()))? {
                 return Ok(Ok(taken));

@@ -2,6 +2,8 @@
 //!
 //! It owns what the write protocol of `FORMAT.md` does to files.
 
+#[cfg(test)]
+mod conformance;
 mod content;
 mod deflate;
 mod directories;

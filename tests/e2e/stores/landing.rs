@@ -33,13 +33,28 @@ fn a_run_lands_and_the_next_one_asks_for_no_more_than_it_has_to() {
         place.between.script([]);
         let second = place.mirror().exits(0).json();
         assert_eq!((&second["files_written"], &second["files_skipped"]), (&0.into(), &2.into()), "{second}");
+        assert_eq!(counted(&place), are(&[("HEAD file", 2), ("PUT state", 2)]), "{make:?}");
+        // Another machine has to get the state first.
+        place.between.script([]);
+        let elsewhere = place.environment.path().join("cache");
+        super::ended({
+            let mut command = place.mirror_command();
+            command.env("XDG_CACHE_HOME", elsewhere);
+            command
+        })
+        .exits(0);
         assert_eq!(counted(&place), are(&[("GET state", 1), ("HEAD file", 2), ("PUT state", 2)]), "{make:?}");
+        // And this one has an old state now, which costs the request that finds that out.
+        place.between.script([]);
+        place.mirror().exits(0);
+        let found_old = [("GET state", 1), ("HEAD file", 2), ("HEAD state", 1), ("PUT state", 3)];
+        assert_eq!(counted(&place), are(&found_old), "{make:?}");
         let after = place.store.objects();
         for (path, content) in before.iter().filter(|(path, _)| !path.starts_with('.')) {
             assert_eq!(after.get(path), Some(content), "{path}");
         }
         assert_eq!(after.len(), before.len());
-        assert_eq!(place.statuses("mirror"), ["success", "success"]);
+        assert_eq!(place.statuses("mirror"), ["success"; 4]);
     }
 }
 
@@ -105,5 +120,40 @@ fn large_files_go_up_in_parts_and_are_there_as_a_whole() {
     assert_eq!(parts, 9, "{asked:?}");
     place.between.script([]);
     place.mirror().exits(0);
-    assert_eq!(counted(&place), are(&[("GET state", 1), ("HEAD file", 2), ("PUT state", 2)]));
+    assert_eq!(counted(&place), are(&[("HEAD file", 2), ("PUT state", 2)]));
+}
+
+#[test]
+fn a_bucket_that_keeps_old_versions_is_one_like_any_other() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    place.store.keep_versions();
+    place.mirror().exits(0);
+    place.days(None).exits(0);
+    place.origin.route("/plain.csv", harness::Reply::new("e,f\n"));
+    place.mirror().exits(0);
+    place.holds(&[MIRRORED[0], MIRRORED[1], "e,f\n", "now\n"], "with versions");
+    assert_eq!(place.statuses("mirror"), ["success"; 2]);
+}
+
+#[test]
+fn what_a_machine_keeps_of_a_state_may_be_anything() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    let cache = place.environment.path().join("cache");
+    let here = || {
+        let mut command = place.mirror_command();
+        command.env("XDG_CACHE_HOME", &cache);
+        super::ended(command).exits(0)
+    };
+    here();
+    let states = cache.join("host/states");
+    let kept = std::fs::read_dir(&states).expect("a directory").next().expect("a state").expect("an entry").path();
+    let good = std::fs::read(&kept).expect("a file");
+    let head = good.windows(2).position(|two| two == [0x1f, 0x8b]).expect("a packed state");
+    let foreign = [&good[..head], &harness::gzip(b"no database, but a few words that are long enough")].concat();
+    for content in [vec![], b"no state".to_vec(), good[..good.len() - 9].to_vec(), foreign, good.clone()] {
+        std::fs::write(&kept, content).expect("a file");
+        assert_eq!(here().json()["files_skipped"], 2);
+    }
+    place.holds(&MIRRORED, "whatever was kept");
+    assert_eq!(place.statuses("mirror"), ["success"; 6]);
 }

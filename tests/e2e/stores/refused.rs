@@ -54,7 +54,8 @@ fn nobody() -> SocketAddr {
 fn what_a_store_refuses_is_told_in_one_sentence_and_costs_nothing() {
     let Some(place) = Place::landed() else { return };
     let before = place.store.objects();
-    let (state, list) = ("cannot read .state/mirror.sqlite.gz in", "cannot list .state in");
+    // The state is on this machine, so that writing it is the first that a run asks for.
+    let (state, list) = ("cannot write .state/mirror.sqlite.gz in", "cannot list .state in");
     let bad = "the store does not accept these credentials";
     let region = "the bucket is in another region than the one that was asked";
     for (status, code, reason, hint) in [
@@ -86,6 +87,16 @@ fn one_that_may_read_and_not_write_runs_nothing() {
     let (address, reason) = (place.store.address(), "the credentials do not allow it (AccessDenied)");
     says(place.mirror_command(), 1, &format!("cannot write .state/.conditions in {address}: {reason}"), RIGHTS);
     assert_eq!((place.store.objects(), place.origin.asked()), (BTreeMap::new(), vec![]));
+}
+
+#[test]
+fn a_bucket_of_another_region_is_told() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    let error = format!(
+        "cannot read .state/mirror.sqlite.gz in {}: the bucket is in another region than the one that was asked",
+        place.store.address()
+    );
+    says(place.mirror_with(&[("AWS_REGION", "eu-central-1")]), 1, &error, REGION);
 }
 
 #[test]
