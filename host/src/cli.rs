@@ -59,7 +59,7 @@ Exit codes:
   1    the run failed, or `verify` or `test` found something
   2    the command line or the configuration is wrong; nothing was started
   3    the sandbox stopped the extractor: a trap, or a limit
-  75   another run of the extractor holds its lock or its lease, or a repair is going on: try again later
+  75   another run of the extractor has its lock or lease, or a repair goes on: try again later
   77   a grant is missing
   130  interrupted by SIGINT
   143  ended by SIGTERM";

@@ -6,6 +6,7 @@ mod faulty;
 mod killed;
 mod landing;
 mod leases;
+mod moved;
 mod refused;
 
 use std::collections::BTreeMap;
