@@ -5,6 +5,7 @@ mod credentials;
 mod faulty;
 mod killed;
 mod landing;
+mod late;
 mod leases;
 mod moved;
 mod refused;

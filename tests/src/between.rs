@@ -38,7 +38,7 @@ pub enum Fault {
     HeldBefore(Gate, Gate),
     /// The same once it has arrived.
     HeldAfter(Gate, Gate),
-    /// It goes on its way once the second gate opens, and opens the first one before.
+    /// It waits until the first gate opens, arrives then, and opens the second one; whoever sent it may be gone.
     Late(Gate, Gate),
 }
 
@@ -309,10 +309,11 @@ fn answer(request: Request, server: SocketAddr, habit: Habit, fault: Option<Faul
             hold.wait();
             None
         }
-        Fault::Late(reached, hold) => {
-            reached.open();
+        Fault::Late(hold, arrived) => {
             hold.wait();
-            Some(request.pass(server)?)
+            let answer = request.pass(server)?;
+            arrived.open();
+            Some(answer)
         }
     })
 }
