@@ -125,7 +125,7 @@ fn files(from: &Zone, state: Option<&State>, to: &End, console: &Console, copied
         }
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(&work)).collect();
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
         let told = tell(from, state, copied, |job| jobs.send(job).is_ok());
         drop(jobs);
         for worker in workers {

@@ -137,7 +137,7 @@ impl Remote {
     }
 
     /// Bring the state that was sent from here last into the spool, if it can be used; which version it is.
-    fn from_cache(&self, cached: &Cached) -> Option<Tag> {
+    fn load(&self, cached: &Cached) -> Option<Tag> {
         let (tag, file) = cached.load()?;
         let mut output = BufWriter::new(self.spool.fresh(DATABASE).ok()?);
         let whole = zone::unpack(file, |piece| output.write_all(piece)).ok().flatten().is_some();

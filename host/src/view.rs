@@ -31,7 +31,7 @@ impl View {
         };
         let remote = Remote::open(place)?;
         let leases = remote.gather()?;
-        Ok(Some(Self { root: Arc::clone(remote.spool()), remote: Some(remote), leases: leases }))
+        Ok(Some(Self { root: Arc::clone(remote.spool()), remote: Some(remote), leases }))
     }
 
     /// The same of one that has to be there.

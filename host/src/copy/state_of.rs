@@ -1,6 +1,6 @@
 //! The state of a zone that is copied: one database of a directory, or one object for each extractor and scope.
 
-use std::sync::Arc;
+use std::path::Path;
 
 use super::End;
 use crate::error::{Error, Kind};
@@ -10,12 +10,11 @@ use rules::domain::Scope;
 use rules::name::check_name;
 use rules::text;
 use state::{State, StateError};
+use tempfile::TempDir;
 
 /// Copy a state to the other end, of which all files are there; how many states that are.
 pub(super) fn copy(state: &State, to: &Landing, end: &End) -> Result<u64, Error> {
-    let failed =
-        |error: std::io::Error| Error::new(Kind::Failed, format!("cannot make a temporary directory: {error}"));
-    let beside = tempfile::tempdir().map_err(failed)?;
+    let beside = temporary()?;
     let whole = beside.path().join("whole.sqlite");
     state.export(&whole)?;
     // Brings it up to the tables of this host.
@@ -38,28 +37,37 @@ pub(super) fn copy(state: &State, to: &Landing, end: &End) -> Result<u64, Error>
             // No host runs under such a name, so that nobody would look for it.
             _ => continue,
         };
-        let narrow = beside.path().join("narrow.sqlite");
-        drop(std::fs::remove_file(&narrow));
+        let own = temporary()?;
+        let narrow = own.path().join("narrow.sqlite");
         State::open_copy(&whole, None)?.export(&narrow)?;
         let mut part = State::open_copy(&narrow, None)?;
         part.keep_only(&extractor, &period)?;
-        count += u64::from(give(remote, &extractor, &scope, &part, to)?);
+        count += u64::from(give(remote, (&extractor, &scope), &part, own.path(), to)?);
     }
     Ok(count)
 }
 
 /// Give the other place a state that it does not have; whether it was given.
-fn give(remote: &Arc<Remote>, extractor: &str, scope: &Scope, part: &State, to: &Landing) -> Result<bool, Error> {
-    let path = remote.spool().path().join("given.sqlite");
-    drop(std::fs::remove_file(&path));
+fn give(
+    remote: &Remote,
+    (extractor, scope): (&str, &Scope),
+    part: &State,
+    beside: &Path,
+    to: &Landing,
+) -> Result<bool, Error> {
+    let path = beside.join("given.sqlite");
     part.export(&path)?;
     if remote.give_state(extractor, scope, &path)? {
         return Ok(true);
     }
     // It was copied before, or there are runs of its own.
-    let theirs = remote.spool().path().join("theirs.sqlite");
+    let theirs = beside.join("theirs.sqlite");
     remote.copy_state_to(extractor, scope, &theirs)?;
     if part.is_in(&theirs)? { Ok(false) } else { Err(contradiction(to, &format!("runs of {}", text::line(extractor)))) }
+}
+
+fn temporary() -> Result<TempDir, Error> {
+    tempfile::tempdir().map_err(|error| Error::new(Kind::Failed, format!("cannot make a temporary directory: {error}")))
 }
 
 fn contradiction(to: &Landing, what: &str) -> Error {

@@ -55,7 +55,7 @@ impl Remote {
         let of_the_newest = wanted.scope == Scope::default();
         let cache = self.cache.as_deref().filter(|_| of_the_newest);
         let cached = cache.map(|cache| Cached::of(cache, self.objects.shown(), &object));
-        if let Some(tag) = cached.as_ref().and_then(|cached| self.from_cache(cached))
+        if let Some(tag) = cached.as_ref().and_then(|cached| self.load(cached))
             && self.opened(&object, None).is_ok()
         {
             // Where it is not the newest any more, the one that is decides.

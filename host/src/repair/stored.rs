@@ -27,7 +27,7 @@ pub(super) fn repair(place: &Place, console: &Console) -> Result<Repair, Error> 
             }
             let sources = state.appended_to()?;
             let plan = Plan::make((&spool, &zone), Some(&sources), Some(state), &found)?;
-            Ok::<_, UpkeepError>(plan.read(&found, console)?.carry_out(state)?)
+            plan.read(&found, console)?.carry_out(state)
         });
         match done {
             Ok(Some(done)) => all.add(done),
