@@ -28,6 +28,8 @@ use crate::landing::{Place, unreachable};
 
 use cached::Cached;
 pub(crate) use held::Held;
+#[cfg(test)]
+use taking::Taken;
 pub(crate) use taking::Wanted;
 
 /// What stands in the place of a window in the name of a part's state.
