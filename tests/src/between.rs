@@ -134,11 +134,21 @@ impl Between {
         *planned = faults.into_iter().collect();
     }
 
+    /// Have one more request meet a fault.
+    pub fn meet(&self, number: usize, fault: Fault) {
+        lock(&self.shared.faults).insert(number, fault);
+    }
+
     /// Answer requests of these methods, or all where none is named, with that from now on, as an object store does.
     pub fn refuse(&self, methods: &[&str], status: u16, code: &str, fields: &[(&str, &str)]) {
         let methods = methods.iter().map(|method| (*method).to_owned()).collect();
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         *lock(&self.shared.refusal) = Some(Refusal { methods, status, code: code.to_owned(), fields });
+    }
+
+    /// Pass everything on again.
+    pub fn relent(&self) {
+        *lock(&self.shared.refusal) = None;
     }
 
     /// What was asked since the last script.
