@@ -130,7 +130,7 @@ async fn run(
         Some(caught) => Error::new(caught.kind(), caught),
         None => error,
     };
-    let too_long = || Err(Error::database(&StateError::TooLong, &site.root.database()));
+    let too_long = || Err(Error::database(&StateError::TooLong, &site.database()));
     let Begun { ledger, dead, first, cursor } = begun.unwrap_or_else(too_long).map_err(unusable)?;
     timings.step("open the state");
     if dead > 0 {

@@ -28,6 +28,8 @@ pub(super) struct Begun {
 /// What a run needs to begin.
 pub(super) struct Beginning {
     root: Arc<Root>,
+    /// Where the database is, for whoever has to mend it.
+    database: PathBuf,
     remote: Option<Arc<Remote>>,
     name: String,
     scope: Scope,
@@ -42,6 +44,7 @@ impl Beginning {
     pub(super) fn of(plan: &Plan, site: &Site, receipts: Receipts, started: Moment) -> Self {
         Self {
             root: Arc::clone(&site.root),
+            database: site.database(),
             remote: site.remote.clone(),
             name: plan.name.clone(),
             scope: plan.scope.clone(),
@@ -62,14 +65,14 @@ impl Beginning {
         match self.remote.clone() {
             Some(remote) => self.in_store(&remote),
             None => {
-                let database = self.root.database();
-                self.in_directory(database.clone()).map_err(|error| Error::database(&error, &database))
+                let database = self.database.clone();
+                self.in_directory().map_err(|error| Error::database(&error, &database))
             }
         }
     }
 
-    fn in_directory(self, database: PathBuf) -> Result<Begun, StateError> {
-        let mut state = State::open(&database)?;
+    fn in_directory(self) -> Result<Begun, StateError> {
+        let mut state = State::open(&self.root.database())?;
         let key = CursorKey::new(&self.name, &self.scope);
         // What cannot be found out goes on, for all that is known.
         let goes_on = |scope: &Scope| self.root.is_locked(&self.name, scope).unwrap_or(true);

@@ -1,7 +1,7 @@
 //! A dry run: it reads the landing directory and its state as they are, and writes into a temporary directory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -75,6 +75,11 @@ impl Rehearsal {
         let own = Root::open(directory.path()).map_err(|error| Error::new(Kind::Failed, error))?;
         remote.copy_state(&plan.name, &plan.scope, &own)?;
         Ok(Self { directory, base: Base::Store(Arc::new(remote)) })
+    }
+
+    /// The database whose copy it uses, where that is one of a directory.
+    pub(super) fn database(&self) -> Option<PathBuf> {
+        if let Base::Directory(root) = &self.base { Some(root.database()) } else { None }
     }
 
     /// The zone that it reads, where there is one.

@@ -1,5 +1,6 @@
 //! Where a run lands: a directory with its locks, a place in an object store, or, for a dry run, nowhere.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use zone::{Lock, Root, Zone};
@@ -48,6 +49,11 @@ impl Site {
         }
         let locks = locks(&root, plan)?;
         Ok(Self { root: Arc::new(root), remote: None, rehearsal, _locks: Some(locks) })
+    }
+
+    /// The database, as whoever has to mend it finds it.
+    pub(super) fn database(&self) -> PathBuf {
+        self.rehearsal.as_ref().and_then(Rehearsal::database).unwrap_or_else(|| self.root.database())
     }
 
     /// What is landed into.
