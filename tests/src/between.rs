@@ -49,6 +49,8 @@ pub enum Habit {
     Honest,
     /// It takes no notice of them.
     Careless,
+    /// It gives a name once, and takes no notice of which version is to be replaced.
+    CarelessOfVersions,
     /// It looks first and writes then, and does not mind who writes in between.
     Racy,
 }
@@ -205,6 +207,10 @@ impl Request {
         let wanted =
             [self.sent.field("if-none-match"), self.sent.field("if-match")].map(|field| field.map(str::to_owned));
         if habit == Habit::Honest || wanted == [None, None] {
+            return self.pass(server);
+        }
+        if habit == Habit::CarelessOfVersions {
+            self.sent.fields.retain(|(name, _)| name != "if-match");
             return self.pass(server);
         }
         if habit == Habit::Racy && !self.finds(server, &wanted)? {

@@ -130,3 +130,40 @@ impl Remote {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use clock::Clock;
+    use objects::Objects;
+    use state::CursorKey;
+
+    use super::super::Wanted;
+    use super::*;
+
+    #[test]
+    fn of_two_changes_at_the_same_time_none_is_lost() {
+        let objects = Arc::new(Objects::in_memory().expect("a thread"));
+        let remote = || Arc::new(Remote::over(Arc::clone(&objects), Duration::from_secs(60)).expect("a directory"));
+        let newest = Scope::default();
+        let wanted = Wanted { extractor: "x".into(), scope: newest.clone(), wait: None };
+        let mut taken = remote().take(&wanted, &Clock::Machine).expect("a lease");
+        taken.held.end(&mut taken.state).expect("a store");
+        let keys = ["", "2025-01-01..2025-01-02"].map(|scope| CursorKey::new("x", &scope.parse().expect(scope)));
+        let set = |state: &mut State, number: usize| state.set_cursor(&keys[number], Some("here"));
+        let alone = Cell::new(true);
+        let change = |state: &mut State| {
+            if alone.replace(false) {
+                remote().amend("x", &newest, |state| set(state, 1)).expect("a change");
+            }
+            set(state, 0)
+        };
+        remote().amend("x", &newest, change).expect("a change");
+        for key in &keys {
+            let cursor = remote().amend("x", &newest, |state| state.cursor(key)).expect("a state");
+            assert_eq!(cursor, Some(Some("here".to_owned())), "{key:?}");
+        }
+    }
+}

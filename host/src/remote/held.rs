@@ -37,10 +37,13 @@ impl Held {
         self.lease.sequence += 1;
         state.set_lease(&self.lease)?;
         let content = self.remote.packed()?;
+        let sent_before = self.sent > 0;
         self.sent = content.size();
         let mut put = self.send(&content)?;
-        // One that was given up on may have arrived after all.
-        if let Put::Taken(Some(_)) = put
+        // One that was given up on may have arrived after all. The first is no such one: whoever changes a state in
+        // between has the name of the last holder too.
+        if sent_before
+            && let Put::Taken(Some(_)) = put
             && let Some(own) = self.own_version()?
         {
             self.tag = Some(own);

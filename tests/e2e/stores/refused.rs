@@ -131,18 +131,20 @@ fn a_store_that_says_nothing_or_is_not_there_is_given_up_in_time() {
 
 #[test]
 fn a_store_that_ignores_conditions_is_refused_before_anything_lands() {
-    let Some(place) = Place::with_habit(Make::S3, Habit::Careless) else { return };
-    let error = format!(
-        "{} does not keep conditions on writes, so that one run could replace what another wrote",
-        place.store.address()
-    );
-    let hint = "use a store that answers `If-None-Match: *` and `If-Match` as S3 does, or a directory";
-    // The second time its marker is there already.
-    for _ in 0..2 {
-        says(place.mirror_command(), 1, &error, hint);
+    for habit in [Habit::Careless, Habit::CarelessOfVersions] {
+        let Some(place) = Place::with_habit(Make::S3, habit) else { return };
+        let error = format!(
+            "{} does not keep conditions on writes, so that one run could replace what another wrote",
+            place.store.address()
+        );
+        let hint = "use a store that answers `If-None-Match: *` and `If-Match` as S3 does, or a directory";
+        // The second time its marker is there already.
+        for _ in 0..2 {
+            says(place.mirror_command(), 1, &error, hint);
+        }
+        assert_eq!(place.store.objects().into_keys().collect::<Vec<_>>(), [".state/.conditions"]);
+        assert_eq!(place.origin.asked(), []);
     }
-    assert_eq!(place.store.objects().into_keys().collect::<Vec<_>>(), [".state/.conditions"]);
-    assert_eq!(place.origin.asked(), []);
 }
 
 #[test]
