@@ -199,7 +199,7 @@ fn a_store_that_always_fails_is_given_up() {
     let faults = [Fault::Before(503); 50];
     let store = Arc::new(InMemory::new());
     let error = objects(&store, &faults).create("a", &text("one")).expect_err("a failure").to_string();
-    assert_eq!(error, "cannot write a in memory: the store answered with status 503");
+    assert_eq!(error, "cannot write a in memory: the store answered with status 503, again and again");
 }
 
 #[test]
