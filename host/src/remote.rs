@@ -63,6 +63,9 @@ pub(crate) enum RemoteError {
     Disk(#[from] DiskError),
     #[error("cannot keep the state meanwhile: {0}")]
     Spool(#[source] io::Error),
+    /// Nothing tells this run from others.
+    #[error("the system has no randomness: {0}")]
+    Random(#[source] io::Error),
     /// What is there is no whole state.
     #[error("the state {0} in the object store is damaged")]
     Damaged(String),

@@ -8,7 +8,7 @@ use rules::domain::Scope;
 use state::{Lease, State, StateError};
 use zone::{DATABASE, STATES};
 
-use super::taking::held_by;
+use super::taking::{held_by, holder};
 use super::{Held, Remote, RemoteError, claim_of, object_of};
 use crate::error::{Error, Kind};
 use crate::upkeep::UpkeepError;
@@ -91,9 +91,10 @@ impl Remote {
                 return Err(AmendError::Leased(object.to_owned(), left));
             }
             let changed = change(&mut state)?;
-            // Writing the state must not let the lease of a killed run begin again.
-            let before = before.unwrap_or(Lease { holder: String::new(), token: 0, sequence: 0, seconds: 0 });
-            let lease = Lease { seconds: 0, ..before };
+            // A holder of its own: a run that was only stalled must not take this for what it wrote itself, and its lease
+            // must not begin again.
+            let token = before.map_or(0, |before| before.token) + 1;
+            let lease = Lease { holder: holder()?, token, sequence: 0, seconds: 0 };
             let (remote, object) = (Arc::clone(self), object.to_owned());
             let mut held =
                 Held { remote, object, tag: Some(head.tag), lease, lost: false, run_id: 0, sent: 0, cached: None };

@@ -144,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_stalled_does_not_take_back_what_somebody_changed_meanwhile() {
+        let objects = Arc::new(Objects::in_memory().expect("a thread"));
+        let Taken { mut state, mut held, .. } = take(&objects, Duration::ZERO).expect("a lease");
+        held.publish(&mut state).expect("a store");
+        let remote = Arc::new(Remote::over(Arc::clone(&objects), Duration::ZERO).expect("a directory"));
+        let key = state::CursorKey::new("x", &Scope::default());
+        remote.amend("x", &Scope::default(), |state| state.set_cursor(&key, Some("here"))).expect("a change");
+        assert!(matches!(held.publish(&mut state), Err(RemoteError::Fenced)));
+        let cursor = remote.amend("x", &Scope::default(), |state| state.cursor(&key)).expect("a state");
+        assert_eq!(cursor, Some(Some("here".to_owned())));
+    }
+
+    #[test]
     fn who_lost_the_lease_is_fenced() {
         let objects = Arc::new(Objects::in_memory().expect("a thread"));
         let Taken { mut state, mut held, .. } = take(&objects, Duration::ZERO).expect("a lease");

@@ -164,9 +164,9 @@ fn run_number(unix_milliseconds: u64) -> i64 {
         + i64::from(u16::from_le_bytes(random)) % A_MILLISECOND
 }
 
-fn holder() -> Result<String, Error> {
+pub(super) fn holder() -> Result<String, RemoteError> {
     let mut random = [0; 16];
-    clock::randomise(&mut random).map_err(|error| Error::new(Kind::Failed, format!("no randomness: {error}")))?;
+    clock::randomise(&mut random).map_err(RemoteError::Random)?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
