@@ -40,8 +40,7 @@ impl Held {
         let sent_before = self.sent > 0;
         self.sent = content.size();
         let mut put = self.send(&content)?;
-        // One that was given up on may have arrived after all. The first is no such one: whoever changes a state in
-        // between has the name of the last holder too.
+        // One that was given up on may have arrived after all. Before the first there was none, so that nobody has to ask.
         if sent_before
             && let Put::Taken(Some(_)) = put
             && let Some(own) = self.own_version()?
