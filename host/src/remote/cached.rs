@@ -14,6 +14,9 @@ const MAGIC: &[u8] = b"host state 1\n";
 /// Longest tag, in bytes.
 const MAX_TAG: usize = 1024;
 
+/// Most files that are kept; beyond it the oldest ones go.
+const MAX_FILES: usize = 1000;
+
 /// A file for one object of one place.
 #[derive(Debug, Clone)]
 pub(super) struct Cached(PathBuf);
@@ -56,12 +59,51 @@ impl Cached {
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(&[MAGIC, &length.to_le_bytes(), tag.as_bytes()].concat())?;
         io::copy(packed, &mut file)?;
-        fs::rename(&temporary, &self.0)
+        fs::rename(&temporary, &self.0)?;
+        tidy(directory)
     }
 
     /// It is not the newest any more.
     #[expect(clippy::disallowed_methods, reason = "the user's cache, far from any landing zone")]
     pub(super) fn forget(&self) {
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Remove the oldest files where there are too many.
+#[expect(clippy::disallowed_methods, reason = "the user's cache, far from any landing zone")]
+fn tidy(directory: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        files.push((entry.metadata()?.modified()?, entry.path()));
+    }
+    files.sort_unstable();
+    for (_, path) in files.iter().take(files.len().saturating_sub(MAX_FILES)) {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_found_and_the_oldest_go() {
+        let cache = tempfile::tempdir().expect("a directory");
+        let cached = |number: usize| Cached::of(cache.path(), "s3://lake", &number.to_string());
+        let tag = Tag::of_nothing();
+        for number in 0..MAX_FILES + 3 {
+            cached(number).keep(&tag, &mut &b"packed"[..]);
+        }
+        let (found, mut file) = cached(MAX_FILES + 2).load().expect("the newest");
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).expect("a file");
+        assert_eq!((found, &content[..]), (tag, &b"packed"[..]));
+        let kept = (0..MAX_FILES + 3).filter(|number| cached(*number).load().is_some());
+        assert_eq!(kept.count(), MAX_FILES);
+        cached(MAX_FILES + 2).forget();
+        assert!(cached(MAX_FILES + 2).load().is_none());
     }
 }
