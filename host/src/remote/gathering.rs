@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use objects::Head;
 use rules::name::check_name;
 use state::State;
 use zone::{Lock, STATES};
 
 use super::{ENDING, Remote, RemoteError, claim_of};
+
+/// How many states are got at once.
+const AT_ONCE: usize = 16;
 
 impl Remote {
     /// The names of all states.
@@ -25,22 +29,40 @@ impl Remote {
         if objects.is_empty() {
             return Ok(locks);
         }
-        let beside = self.beside()?;
         let mut all = State::open_copy(&self.database(), None)?;
-        for object in objects {
-            let Some(head) = beside.fetch(&object)? else { continue };
-            let state = beside.opened(&object, None)?;
-            if state.lease()?.is_some_and(|lease| self.left_of(&lease, &head).is_some()) {
-                state.running(|_, extractor, claimed| {
-                    let lock = claimed.map(|scope| self.spool.lock_extractor(extractor, &scope)).transpose()?;
-                    locks.extend(lock.and_then(Result::ok));
-                    Ok::<_, RemoteError>(())
-                })?;
+        for objects in objects.chunks(AT_ONCE) {
+            // Put together in the order of their names, so that the same states make the same whole.
+            for (object, brought) in objects.iter().zip(self.bring(objects)) {
+                let Some((beside, head)) = brought? else { continue };
+                let state = beside.opened(object, None)?;
+                if state.lease()?.is_some_and(|lease| self.left_of(&lease, &head).is_some()) {
+                    state.running(|_, extractor, claimed| {
+                        let lock = claimed.map(|scope| self.spool.lock_extractor(extractor, &scope)).transpose()?;
+                        locks.extend(lock.and_then(Result::ok));
+                        Ok::<_, RemoteError>(())
+                    })?;
+                }
+                drop(state);
+                all.merge(&beside.database())?;
             }
-            drop(state);
-            all.merge(&beside.database())?;
         }
         Ok(locks)
+    }
+
+    /// Get states side by side, each into a directory of its own.
+    fn bring(&self, objects: &[String]) -> Vec<Result<Option<(Self, Head)>, RemoteError>> {
+        let bring = |object: &String| {
+            let beside = self.beside()?;
+            Ok(beside.fetch(object)?.map(|head| (beside, head)))
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = objects.iter().map(|object| scope.spawn(move || bring(object))).collect();
+            let ended = threads.into_iter().map(|thread| {
+                // A panic over there is one here, too.
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            ended.collect()
+        })
     }
 
     /// The same place with another directory.
