@@ -12,7 +12,7 @@ mod simulation;
 mod taking;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,21 +144,21 @@ impl Remote {
     /// Bring the state that was sent from here last into the spool, if it can be used; which version it is.
     fn load(&self, cached: &Cached) -> Option<Tag> {
         let (tag, file) = cached.load()?;
-        let mut output = BufWriter::new(self.spool.fresh(DATABASE).ok()?);
-        let whole = zone::unpack(file, |piece| output.write_all(piece)).ok().flatten().is_some();
-        (whole && output.flush().is_ok()).then_some(tag)
+        self.unpack(file).ok()?.then_some(tag)
     }
 
     /// Bring a state into the spool, in the place of the one before; `None` where there is none.
     fn fetch(&self, object: &str) -> Result<Option<Head>, RemoteError> {
         let Some((head, reader)) = self.objects.get(object)? else { return Ok(None) };
+        if self.unpack(reader)? { Ok(Some(head)) } else { Err(RemoteError::Damaged(object.to_owned())) }
+    }
+
+    /// Put what was packed into the spool, in the place of the one before; whether it was whole.
+    fn unpack(&self, packed: impl Read) -> Result<bool, RemoteError> {
         let mut output = BufWriter::new(self.spool.fresh(DATABASE)?);
-        let whole = zone::unpack(reader, |piece| output.write_all(piece)).map_err(RemoteError::Spool)?;
+        let whole = zone::unpack(packed, |piece| output.write_all(piece)).map_err(RemoteError::Spool)?;
         output.flush().map_err(RemoteError::Spool)?;
-        if whole.is_none() {
-            return Err(RemoteError::Damaged(object.to_owned()));
-        }
-        Ok(Some(head))
+        Ok(whole.is_some())
     }
 
     /// The state that was brought last, by the name of its object.
@@ -184,11 +184,9 @@ impl Remote {
 
     /// Give the place a state that it does not have, out of a database at `path`; whether it had none.
     pub(crate) fn give_state(&self, extractor: &str, scope: &Scope, path: &Path) -> Result<bool, RemoteError> {
-        let mut packed = self.spool.scratch()?;
         #[expect(clippy::disallowed_methods, reason = "a database of this process's own, in a temporary directory")]
         let database = File::open(path).map_err(RemoteError::Spool)?;
-        zone::pack(database, &mut packed).map_err(RemoteError::Spool)?;
-        let content = Content::of_file(packed.reader()).map_err(RemoteError::Spool)?;
+        let content = self.pack(database)?;
         Ok(matches!(self.objects.create(&object_of(extractor, scope), &content)?, Put::Done(_)))
     }
 
@@ -203,10 +201,13 @@ impl Remote {
     /// The state in the spool, as it is sent.
     fn packed(&self) -> Result<Content, RemoteError> {
         let database = self.spool.file(DATABASE)?.ok_or_else(|| RemoteError::Spool(io::ErrorKind::NotFound.into()))?;
+        self.pack(database)
+    }
+
+    fn pack(&self, database: File) -> Result<Content, RemoteError> {
         let mut packed = self.spool.scratch()?;
         zone::pack(database, &mut packed).map_err(RemoteError::Spool)?;
-        let file: &File = packed.reader();
-        Content::of_file(file).map_err(RemoteError::Spool)
+        Content::of_file(packed.reader()).map_err(RemoteError::Spool)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock::{Clock, Stopwatch};
+use clock::{Clock, Moment, Stopwatch};
 use objects::{Head, Tag};
 use rules::domain::{Scope, Window};
 use state::{CursorKey, Lease, State};
@@ -56,39 +56,42 @@ impl Remote {
         let cache = self.cache.as_deref().filter(|_| of_the_newest);
         let cached = cache.map(|cache| Cached::of(cache, self.objects.shown(), &object));
         if let Some(tag) = cached.as_ref().and_then(|cached| self.load(cached))
-            && self.opened(&object, None).is_ok()
+            && let Ok((now, state)) = self.opened_to_run(&object, clock)
         {
             // Where it is not the newest any more, the one that is decides.
-            if let Ok(taken) = self.begin(wanted, clock, (object.clone(), Some(tag), cached.clone()))? {
+            if let Ok(taken) = self.begin(wanted, now, state, (object.clone(), Some(tag), cached.clone()))? {
                 return Ok(Ok(taken));
             }
         }
         let found = self.fetch(&object)?;
-        match &found {
-            Some(head) => {
-                let lease = self.opened(&object, None)?.lease().map_err(RemoteError::from)?;
-                if let Some(left) = lease.and_then(|lease| self.left_of(&lease, head)) {
-                    return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
-                }
-            }
-            None => {
-                conditions::check(&self.objects)?;
-                self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
-            }
+        if found.is_none() {
+            conditions::check(&self.objects)?;
+            self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
         }
-        self.begin(wanted, clock, (object, found.map(|head| head.tag), cached))
+        let (now, state) = self.opened_to_run(&object, clock)?;
+        if let Some(head) = &found
+            && let Some(lease) = state.lease().map_err(RemoteError::from)?
+            && let Some(left) = self.left_of(&lease, head)
+        {
+            return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
+        }
+        self.begin(wanted, now, state, (object, found.map(|head| head.tag), cached))
+    }
+
+    /// The state in the spool, for a run that begins now.
+    fn opened_to_run(&self, object: &str, clock: &Clock) -> Result<(Moment, State), RemoteError> {
+        let now = clock.now();
+        Ok((now, self.opened(object, Some(run_number(now.unix_milliseconds())))?))
     }
 
     /// Begin a run in the state that is in the spool, if it is that version of the object.
     fn begin(
         self: &Arc<Self>,
         wanted: &Wanted,
-        clock: &Clock,
+        now: Moment,
+        mut state: State,
         (object, tag, cached): (String, Option<Tag>, Option<Cached>),
     ) -> Result<Result<Taken, Error>, Error> {
-        let now = clock.now();
-        let number = run_number(now.unix_milliseconds());
-        let mut state = self.opened(&object, Some(number))?;
         let before = state.lease().map_err(RemoteError::from)?;
         let key = CursorKey::new(&wanted.extractor, &wanted.scope);
         let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
