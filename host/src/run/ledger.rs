@@ -3,9 +3,11 @@
 //! Everything that was recorded can be looked up at once. Its calls may wait for other processes, so they are made on
 //! blocking threads only.
 
+mod error;
+
 use std::collections::{HashMap, HashSet};
 
-use rules::domain::{Asked, Digest, Fault, LandError, Outcome, Receipt, Resource};
+use rules::domain::{Asked, Digest, LandError, Outcome, Receipt, Resource};
 use rules::name::Names;
 use rules::validators::Validators;
 use zone::{DiskError, Scratch};
@@ -14,6 +16,7 @@ use super::doubled::DoubledContents;
 use super::receipts::Receipts;
 use super::values::Values;
 use crate::remote::{Held, RemoteError};
+use error::LedgerError;
 use state::{
     Counters, CursorKey, DerivationKey, Derived, End, ErasedRow, Fact, FileRow, FoundRow, Kept, Known, New,
     QuarantinedFact, State, StateError,
@@ -21,23 +24,6 @@ use state::{
 
 /// Most facts that wait to be written down: a run of any number of contents has constant memory.
 const MAX_PENDING: usize = 2000;
-
-/// Why what was found is not durable.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LedgerError {
-    /// It could not be written down.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// It could not be sent.
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
-}
-
-impl From<LedgerError> for LandError {
-    fn from(error: LedgerError) -> Self {
-        Fault::new(error).into()
-    }
-}
 
 /// The state and what the run adds to it.
 pub(super) struct Ledger {
