@@ -4,13 +4,13 @@
 //! One thread a connection, one connection of its own to the store for each request.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::io::{self, BufReader, Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::origin::{Gate, SILENCE, lock};
+use crate::origin::{Asked, Gate, SILENCE, lock, receive};
 
 /// How long a careless store takes between looking and writing, so that others look meanwhile.
 const BETWEEN_LOOK_AND_WRITE: Duration = Duration::from_millis(30);
@@ -161,25 +161,11 @@ impl Between {
 
 impl Request {
     fn receive(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
-        let mut first = String::new();
-        if reader.read_line(&mut first)? == 0 {
-            return Ok(None);
-        }
-        let mut words = first.split_whitespace().map(str::to_owned);
-        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let mut fields = Vec::new();
-        loop {
-            let mut field = String::new();
-            reader.read_line(&mut field)?;
-            match field.trim_end().split_once(':') {
-                Some((name, value)) => fields.push((name.to_ascii_lowercase(), value.trim().to_owned())),
-                None => break,
-            }
-        }
-        let length = fields.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        reader.read_exact(&mut body)?;
-        Ok(Some(Self { sent: Sent { method, target, fields }, body }))
+        let asked = receive(reader)?;
+        Ok(asked.map(|Asked { method, target, headers, body }| Self {
+            sent: Sent { method, target, fields: headers },
+            body,
+        }))
     }
 
     /// The first bytes of its content, sent to the server; `None` is all of it. The connection ends after the answer.

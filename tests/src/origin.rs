@@ -4,7 +4,7 @@
 //! is a proxy.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -262,7 +262,8 @@ fn carry(client: &TcpStream, to: SocketAddr, shared: &Shared) -> io::Result<()> 
     }
 }
 
-fn receive(reader: &mut BufReader<Wire>) -> io::Result<Option<Asked>> {
+/// The next request of a connection; `None` at its end.
+pub(crate) fn receive(reader: &mut impl BufRead) -> io::Result<Option<Asked>> {
     let mut first = String::new();
     if reader.read_line(&mut first)? == 0 {
         return Ok(None);
