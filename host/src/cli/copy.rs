@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use crate::config::Configuration;
 use crate::console::{Console, Verbosity};
@@ -46,10 +45,7 @@ pub(super) fn execute(arguments: &CopyArgs) -> Result<ExitCode, Error> {
     if from.whole() == to.whole() {
         return Err(Error::usage(format!("{from} is to be copied onto itself")).hint("name two places"));
     }
-    let wait = match arguments.wait {
-        Some(limit) => limit.map(|time| time.0),
-        None => Some(Duration::ZERO),
-    };
+    let wait = super::zone::patience(arguments.wait);
     let console = Console::new(Verbosity::from(0));
     let copied = copy::copy(&from, &to, wait, &console);
     console.finish();

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -65,10 +64,7 @@ pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
     if !arguments.lift && !arguments.yes {
         ask(arguments, directory, &paths)?;
     }
-    let wait = match arguments.wait {
-        Some(limit) => limit.map(|time| time.0),
-        None => Some(Duration::ZERO),
-    };
+    let wait = super::zone::patience(arguments.wait);
     let mut eraser = Eraser::open(directory, wait)?;
     // All of them, before the first is touched.
     let found: Result<Vec<Target>, Error> = paths.iter().map(|path| eraser.find(path)).collect();

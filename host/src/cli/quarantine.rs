@@ -1,7 +1,6 @@
 //! `host quarantine`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -68,10 +67,7 @@ impl SettleArgs {
         &self,
         mut settle: impl FnMut(&mut Quarantine, &QuarantinedRow) -> Result<(Value, String), Error>,
     ) -> Result<(), Error> {
-        let wait = match self.wait {
-            Some(limit) => limit.map(|time| time.0),
-            None => Some(Duration::ZERO),
-        };
+        let wait = super::zone::patience(self.wait);
         let ShowArgs { contents, list } = &self.show;
         let mut quarantine =
             Quarantine::open(list.zone.landing()?.directory("a decision about what is in quarantine")?, wait)?;

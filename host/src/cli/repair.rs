@@ -1,7 +1,6 @@
 //! `host repair`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::zone::ZoneArgs;
 use crate::console::{Console, Verbosity};
@@ -26,10 +25,7 @@ pub(super) struct RepairArgs {
 
 pub(super) fn execute(arguments: &RepairArgs) -> Result<ExitCode, Error> {
     let console = Console::new(Verbosity::from(0));
-    let wait = match arguments.wait {
-        Some(limit) => limit.map(|time| time.0),
-        None => Some(Duration::ZERO),
-    };
+    let wait = super::zone::patience(arguments.wait);
     let repaired = repair::repair(&arguments.zone.landing()?, wait, &console);
     console.finish();
     let mut repaired = repaired?;

@@ -1,6 +1,7 @@
 //! Which landing zone a command is about.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::Configuration;
 use crate::error::Error;
@@ -8,6 +9,7 @@ use crate::landing::Landing;
 use crate::upkeep;
 use crate::view::Seen;
 use objects::Address;
+use rules::budget::Time;
 
 /// The flags that say so.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -57,6 +59,11 @@ impl ZoneArgs {
 /// The state of a landing zone, to be read.
 pub(super) fn state_of(landing: &Landing) -> Result<Seen, Error> {
     Seen::of(landing)?.ok_or_else(|| nothing_ran(landing))
+}
+
+/// How long `--wait` has a command wait: not at all where it is not given, and without end where it gives no time.
+pub(super) fn patience(wait: Option<Option<Time>>) -> Option<Duration> {
+    wait.map_or(Some(Duration::ZERO), |limit| limit.map(|time| time.0))
 }
 
 /// Nothing has run yet.
