@@ -14,7 +14,7 @@ mod write;
 use thiserror::Error;
 
 pub use read::{Reader, read};
-pub(crate) use write::python;
+pub use write::python;
 pub use write::write;
 
 /// How deep lists and members may be nested.

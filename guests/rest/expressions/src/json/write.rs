@@ -123,7 +123,7 @@ fn key_text(key: &Value) -> Option<String> {
 }
 
 /// `json.dumps(value)`: spaces after commas and colons, ASCII alone; `sort` for `sort_keys`, `indent` for lines.
-pub(crate) fn python(value: &Value, sort: bool, indent: Option<&str>) -> Result<String> {
+pub fn python(value: &Value, sort: bool, indent: Option<&str>) -> Result<String> {
     let mut out = String::new();
     Dump { sort, indent, out: &mut out }.value(value, 0)?;
     Ok(out)
