@@ -14,6 +14,7 @@ mod functions;
 pub mod json;
 pub mod literal;
 mod methods;
+mod numbers;
 pub mod path;
 mod pattern;
 mod percent;
@@ -24,6 +25,8 @@ mod tests;
 mod text;
 pub mod time;
 mod value;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{EvalError, SyntaxError};
 pub use scope::{Random, Scope};

@@ -25,7 +25,7 @@ pub fn read(source: &str) -> Option<Value> {
         return None;
     }
     let mut reader = Reader { source, at: 0, depth: 0 };
-    reader.blank_lines();
+    reader.blank_lines()?;
     let value = reader.list_or_value()?;
     reader.space();
     reader.comment();
@@ -53,15 +53,19 @@ impl<'a> Reader<'a> {
         self.source.as_bytes().get(self.at).copied()
     }
 
-    /// Blank lines and comments before the first; its indentation is none of them.
-    fn blank_lines(&mut self) {
+    /// Blank lines and comments before the first line, which may not be indented.
+    fn blank_lines(&mut self) -> Option<()> {
         loop {
             self.comment();
-            let rest = self.rest();
-            if !rest.starts_with(['\n', '\r', '\u{c}']) {
-                return;
+            if !self.rest().starts_with(['\n', '\r']) {
+                return Some(());
             }
-            self.at += 1;
+            let line = self.rest().trim_start_matches(['\n', '\r']);
+            let bare = line.trim_start_matches([' ', '\t', '\u{c}']);
+            if bare.len() < line.len() && !bare.starts_with(['\n', '\r', '#']) {
+                return None;
+            }
+            self.at = self.source.len() - bare.len();
         }
     }
 
