@@ -29,13 +29,21 @@ pub fn read(source: &str) -> Option<Value> {
     let value = reader.list_or_value()?;
     reader.space();
     reader.comment();
-    if reader.at < source.len() && !source[reader.at..].starts_with(['\n', '\r']) {
-        return None;
+    ends(reader.rest()).then_some(value)
+}
+
+/// Whether the line ends here, with nothing but blank lines and comments behind it. The last of them may not be spaces
+/// alone: Python takes those for an indentation.
+fn ends(mut rest: &str) -> bool {
+    while !rest.is_empty() {
+        let Some(line) = rest.strip_prefix(['\n', '\r']) else { return false };
+        let bare = line.trim_start_matches([' ', '\t', '\u{c}']);
+        if bare.is_empty() && !line.is_empty() {
+            return false;
+        }
+        rest = if bare.starts_with('#') { &bare[bare.find(['\n', '\r']).unwrap_or(bare.len())..] } else { bare };
     }
-    // Behind the line there may be blank ones and comments.
-    reader.depth = 1;
-    reader.space();
-    (reader.at == source.len()).then_some(value)
+    true
 }
 
 struct Reader<'a> {
@@ -82,7 +90,7 @@ impl<'a> Reader<'a> {
                 Some(b' ' | b'\t' | 0xc) => self.at += 1,
                 Some(b'\n' | b'\r') if self.depth > 0 => self.at += 1,
                 Some(b'#') if self.depth > 0 => self.comment(),
-                Some(b'\\') if self.rest()[1..].starts_with('\n') => self.at += 2,
+                Some(b'\\') if self.rest()[1..].starts_with('\n') && self.rest().len() > 2 => self.at += 2,
                 _ => return,
             }
         }

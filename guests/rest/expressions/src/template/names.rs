@@ -110,8 +110,8 @@ impl Walk {
     }
 
     /// A name to which a branch gives a value counts as read, unless it has one before: the reference has it so.
-    fn branches(&mut self, branches: &[(Expr, Vec<Node>)], otherwise: &[Node], own: &mut Vec<Name>) {
-        let mut inner = own.clone();
+    fn branches(&mut self, branches: &[(Expr, Vec<Node>)], otherwise: &[Node], own: &[Name]) {
+        let mut inner = own.to_vec();
         for (test, body) in branches {
             self.expr(test, own);
             inner.truncate(own.len());
