@@ -240,7 +240,10 @@ pub fn parse_span(text: &str) -> Result<Span, TimeError> {
     if !reader.rest.is_empty() {
         return Err(bad());
     }
-    let micros = reader.micros + reader.left.round_ties_even() as i128;
+    let mut micros = reader.micros + reader.left.round() as i128;
+    if reader.left.fract() == 0.5 && micros % 2 != 0 {
+        micros -= 1;
+    }
     Span::new(years, months, odd_years || odd_months, micros)?.times(sign)
 }
 
