@@ -140,7 +140,9 @@ fn to_time(value: &Value) -> Result<DateTime> {
     match value {
         Value::Str(text) => Ok(time::isoparse(text)?.utc()?),
         Value::Undefined => Err(EvalError::Undefined("what is read as a time is undefined".to_owned())),
-        _ => Err(EvalError::Type(format!("object of type '{}' has no len()", type_name(value)))),
+        // The reference asks for the length first.
+        _ if value.length()? < 4 => Err(EvalError::value("ISO string too short")),
+        _ => Err(EvalError::Type(format!("int() cannot take a '{}'", type_name(value)))),
     }
 }
 

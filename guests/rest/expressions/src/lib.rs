@@ -3,7 +3,8 @@
 //!
 //! - [`Value`] is what everything is computed in; [`json`] reads and writes it, [`literal`] reads Python's literals.
 //! - [`Template`] reads a template once and evaluates it in a [`Scope`]; [`Mapping`] and [`Nested`] are mappings of them.
-//! - [`time`] has dates, times and lengths of time; [`path`] finds, sets and deletes members.
+//! - [`time`] has dates, times and lengths of time; [`path`] finds, sets and deletes members,
+//!   [`reshape`] renames and moves them.
 
 mod access;
 mod call;
@@ -14,16 +15,20 @@ mod functions;
 pub mod json;
 pub mod literal;
 mod methods;
+mod numbers;
 pub mod path;
 mod pattern;
 mod percent;
 mod quote;
+pub mod reshape;
 mod scope;
 mod template;
 mod tests;
 mod text;
 pub mod time;
 mod value;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{EvalError, SyntaxError};
 pub use scope::{Random, Scope};

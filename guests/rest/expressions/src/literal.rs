@@ -25,17 +25,25 @@ pub fn read(source: &str) -> Option<Value> {
         return None;
     }
     let mut reader = Reader { source, at: 0, depth: 0 };
-    reader.blank_lines();
+    reader.blank_lines()?;
     let value = reader.list_or_value()?;
     reader.space();
     reader.comment();
-    if reader.at < source.len() && !source[reader.at..].starts_with(['\n', '\r']) {
-        return None;
+    ends(reader.rest()).then_some(value)
+}
+
+/// Whether the line ends here, with nothing but blank lines and comments behind it. The last of them may not be spaces
+/// alone: Python takes those for an indentation.
+fn ends(mut rest: &str) -> bool {
+    while !rest.is_empty() {
+        let Some(line) = rest.strip_prefix(['\n', '\r']) else { return false };
+        let bare = line.trim_start_matches([' ', '\t', '\u{c}']);
+        if bare.is_empty() && !line.is_empty() {
+            return false;
+        }
+        rest = if bare.starts_with('#') { &bare[bare.find(['\n', '\r']).unwrap_or(bare.len())..] } else { bare };
     }
-    // Behind the line there may be blank ones and comments.
-    reader.depth = 1;
-    reader.space();
-    (reader.at == source.len()).then_some(value)
+    true
 }
 
 struct Reader<'a> {
@@ -53,15 +61,19 @@ impl<'a> Reader<'a> {
         self.source.as_bytes().get(self.at).copied()
     }
 
-    /// Blank lines and comments before the first; its indentation is none of them.
-    fn blank_lines(&mut self) {
+    /// Blank lines and comments before the first line, which may not be indented.
+    fn blank_lines(&mut self) -> Option<()> {
         loop {
             self.comment();
-            let rest = self.rest();
-            if !rest.starts_with(['\n', '\r', '\u{c}']) {
-                return;
+            if !self.rest().starts_with(['\n', '\r']) {
+                return Some(());
             }
-            self.at += 1;
+            let line = self.rest().trim_start_matches(['\n', '\r']);
+            let bare = line.trim_start_matches([' ', '\t', '\u{c}']);
+            if bare.len() < line.len() && !bare.starts_with(['\n', '\r', '#']) {
+                return None;
+            }
+            self.at = self.source.len() - bare.len();
         }
     }
 
@@ -78,7 +90,7 @@ impl<'a> Reader<'a> {
                 Some(b' ' | b'\t' | 0xc) => self.at += 1,
                 Some(b'\n' | b'\r') if self.depth > 0 => self.at += 1,
                 Some(b'#') if self.depth > 0 => self.comment(),
-                Some(b'\\') if self.rest()[1..].starts_with('\n') => self.at += 2,
+                Some(b'\\') if self.rest()[1..].starts_with('\n') && self.rest().len() > 2 => self.at += 2,
                 _ => return,
             }
         }

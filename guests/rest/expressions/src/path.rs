@@ -1,7 +1,8 @@
 //! `dpath` as the reference uses it: paths into values, some with globs.
 //!
 //! A segment is text or a number. In a glob `*` stands for one segment, `**` for any number of them (once in a path), and
-//! text may have `*`, `?` and `[…]` as `fnmatch` has them. The index of a list is matched by its digits.
+//! text may have `*`, `?` and `[…]` as `fnmatch` has them. The index of a list is matched by its digits. A member with
+//! an empty name is no error, as it is in `dpath`.
 
 use std::rc::Rc;
 
@@ -27,9 +28,6 @@ pub enum PathError {
     /// A segment is no index of a list.
     #[error("'{0}' is no index of a list")]
     Index(String),
-    /// A member has no name.
-    #[error("a member has an empty name, which a path cannot find")]
-    Empty,
     /// More than one `**`.
     #[error("a path has '**' more than once")]
     Stars,
@@ -100,28 +98,23 @@ impl<'a> Walk<'a> {
 
     fn run(mut self, value: &Value) -> Result<Vec<Value>, PathError> {
         if let Some(plain) = self.glob.plain() {
-            return Ok(straight(value, plain)?.into_iter().collect());
+            return Ok(straight(value, plain).into_iter().collect());
         }
-        self.walk(value, &mut Vec::new())?;
+        self.walk(value, &mut Vec::new());
         Ok(self.found)
     }
 
     /// The members of a value first, then what is in them.
-    fn walk(&mut self, value: &Value, at: &mut Vec<Step>) -> Result<(), PathError> {
+    fn walk(&mut self, value: &Value, at: &mut Vec<Step>) {
         let mut inner = Vec::new();
         match value {
             Value::Dict(members) => {
-                for (name, member) in members.iter() {
-                    if name.is_empty() {
-                        return Err(PathError::Empty);
-                    }
-                    inner.push((Step::Name(name.clone()), member));
-                }
+                inner.extend(members.iter().map(|(name, member)| (Step::Name(name.clone()), member)));
             }
             Value::List(items) | Value::Tuple(items) => {
                 inner.extend(items.iter().enumerate().map(|(index, item)| (Step::Index(index), item)));
             }
-            _ => return Ok(()),
+            _ => return,
         }
         for (step, member) in &inner {
             at.push(step.clone());
@@ -132,37 +125,30 @@ impl<'a> Walk<'a> {
         }
         // Nothing that is deeper than the path can match, unless it has `**`.
         if !self.glob.reaches(at.len() + 2) {
-            return Ok(());
+            return;
         }
         for (step, member) in inner {
             if self.found.len() >= self.limit {
-                return Ok(());
+                return;
             }
             at.push(step);
-            self.walk(member, at)?;
+            self.walk(member, at);
             at.pop();
         }
-        Ok(())
     }
 }
 
 /// A path without globs, which needs no search.
-fn straight(value: &Value, path: &[Value]) -> Result<Option<Value>, PathError> {
-    let mut at = value.clone();
+fn straight(value: &Value, path: &[Value]) -> Option<Value> {
+    let mut at = value;
     for segment in path {
-        let next = match &at {
-            Value::Dict(members) => members.get(&*segment.to_text()).cloned(),
-            Value::List(items) | Value::Tuple(items) => {
-                glob::index(segment).and_then(|index| items.get(index)).cloned()
-            }
-            _ => None,
+        at = match at {
+            Value::Dict(members) => segment.as_str().and_then(|name| members.get(name))?,
+            Value::List(items) | Value::Tuple(items) => glob::index(segment).and_then(|index| items.get(index))?,
+            _ => return None,
         };
-        match next {
-            Some(next) => at = next,
-            None => return Ok(None),
-        }
     }
-    Ok(Some(at))
+    Some(at.clone())
 }
 
 /// A dict or a list, empty, for what comes next in a path.

@@ -72,6 +72,13 @@ pub struct Iter {
     pub items: Vec<Value>,
 }
 
+impl Iter {
+    /// Whether it shows what is in a dict, and has a length.
+    pub(crate) fn is_view(&self) -> bool {
+        matches!(self.kind, "dict_keys" | "dict_values" | "dict_items")
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::Str(text.into())
@@ -192,7 +199,7 @@ impl Value {
             Self::Bytes(bytes) => !bytes.is_empty(),
             Self::List(items) | Self::Tuple(items) | Self::Set(items) => !items.is_empty(),
             Self::Dict(members) => !members.is_empty(),
-            Self::Iter(iter) => !iter.kind.starts_with("dict_") || !iter.items.is_empty(),
+            Self::Iter(iter) => !iter.is_view() || !iter.items.is_empty(),
             Self::Span(span) => !span.is_fixed() || span.micros() != 0,
             Self::Digits(_) | Self::Table(_) | Self::Date(_) | Self::Time(_) | Self::Function(_) | Self::Method(_) => {
                 true
@@ -243,7 +250,7 @@ impl Value {
             Self::List(items) | Self::Tuple(items) | Self::Set(items) => items.len(),
             Self::Dict(members) => members.len(),
             Self::Table(members) => members.len(),
-            Self::Iter(iter) if iter.kind.starts_with("dict_") => iter.items.len(),
+            Self::Iter(iter) if iter.is_view() => iter.items.len(),
             _ => return Err(EvalError::Type(format!("object of type '{}' has no len()", type_name(self)))),
         })
     }

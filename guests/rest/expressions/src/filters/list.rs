@@ -81,7 +81,7 @@ fn plain(name: &'static str, value: &Value, given: Given) -> Result<Value> {
     match name {
         "first" => Ok(value.items()?.into_iter().next().unwrap_or_default()),
         "last" => match value {
-            Value::Iter(iter) if !iter.kind.starts_with("dict_") || iter.kind.contains("reverse") => {
+            Value::Iter(iter) if !iter.is_view() => {
                 Err(EvalError::Type(format!("'{}' object is not reversible", iter.kind)))
             }
             Value::Set(_) => Err(EvalError::Type("'set' object is not reversible".to_owned())),

@@ -49,7 +49,13 @@ pub(super) fn apply(context: &Context<'_>, name: &'static str, value: Value, giv
         }
         _ => {
             let [binary] = given.bind(name, ["binary?"])?;
-            let bytes = to_float(&value)?.ok_or_else(|| EvalError::value("could not convert to float"))?;
+            let bytes = to_float(&value)?.ok_or_else(|| match value {
+                Value::Str(_) => EvalError::value("could not convert string to float"),
+                _ => EvalError::Type(format!(
+                    "float() argument must be a string or a number, not '{}'",
+                    type_name(&value)
+                )),
+            })?;
             Ok(file_size(bytes, binary.is_some_and(|binary| binary.is_true())).into())
         }
     }

@@ -101,10 +101,14 @@ fn truncate(value: &Value, given: Given) -> Result<Value> {
     if count <= length.saturating_add(leeway) {
         return Ok(value.clone());
     }
+    let kill = kill.is_some_and(|kill| kill.is_true());
+    if let (Value::List(_), false) = (value, kill) {
+        return Err(EvalError::raised("AttributeError", "'list' object has no attribute 'rsplit'"));
+    }
     let own = need_text(value, "what is truncated")?;
     let kept: String = own.chars().take(size(shown)).collect();
     let kept = match kept.rsplit_once(' ') {
-        Some((words, _)) if !kill.is_some_and(|kill| kill.is_true()) => words,
+        Some((words, _)) if !kill => words,
         _ => &kept,
     };
     Ok(format!("{kept}{end}").into())
@@ -122,6 +126,10 @@ fn indent(context: &Context<'_>, value: &Value, given: Given) -> Result<Value> {
     };
     if matches!(value, Value::Undefined) {
         return Err(EvalError::Undefined("what is indented is undefined".to_owned()));
+    }
+    if matches!(value, Value::List(_)) {
+        // Python's `+=` makes it longer, and then looks for lines in it.
+        return Err(EvalError::raised("AttributeError", "'list' object has no attribute 'splitlines'"));
     }
     let Value::Str(own) = value else {
         return Err(EvalError::Type(format!("unsupported operand type(s) for +=: '{}' and 'str'", type_name(value))));

@@ -70,10 +70,7 @@ pub fn delete(value: &mut Value, path: &[Value]) -> Result<usize, PathError> {
 
 /// `RemoveFields` with a condition: deletes every value without members for which it holds, wherever it is. The path
 /// does not count then, in the reference as here.
-pub fn delete_where<E: From<PathError>>(
-    value: &mut Value,
-    mut condition: impl FnMut(&Value) -> Result<bool, E>,
-) -> Result<usize, E> {
+pub fn delete_where<E>(value: &mut Value, mut condition: impl FnMut(&Value) -> Result<bool, E>) -> Result<usize, E> {
     let mut matched = Vec::new();
     collect(value, &mut Vec::new(), &mut |steps, found| {
         if is_leaf(found) && condition(found)? {
@@ -85,18 +82,13 @@ pub fn delete_where<E: From<PathError>>(
 }
 
 /// Goes through all, a value's members before what is in them.
-fn collect<E: From<PathError>>(
+fn collect<E>(
     value: &Value,
     at: &mut Vec<Step>,
     visit: &mut impl FnMut(&[Step], &Value) -> Result<(), E>,
 ) -> Result<(), E> {
     let inner: Vec<(Step, &Value)> = match value {
-        Value::Dict(members) => {
-            if members.keys().any(|name| name.is_empty()) {
-                return Err(PathError::Empty.into());
-            }
-            members.iter().map(|(name, member)| (Step::Name(name.clone()), member)).collect()
-        }
+        Value::Dict(members) => members.iter().map(|(name, member)| (Step::Name(name.clone()), member)).collect(),
         Value::List(items) | Value::Tuple(items) => {
             items.iter().enumerate().map(|(index, item)| (Step::Index(index), item)).collect()
         }

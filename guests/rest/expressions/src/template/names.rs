@@ -109,27 +109,22 @@ impl Walk {
         }
     }
 
-    /// A name that only some branches give a value to counts as read: the reference has it so.
-    fn branches(&mut self, branches: &[(Expr, Vec<Node>)], otherwise: &[Node], own: &mut Vec<Name>) {
-        let mut ends = Vec::new();
+    /// A name to which a branch gives a value counts as read, unless it has one before: the reference has it so.
+    fn branches(&mut self, branches: &[(Expr, Vec<Node>)], otherwise: &[Node], own: &[Name]) {
+        let mut inner = own.to_vec();
         for (test, body) in branches {
             self.expr(test, own);
-            let mut inner = own.clone();
+            inner.truncate(own.len());
             self.nodes(body, &mut inner);
-            ends.push(inner);
+            self.roots(&inner[own.len()..]);
         }
-        let mut inner = own.clone();
+        inner.truncate(own.len());
         self.nodes(otherwise, &mut inner);
-        ends.push(inner);
-        for name in ends.iter().flatten() {
-            if own.contains(name) {
-                continue;
-            }
-            if !ends.iter().all(|end| end.contains(name)) {
-                self.root(name);
-            }
-            own.push(name.clone());
-        }
+        self.roots(&inner[own.len()..]);
+    }
+
+    fn roots(&mut self, names: &[Name]) {
+        names.iter().for_each(|name| self.root(name));
     }
 
     fn declare(&mut self, target: &Target, own: &mut Vec<Name>) {

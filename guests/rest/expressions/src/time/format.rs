@@ -25,10 +25,10 @@ pub fn format(time: DateTime, format: &str) -> String {
     // Computed with fractions as the reference does it, so that both lose the same microseconds.
     let seconds = time.micros() as f64 / 1e6;
     match format {
-        "%s" => format!("{}", seconds.trunc()),
+        "%s" => (seconds as i128).to_string(),
         "%s_as_float" => float::repr(seconds),
-        "%ms" => format!("{}", (seconds * 1000.0).trunc()),
-        "%epoch_microseconds" => format!("{}", (seconds * 1e6).trunc()),
+        "%ms" => ((seconds * 1000.0) as i128).to_string(),
+        "%epoch_microseconds" => ((seconds * 1e6) as i128).to_string(),
         _ if format.contains("%_ms") => {
             let text = strftime(time, &format.replace("%_ms", "%f"));
             let micro = time.clock().micro;
@@ -140,7 +140,7 @@ fn number(fields: &Fields, letter: u8, style: &Style, out: &mut String) -> bool 
     let year = i64::from(year);
     let unsigned = i64::from;
     let (value, width, fill) = match letter {
-        b'C' => (year / 100, 2, b'0'),
+        b'C' => (year / 100, 1, b'0'),
         b'd' => (unsigned(day), 2, b'0'),
         b'e' => (unsigned(day), 2, b'_'),
         b'g' => (i64::from(iso_year) % 100, 2, b'0'),
@@ -165,9 +165,9 @@ fn number(fields: &Fields, letter: u8, style: &Style, out: &mut String) -> bool 
     };
     let digits = value.to_string();
     let fill = style.fill.unwrap_or(fill);
-    let width = if fill == b'-' { 0 } else { width.max(style.width) };
+    let width = if fill == b'-' { style.width } else { width.max(style.width) };
     for _ in digits.len()..width {
-        out.push(if fill == b'_' { ' ' } else { '0' });
+        out.push(if fill == b'0' { '0' } else { ' ' });
     }
     out.push_str(&digits);
     true

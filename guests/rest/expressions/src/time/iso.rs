@@ -215,7 +215,7 @@ fn zone(bytes: &[u8]) -> Result<i32, TimeError> {
 /// A length of time in ISO 8601: `P1M`, `P1Y2M3DT4H5M6.5S`, `-P1W`. The form that looks like a date (`P0001-02-03`) is
 /// not taken.
 pub fn parse_span(text: &str) -> Result<Span, TimeError> {
-    let bad = || TimeError::new(format!("Unable to parse duration string '{text}'"));
+    let bad = || TimeError::kind("ISO8601Error", format!("Unable to parse duration string '{text}'"));
     let (sign, rest) = match text.as_bytes().first() {
         Some(b'-') => (-1, &text[1..]),
         Some(b'+') => (1, &text[1..]),
@@ -240,7 +240,10 @@ pub fn parse_span(text: &str) -> Result<Span, TimeError> {
     if !reader.rest.is_empty() {
         return Err(bad());
     }
-    let micros = reader.micros + reader.left.round_ties_even() as i128;
+    let mut micros = reader.micros + reader.left.round() as i128;
+    if reader.left.fract() == 0.5 && micros % 2 != 0 {
+        micros -= 1;
+    }
     Span::new(years, months, odd_years || odd_months, micros)?.times(sign)
 }
 

@@ -17,7 +17,10 @@ pub fn parse(text: &str, format: &str) -> Result<DateTime, TimeError> {
         DateTime::from_micros(micros)
     };
     match format {
-        "%s" => scaled(1_000_000),
+        "%s" => scaled(1_000_000).map_err(|error| match error.python() {
+            "OverflowError" => TimeError::new("year is out of range"),
+            _ => error,
+        }),
         "%ms" => scaled(1_000),
         "%epoch_microseconds" => scaled(1),
         "%s_as_float" => {

@@ -177,7 +177,21 @@ fn subtract(left: &Value, right: &Value) -> Result<Value> {
     })
 }
 
+/// A length of time times a number with a fraction, to the nearest microsecond.
+fn stretched(span: &Span, factor: f64) -> Result<Value> {
+    let micros = (span.micros() as f64 * factor).round_ties_even();
+    if !micros.is_finite() {
+        return Err(EvalError::value("cannot convert float NaN or infinity to integer"));
+    }
+    Ok(Span::from_micros(micros as i128)?.into())
+}
+
 fn multiply(budget: &Budget, left: &Value, right: &Value) -> Result<Value> {
+    if let (Value::Span(span), Value::Float(factor)) | (Value::Float(factor), Value::Span(span)) = (left, right)
+        && span.is_fixed()
+    {
+        return stretched(span, *factor);
+    }
     let (whole, times) = match (left.as_int(), right.as_int()) {
         (_, Some(times)) => (left, times),
         (Some(times), _) => (right, times),
@@ -223,6 +237,9 @@ fn divide(operator: Arith, left: &Value, right: &Value) -> Result<Value> {
         let micros = number.as_int().ok_or_else(EvalError::large)?;
         Ok(Span::from_micros(micros)?.into())
     };
+    if let (Arith::Div, Value::Float(by)) = (operator, right) {
+        return if *by == 0.0 { Err(zero("float division by zero")) } else { stretched(span, 1.0 / by) };
+    }
     match (operator, by, right.as_int()) {
         (Arith::Mod, Some(by), _) => span_of(whole(Arith::Mod, micros, by)?),
         (_, Some(by), _) => whole(operator, micros, by),

@@ -75,7 +75,7 @@ pub(super) fn repr(value: &Value, out: &mut String) {
             out.push('}');
         }
         // Python shows an address too, which is never the same.
-        Value::Iter(iter) if !iter.kind.starts_with("dict_") => out.push_str(&format!("<{} object>", iter.kind)),
+        Value::Iter(iter) if !iter.is_view() => out.push_str(&format!("<{} object>", iter.kind)),
         Value::Iter(iter) => {
             out.push_str(iter.kind);
             list(&iter.items, "([", "])", out);
