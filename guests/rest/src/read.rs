@@ -8,7 +8,6 @@ mod meaning;
 mod pages;
 mod partitions;
 mod request;
-mod reshape;
 mod select;
 mod send;
 mod slices;

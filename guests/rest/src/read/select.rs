@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use expressions::reshape::{self, Lift, ReshapeError};
 use expressions::{EvalError, Map, Value, path};
 
-use super::reshape;
 use crate::plan::{Added, Expression, Extractor, Selector, Transformation, World};
 
 /// Why an answer has no records.
@@ -14,6 +14,8 @@ pub(crate) enum SelectError {
     Eval(#[from] EvalError),
     #[error(transparent)]
     Path(#[from] path::PathError),
+    #[error(transparent)]
+    Reshape(#[from] ReshapeError),
 }
 
 /// What was selected of one answer.
@@ -104,20 +106,24 @@ fn transform(
                 };
             }
         }
-        Transformation::KeysToLower => reshape::keys_to_lower(record),
-        Transformation::KeysToSnakeCase => reshape::keys_to_snake_case(record),
+        Transformation::KeysToLower => reshaped(record, |record| Ok(reshape::keys_to_lower(record)))?,
+        Transformation::KeysToSnakeCase => reshaped(record, reshape::keys_to_snake_case)?,
         Transformation::KeysReplace { old, new } => {
             let names = [("record", record.clone()), ("stream_slice", slice.clone())];
             let (old, new) = (old.text(world, &names)?, new.text(world, &names)?);
-            reshape::keys_replace(record, &old, &new);
+            reshaped(record, |record| Ok(reshape::keys_replace(record, &old, &new)))?;
         }
-        Transformation::Flatten { lists } => reshape::flatten(record, *lists),
+        Transformation::Flatten { lists } => reshaped(record, |record| Ok(reshape::flatten(record, *lists)))?,
         Transformation::FlattenPath { path, delete_origin, replace, prefix, suffix } => {
             let segments = path.iter().map(|segment| segment.eval(world, &[])).collect::<Result<Vec<_>, _>>()?;
             let affix = |affix: &Option<Expression>| affix.as_ref().map(|affix| affix.text(world, &[])).transpose();
-            let (prefix, suffix) =
-                (affix(prefix)?.unwrap_or_else(|| "".into()), affix(suffix)?.unwrap_or_else(|| "".into()));
-            flatten_path(record, &segments, (*delete_origin, *replace), (&prefix, &suffix))?;
+            let how = Lift {
+                delete_origin: *delete_origin,
+                replace_record: *replace,
+                prefix: affix(prefix)?.map(|text| text.to_string()),
+                suffix: affix(suffix)?.map(|text| text.to_string()),
+            };
+            reshaped(record, |record| reshape::lift(record, &segments, &how))?;
         }
     }
     Ok(())
@@ -148,33 +154,10 @@ fn add(
     Ok(())
 }
 
-/// The members of a member become the record's own, where none of them is there already.
-fn flatten_path(
-    record: &mut Value,
-    segments: &[Value],
-    (delete_origin, replace): (bool, bool),
-    (prefix, suffix): (&str, &str),
-) -> Result<(), SelectError> {
-    let found = match segments.iter().any(|segment| segment.as_str() == Some("*")) {
-        true => path::values(record, segments)?.into_iter().next(),
-        false => path::get(record, segments)?,
-    };
-    let Some(Value::Dict(found)) = found else { return Ok(()) };
-    let lifted: Map =
-        found.iter().map(|(name, value)| (format!("{prefix}{name}{suffix}").into(), value.clone())).collect();
-    if replace && !lifted.is_empty() {
-        *record = Value::from(lifted);
-        return Ok(());
-    }
-    let Value::Dict(members) = &*record else { return Ok(()) };
-    if lifted.keys().any(|name| members.contains_key(name)) {
-        return Ok(());
-    }
-    if delete_origin {
-        path::delete(record, segments)?;
-    }
+/// Give a record another form; what has no members stays as it is.
+fn reshaped(record: &mut Value, reshape: impl FnOnce(Map) -> Result<Map, ReshapeError>) -> Result<(), SelectError> {
     if let Value::Dict(members) = record {
-        Rc::make_mut(members).extend(lifted);
+        *record = Value::from(reshape(Rc::unwrap_or_clone(std::mem::take(members)))?);
     }
     Ok(())
 }
