@@ -8,6 +8,7 @@ mod decoder;
 mod expression;
 mod fields;
 mod handler;
+mod jobs;
 mod paginator;
 mod requester;
 mod router;
@@ -28,11 +29,12 @@ pub(crate) use decoder::{Decoder, Encoding};
 pub(crate) use expression::{Expression, Names, Nested, World};
 pub(crate) use fields::Fields;
 pub(crate) use handler::{Action, Backoff, Handler, Handlers};
+pub(crate) use jobs::{Jobs, Status as JobStatus};
 pub(crate) use paginator::{Paginator, Strategy, Token};
 pub(crate) use requester::{Body, Inject, Input, Inputs, Into, Requester};
 pub(crate) use router::{Parent, Router, Values};
 pub(crate) use secrets::{Ask, Placement, Secrets, Way, setting};
-pub(crate) use selector::{Extractor, Selector};
+pub(crate) use selector::{Expander, Extractor, Selector};
 pub(crate) use stream::{Retriever, Stream};
 pub(crate) use transformation::{Added, Transformation};
 
@@ -68,10 +70,12 @@ impl Plan {
         if fields.given("dynamic_streams").is_some_and(Value::is_true) {
             return Err(fields.wrong("dynamic_streams", "dynamic streams are not carried out here"));
         }
-        let streams = fields.components("streams", |fields| match fields.kind() {
-            "DeclarativeStream" => Stream::read(fields),
+        let groups = fields.components("streams", |fields| match fields.kind() {
+            "DeclarativeStream" => Ok(vec![Stream::read(fields)?]),
+            "ConditionalStreams" => conditional(&fields),
             _ => Err(fields.unsupported()),
         })?;
+        let streams: Vec<Stream> = groups.into_iter().flatten().collect();
         if streams.is_empty() {
             return Err(fields.error("it has no streams"));
         }
@@ -82,16 +86,23 @@ impl Plan {
     pub(crate) fn requesters(&self) -> Vec<&Requester> {
         fn of<'a>(stream: &'a Stream, all: &mut Vec<&'a Requester>) {
             all.push(&stream.retriever.requester);
+            all.extend(stream.jobs.iter().flat_map(Jobs::requesters));
             for router in &stream.retriever.routers {
-                if let Router::Substream(parents) = router {
-                    parents.iter().for_each(|parent| of(&parent.stream, all));
-                }
+                router.parents().into_iter().for_each(|parent| of(&parent.stream, all));
             }
         }
         let mut all = Vec::new();
         self.streams.iter().for_each(|stream| of(stream, &mut all));
         all
     }
+}
+
+/// Streams that are there only where a condition holds.
+fn conditional(fields: &Fields<'_>) -> Result<Vec<Stream>, ManifestError> {
+    let condition = fields.needed_expression("condition")?;
+    let mut streams = fields.components("streams", Stream::read)?;
+    streams.iter_mut().for_each(|stream| stream.condition = Some(condition.clone()));
+    Ok(streams)
 }
 
 /// The source that a stream lands in: the extractor's name, then the stream's, in letters that a source may have.

@@ -2,7 +2,9 @@
 
 mod answer;
 mod decode;
+mod extract;
 mod intervals;
+mod jobs;
 mod kept;
 mod meaning;
 mod pages;
@@ -21,6 +23,7 @@ use expressions::{Map, Value};
 use landing::{Error, run};
 
 use crate::plan::{Plan, Stream, World};
+use jobs::Job;
 use kept::Kept;
 use pages::Pages;
 use partitions::Partition;
@@ -64,18 +67,24 @@ impl Reading {
 
     /// Read the streams of these names, or all. One that fails does not keep the others from being read.
     pub(crate) async fn read(&self, plan: &Plan, chosen: &[String]) -> Result<(), Error> {
-        if let Some(unknown) = chosen.iter().find(|name| !plan.streams.iter().any(|stream| stream.name[..] == name[..]))
-        {
-            let names: Vec<&str> = plan.streams.iter().map(|stream| &*stream.name).collect();
+        let mut streams = Vec::new();
+        for stream in &plan.streams {
+            let condition = stream.condition.as_ref().map(|condition| condition.holds(&self.world, &[])).transpose();
+            if condition.map_err(|error| Error::new(error.to_string()))?.unwrap_or(true) {
+                streams.push(stream);
+            }
+        }
+        let is = |stream: &Stream, name: &str| *stream.name == *name;
+        if let Some(unknown) = chosen.iter().find(|name| !streams.iter().any(|stream| is(stream, name))) {
+            let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
             return Err(Error::new(format_args!(
                 "there is no stream `{unknown}`; the streams are {}",
                 names.join(", ")
             )));
         }
+        streams.retain(|stream| chosen.is_empty() || chosen.iter().any(|name| is(stream, name)));
         let mut results = Vec::new();
-        for stream in
-            plan.streams.iter().filter(|stream| chosen.is_empty() || chosen.iter().any(|name| **name == *stream.name))
-        {
+        for stream in streams {
             let result = self.stream(stream).await;
             for (key, kept) in self.parents.take().iter().filter(|_| result.is_ok()) {
                 kept::save(key, kept);
@@ -204,7 +213,14 @@ impl Reading {
         let pages = self.pages(stream, track, partition, &interval)?;
         self.slices.set(self.slices.get() + 1);
         run::progress(self.slices.get(), None);
-        Slice { reading: self, stream, track, state, newest: None }.land(pages, &interval).await
+        let slice = Slice { reading: self, stream, track, state, newest: None };
+        let Some(jobs) = &stream.jobs else { return slice.land(pages, &interval).await };
+        let seen = slices::seen(partition, &interval);
+        let job = Job::new(jobs, &seen, &partition.extra, &self.world);
+        let done = job.run().await?;
+        let newest = slice.land(pages.for_each(done.downloads), &interval).await?;
+        job.delete(&done.names).await?;
+        Ok(newest)
     }
 
     fn pages<'a>(
@@ -216,8 +232,11 @@ impl Reading {
     ) -> Result<Pages<'a>, Error> {
         let failed = |error: request::RequestError| Error::new(error.to_string());
         let mut added = Options::default();
-        partitions::inject(stream, partition, &mut added, &self.world).map_err(failed)?;
-        if let Some(track) = track {
+        // The requests of a job say for themselves what they are about.
+        if stream.jobs.is_none() {
+            partitions::inject(stream, partition, &mut added, &self.world).map_err(failed)?;
+        }
+        if let Some(track) = track.filter(|_| stream.jobs.is_none()) {
             let mut of_time = Options::default();
             track.inject(interval, &mut of_time, &self.world).map_err(failed)?;
             added.overlay(of_time);
@@ -247,6 +266,11 @@ impl Reading {
             };
             for interval in intervals {
                 let mut pages = self.pages(stream, track.as_ref(), &partition, &interval)?;
+                if let Some(jobs) = &stream.jobs {
+                    let seen = slices::seen(&partition, &interval);
+                    let done = Job::new(jobs, &seen, &partition.extra, &self.world).run().await?;
+                    pages = pages.for_each(done.downloads);
+                }
                 while let Some(page) = pages.next().await? {
                     for record in page.records {
                         if let Some(track) = &track {

@@ -170,7 +170,9 @@ impl SecretPlace {
     pub fn filled<'a>(&self, params: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
         match self {
             Self::Basic(user) if user.contains('{') => Self::Basic(
-                params.into_iter().fold(user.clone(), |user, (name, value)| user.replace(&format!("{{{name}}}"), value)),
+                params
+                    .into_iter()
+                    .fold(user.clone(), |user, (name, value)| user.replace(&format!("{{{name}}}"), value)),
             ),
             place => place.clone(),
         }

@@ -67,6 +67,18 @@ impl Decoder {
         })
     }
 
+    /// CSV, packed or not, whose cells that say that there is nothing are nothing, as pandas has them. With `keeps` only
+    /// blank ones are.
+    pub(crate) fn table(keeps: bool) -> Self {
+        const NOTHING: [&str; 19] = [
+            "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+            "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+        ];
+        let nulls = if keeps { &NOTHING[..1] } else { &NOTHING[..] };
+        let nulls = nulls.iter().map(|text| Rc::from(*text)).collect();
+        Self::Gzip(Box::new(Self::Csv { delimiter: b',', encoding: Encoding::Utf8, nulls }))
+    }
+
     /// The extension of a file that holds such a body.
     pub(crate) fn extension(&self) -> &'static str {
         match self {

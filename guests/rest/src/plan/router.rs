@@ -6,8 +6,23 @@ use expressions::Value;
 
 /// What a stream is cut by.
 pub(crate) enum Router {
-    List { values: Values, field: Expression, inject: Option<Inject> },
+    List {
+        values: Values,
+        field: Expression,
+        inject: Option<Inject>,
+    },
     Substream(Vec<Parent>),
+    /// The partitions of all of them, each by the value of this field.
+    Union {
+        routers: Vec<Router>,
+        field: Expression,
+    },
+    /// So many partitions of another one at once.
+    Group {
+        size: usize,
+        router: Box<Router>,
+        distinct: bool,
+    },
 }
 
 /// The values of a list.
@@ -51,8 +66,30 @@ impl Router {
                 }
                 Self::Substream(parents)
             }
+            "UnionPartitionRouter" => Self::Union {
+                routers: fields.components("partition_routers", Self::read)?,
+                field: fields.needed_expression("partition_field")?,
+            },
+            "GroupingPartitionRouter" => Self::Group {
+                size: match fields.integer("group_size")?.map(usize::try_from) {
+                    Some(Ok(size)) if size > 0 => size,
+                    _ => return Err(fields.wrong("group_size", "it has to be a whole number above 0")),
+                },
+                router: Box::new(fields.needed("underlying_partition_router", Self::read)?),
+                distinct: fields.given("deduplicate").is_none() || fields.flag("deduplicate")?,
+            },
             _ => return Err(fields.unsupported()),
         })
+    }
+
+    /// The parent streams in it.
+    pub(crate) fn parents(&self) -> Vec<&Parent> {
+        match self {
+            Self::List { .. } => Vec::new(),
+            Self::Substream(parents) => parents.iter().collect(),
+            Self::Union { routers, .. } => routers.iter().flat_map(Self::parents).collect(),
+            Self::Group { router, .. } => router.parents(),
+        }
     }
 }
 

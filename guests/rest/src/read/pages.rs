@@ -1,5 +1,7 @@
 //! The pages of one slice, one after the other.
 
+use std::collections::VecDeque;
+
 use expressions::{Map, Value};
 use landing::Error;
 
@@ -19,6 +21,15 @@ pub(crate) struct Page {
     pub(crate) records: Vec<Value>,
 }
 
+/// The token of the first page.
+fn first(retriever: &Retriever) -> Option<Value> {
+    match retriever.paginator.as_ref()?.strategy {
+        Strategy::Offset { on_first: true, .. } => Some(Value::Int(0)),
+        Strategy::Page { on_first: true, first, .. } => Some(Value::Int(first.into())),
+        _ => None,
+    }
+}
+
 /// The pages of a slice.
 pub(crate) struct Pages<'a> {
     retriever: &'a Retriever,
@@ -32,22 +43,29 @@ pub(crate) struct Pages<'a> {
     token: Option<Value>,
     count: u64,
     ended: bool,
+    /// What follows once these pages have ended: the names that requests see then.
+    more: VecDeque<Map>,
 }
 
 impl<'a> Pages<'a> {
     pub(crate) fn of(retriever: &'a Retriever, slice: Value, extra: Map, added: Options, world: &'a World) -> Self {
-        let token = retriever.paginator.as_ref().and_then(|paginator| match paginator.strategy {
-            Strategy::Offset { on_first: true, .. } => Some(Value::Int(0)),
-            Strategy::Page { on_first: true, first, .. } => Some(Value::Int(first.into())),
-            _ => None,
-        });
-        Self { retriever, world, slice, extra, added, token, count: 0, ended: false }
+        let token = first(retriever);
+        Self { retriever, world, slice, extra, added, token, count: 0, ended: false, more: VecDeque::new() }
+    }
+
+    /// The same once for each of these, whose names requests see as well. None at all where there are none.
+    pub(crate) fn for_each(mut self, downloads: Vec<Map>) -> Self {
+        self.more = downloads.into();
+        self.ended = true;
+        self
     }
 
     /// The next page; none after the last one.
     pub(crate) async fn next(&mut self) -> Result<Option<Page>, Error> {
-        if self.ended {
-            return Ok(None);
+        while self.ended {
+            let Some(names) = self.more.pop_front() else { return Ok(None) };
+            self.extra.extend(names);
+            (self.ended, self.token) = (false, first(self.retriever));
         }
         if self.count >= MAX_PAGES {
             return Err(Error::new(format_args!("it has more than {MAX_PAGES} pages")));
@@ -59,7 +77,7 @@ impl<'a> Pages<'a> {
             Sent::Page(answer) => answer,
             Sent::Ignored => {
                 self.ended = true;
-                return Ok(None);
+                return Box::pin(self.next()).await;
             }
         };
         let bodies = decode::decode(&self.retriever.decoder, &answer.body)

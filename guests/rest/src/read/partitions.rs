@@ -26,16 +26,7 @@ pub(crate) struct Partition {
 pub(crate) async fn partitions(stream: &Stream, reading: &Reading) -> Result<Vec<Partition>, Error> {
     let mut product = vec![Partition::default()];
     for router in &stream.retriever.routers {
-        let of_router = match router {
-            Router::List { values, field, .. } => listed(values, field, &reading.world)?,
-            Router::Substream(parents) => {
-                let mut all = Vec::new();
-                for parent in parents {
-                    all.extend(of_parent(stream, parent, reading).await?);
-                }
-                all
-            }
-        };
+        let of_router = Box::pin(of_router(stream, router, reading)).await?;
         if product.len().saturating_mul(of_router.len()) > MAX_PARTITIONS {
             return Err(Error::new(format_args!("it has more than {MAX_PARTITIONS} partitions")));
         }
@@ -44,6 +35,72 @@ pub(crate) async fn partitions(stream: &Stream, reading: &Reading) -> Result<Vec
     let mut seen = HashSet::new();
     product.retain(|partition| seen.insert(kept::key("", &partition.values)));
     Ok(product)
+}
+
+async fn of_router(stream: &Stream, router: &Router, reading: &Reading) -> Result<Vec<Partition>, Error> {
+    match router {
+        Router::List { values, field, .. } => listed(values, field, &reading.world),
+        Router::Substream(parents) => {
+            let mut all = Vec::new();
+            for parent in parents {
+                all.extend(of_parent(stream, parent, reading).await?);
+            }
+            Ok(all)
+        }
+        Router::Union { routers, field } => {
+            let field = field.eval(&reading.world, &[]).map_err(|error| Error::new(&error))?.to_text();
+            let (mut all, mut seen) = (Vec::new(), HashSet::new());
+            for router in routers {
+                for partition in Box::pin(of_router(stream, router, reading)).await? {
+                    let partition = by_field(partition, &field)?;
+                    if seen.insert(kept::key("", &partition.values)) {
+                        all.push(partition);
+                    }
+                }
+            }
+            Ok(all)
+        }
+        Router::Group { size, router, distinct } => {
+            grouped(Box::pin(of_router(stream, router, reading)).await?, *size, *distinct)
+        }
+    }
+}
+
+/// A partition by one of its values alone; the others become what else is known of it.
+fn by_field(partition: Partition, field: &str) -> Result<Partition, Error> {
+    let Partition { mut values, mut extra } = partition;
+    let Some((name, value)) = values.shift_remove_entry(field) else {
+        return Err(Error::new(format_args!("a partition of a union has no `{field}`")));
+    };
+    extra.extend(values);
+    Ok(Partition { values: Map::from_iter([(name, value)]), extra })
+}
+
+/// Partitions of so many others, each value being a list.
+fn grouped(partitions: Vec<Partition>, size: usize, distinct: bool) -> Result<Vec<Partition>, Error> {
+    let (mut seen, mut kept_partitions) = (HashSet::new(), Vec::new());
+    for partition in partitions {
+        let mut names = partition.values.keys().filter(|name| &***name != "parent_slice");
+        let (Some(name), None) = (names.next(), names.next()) else {
+            return Err(Error::new("a partition that is grouped has to have one value"));
+        };
+        let value = partition.values.get(name).map(Value::to_repr).unwrap_or_default();
+        if !distinct || seen.insert(value) {
+            kept_partitions.push(partition);
+        }
+    }
+    let list = |group: &[Partition], part: fn(&Partition) -> &Map, name: &std::rc::Rc<str>| {
+        let values = group.iter().map(|partition| part(partition).get(name).cloned().unwrap_or(Value::None));
+        (name.clone(), Value::from(values.collect::<Vec<_>>()))
+    };
+    let group = |group: &[Partition]| {
+        let of = |part: fn(&Partition) -> &Map| -> Map {
+            let names = group.iter().flat_map(|partition| part(partition).keys());
+            names.map(|name| list(group, part, name)).collect()
+        };
+        Partition { values: of(|partition| &partition.values), extra: of(|partition| &partition.extra) }
+    };
+    Ok(kept_partitions.chunks(size).map(group).collect())
 }
 
 /// Where both have a value of one name, the outer one counts.
@@ -117,6 +174,8 @@ pub(crate) fn inject(
         let injects: Vec<_> = match router {
             Router::List { field, inject, .. } => vec![(field, inject)],
             Router::Substream(parents) => parents.iter().map(|parent| (&parent.field, &parent.inject)).collect(),
+            // What is a list, or of one of several kinds, is for expressions alone.
+            Router::Union { .. } | Router::Group { .. } => Vec::new(),
         };
         let mut of_router = Options::default();
         for (field, inject) in injects {

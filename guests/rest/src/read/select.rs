@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use super::extract::{Extracted, extract};
 use expressions::reshape::{self, Lift, ReshapeError};
 use expressions::{EvalError, Map, Value, path};
 
-use crate::plan::{Added, Expression, Extractor, Selector, Transformation, World};
+use crate::plan::{Added, Expression, Selector, Transformation, World};
 
 /// Why an answer has no records.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,8 @@ pub(crate) enum SelectError {
     Path(#[from] path::PathError),
     #[error(transparent)]
     Reshape(#[from] ReshapeError),
+    #[error("the list at {0} of a record is not all of it, and nothing says how to get the rest")]
+    Truncated(String),
 }
 
 /// What was selected of one answer.
@@ -34,8 +37,8 @@ pub(crate) fn select(
     token: &Value,
     world: &World,
 ) -> Result<Selected, SelectError> {
-    let extracted = extract(&selector.extractor, bodies, world)?;
-    let mut selected = Selected { extracted: extracted.len(), records: Vec::with_capacity(extracted.len()) };
+    let Extracted { records: extracted, count } = extract(&selector.extractor, bodies, world)?;
+    let mut selected = Selected { extracted: count, records: Vec::with_capacity(extracted.len()) };
     for record in extracted {
         let kept = |record: &Value| match &selector.filter {
             Some(condition) => {
@@ -60,16 +63,6 @@ pub(crate) fn select(
         }
     }
     Ok(selected)
-}
-
-fn extract(extractor: &Extractor, bodies: &[Value], world: &World) -> Result<Vec<Value>, SelectError> {
-    let Extractor::Path { path } = extractor;
-    let segments = path.iter().map(|segment| segment.eval(world, &[])).collect::<Result<Vec<_>, _>>()?;
-    let mut records = Vec::new();
-    for body in bodies {
-        records.extend(path::extract(body, &segments)?);
-    }
-    Ok(records)
 }
 
 fn transformed(
