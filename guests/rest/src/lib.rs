@@ -57,8 +57,7 @@ async fn carry_out(data: &[u8]) -> Result<(), Error> {
     let data = json::read(data).map_err(|error| Error::new(format_args!("its data is unusable: {error}")))?;
     let ways: Vec<Way> = data.member("secrets").as_list().unwrap_or_default().iter().map(way).collect();
     let name = data.member("name").to_text();
-    let (plan, _) =
-        Plan::read(&data.member("manifest"), &name, &ways).map_err(|error| Error::new(error.to_string()))?;
+    let plan = Plan::read(&data.member("manifest"), &name, &ways).map_err(|error| Error::new(error.to_string()))?;
     let optional = data.member("optional");
     let optional = optional.as_list().unwrap_or_default().iter().map(|name| name.to_text().to_string()).collect();
     let world = World {

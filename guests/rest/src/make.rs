@@ -31,7 +31,8 @@ pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
     let mut properties = properties::of(&unfolded.member("spec").member("connection_specification"))?;
     let marked: Vec<Way> =
         properties.iter().filter(|property| property.secret).map(|property| property.way.clone()).collect();
-    let (plan, secrets) = Plan::read(&unfolded, name, &marked)?;
+    let plan = Plan::read(&unfolded, name, &marked)?;
+    let secrets = plan.secrets();
     // What an expression reads and no specification names is a parameter as well.
     for way in secrets.reads() {
         let known = |property: &Property| property.way.starts_with(&way) || way.starts_with(&property.way);

@@ -114,5 +114,10 @@ pub fn unfold(text: &str) -> Result<Value, ManifestError> {
         return Err(ManifestError::at(&place, format!("it is {shown}, and only a DeclarativeSource is carried out")));
     }
     parts.insert("type".into(), Value::from("DeclarativeSource"));
-    parameters::propagate(&Value::from(parts), &mut room)
+    parameters::propagate(&Value::from(parts), false, &mut room)
+}
+
+/// A stream made of a template, with types and parameters filled in once more.
+pub(crate) fn filled(stream: &Value, outer_win: bool) -> Result<Value, ManifestError> {
+    parameters::propagate(stream, outer_win, &mut Room(MAX_VALUES))
 }

@@ -5,6 +5,7 @@
 mod authenticator;
 mod cursor;
 mod decoder;
+mod dynamic;
 mod expression;
 mod fields;
 mod handler;
@@ -21,11 +22,12 @@ use std::collections::HashSet;
 
 use expressions::Value;
 
-use crate::manifest::{ManifestError, Place};
+use crate::manifest::{self, ManifestError, Place};
 
 pub(crate) use authenticator::Authenticator;
 pub(crate) use cursor::{Boundary, Cursor, Kind as CursorKind, Times};
 pub(crate) use decoder::{Decoder, Encoding};
+pub(crate) use dynamic::{Dynamic, Mapping, Resolver};
 pub(crate) use expression::{Expression, Names, Nested, World};
 pub(crate) use fields::Fields;
 pub(crate) use handler::{Action, Backoff, Handler, Handlers};
@@ -41,6 +43,10 @@ pub(crate) use transformation::{Added, Transformation};
 /// A manifest that can be carried out.
 pub(crate) struct Plan {
     pub(crate) streams: Vec<Stream>,
+    pub(crate) dynamic: Vec<Dynamic>,
+    /// The extractor's name, which its sources begin with.
+    name: String,
+    secrets: Secrets,
 }
 
 /// Longest name of a source (FORMAT.md), in bytes.
@@ -49,11 +55,9 @@ const MAX_SOURCE: usize = 64;
 impl Plan {
     /// Read one that was unfolded, for an extractor of this name. Values of the configuration that are `marked` are
     /// secrets, and so is what its authenticators send; what it asks for of them is in the second part.
-    pub(crate) fn read(manifest: &Value, name: &str, marked: &[Way]) -> Result<(Self, Secrets), ManifestError> {
-        let finding = Secrets::finding(marked.iter().cloned());
-        Self::with(manifest, &finding)?;
-        let secrets = finding.found();
-        let mut plan = Self::with(manifest, &secrets)?;
+    pub(crate) fn read(manifest: &Value, name: &str, marked: &[Way]) -> Result<Self, ManifestError> {
+        let finding = Self::with(manifest, name, Secrets::finding(marked.iter().cloned()))?;
+        let mut plan = Self::with(manifest, name, finding.secrets.found())?;
         let mut taken = HashSet::new();
         for stream in &mut plan.streams {
             let wanted = source(name, &stream.name);
@@ -62,24 +66,35 @@ impl Plan {
             stream.source = free.unwrap_or(wanted);
             taken.insert(stream.source.clone());
         }
-        Ok((plan, secrets))
+        Ok(plan)
     }
 
-    fn with(manifest: &Value, secrets: &Secrets) -> Result<Self, ManifestError> {
-        let fields = Fields::of(manifest, Place::Root, secrets)?;
-        if fields.given("dynamic_streams").is_some_and(Value::is_true) {
-            return Err(fields.wrong("dynamic_streams", "dynamic streams are not carried out here"));
-        }
+    fn with(manifest: &Value, name: &str, secrets: Secrets) -> Result<Self, ManifestError> {
+        let fields = Fields::of(manifest, Place::Root, &secrets)?;
+        let dynamic = fields.components("dynamic_streams", Dynamic::read)?;
         let groups = fields.components("streams", |fields| match fields.kind() {
             "DeclarativeStream" => Ok(vec![Stream::read(fields)?]),
             "ConditionalStreams" => conditional(&fields),
             _ => Err(fields.unsupported()),
         })?;
         let streams: Vec<Stream> = groups.into_iter().flatten().collect();
-        if streams.is_empty() {
+        if streams.is_empty() && dynamic.is_empty() {
             return Err(fields.error("it has no streams"));
         }
-        Ok(Self { streams })
+        Ok(Self { streams, dynamic, name: name.to_owned(), secrets })
+    }
+
+    /// What it asks for of secrets, and what it reads beside them.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// A stream made of a template.
+    pub(crate) fn stream(&self, filled: &Value, outer_win: bool) -> Result<Stream, ManifestError> {
+        let filled = manifest::filled(filled, outer_win)?;
+        let mut stream = Stream::read(Fields::of(&filled, Place::Root, &self.secrets)?)?;
+        stream.source = source(&self.name, &stream.name);
+        Ok(stream)
     }
 
     /// All requesters, those of parent streams too.
@@ -93,6 +108,12 @@ impl Plan {
         }
         let mut all = Vec::new();
         self.streams.iter().for_each(|stream| of(stream, &mut all));
+        for dynamic in &self.dynamic {
+            of(&dynamic.shape, &mut all);
+            if let Resolver::Http(retriever) = &dynamic.resolver {
+                all.push(&retriever.requester);
+            }
+        }
         all
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod decode;
+mod dynamic;
 mod extract;
 mod intervals;
 mod jobs;
@@ -22,7 +23,7 @@ use std::collections::HashSet;
 use expressions::{Map, Value};
 use landing::{Error, run};
 
-use crate::plan::{Plan, Stream, World};
+use crate::plan::{Plan, Retriever, Stream, World};
 use jobs::Job;
 use kept::Kept;
 use pages::Pages;
@@ -67,8 +68,12 @@ impl Reading {
 
     /// Read the streams of these names, or all. One that fails does not keep the others from being read.
     pub(crate) async fn read(&self, plan: &Plan, chosen: &[String]) -> Result<(), Error> {
+        let mut made = Vec::new();
+        for dynamic in &plan.dynamic {
+            made.extend(dynamic::streams(dynamic, plan, self).await?);
+        }
         let mut streams = Vec::new();
-        for stream in &plan.streams {
+        for stream in plan.streams.iter().chain(&made) {
             let condition = stream.condition.as_ref().map(|condition| condition.holds(&self.world, &[])).transpose();
             if condition.map_err(|error| Error::new(error.to_string()))?.unwrap_or(true) {
                 streams.push(stream);
@@ -122,7 +127,7 @@ impl Reading {
             return Ok(());
         }
         let began = run::now();
-        let partitions = partitions::partitions(stream, self).await?;
+        let partitions = partitions::of(&stream.retriever, &stream.name, self).await?;
         let is_partitioned = !stream.retriever.routers.is_empty();
         let keeps_partitions = partitions.len() <= MAX_KEPT;
         let global = match &track {
@@ -234,7 +239,7 @@ impl Reading {
         let mut added = Options::default();
         // The requests of a job say for themselves what they are about.
         if stream.jobs.is_none() {
-            partitions::inject(stream, partition, &mut added, &self.world).map_err(failed)?;
+            partitions::inject(&stream.retriever, partition, &mut added, &self.world).map_err(failed)?;
         }
         if let Some(track) = track.filter(|_| stream.jobs.is_none()) {
             let mut of_time = Options::default();
@@ -243,6 +248,22 @@ impl Reading {
         }
         let slice = slices::seen(partition, interval);
         Ok(Pages::of(&stream.retriever, slice, partition.extra.clone(), added, &self.world))
+    }
+
+    /// All records that a retriever brings, each with its slice.
+    async fn records_of_retriever(&self, retriever: &Retriever) -> Result<Vec<(Value, Value)>, Error> {
+        let mut records = Vec::new();
+        for partition in partitions::of(retriever, "", self).await? {
+            let slice = slices::seen(&partition, &Interval::default());
+            let mut added = Options::default();
+            partitions::inject(retriever, &partition, &mut added, &self.world)
+                .map_err(|error| Error::new(error.to_string()))?;
+            let mut pages = Pages::of(retriever, slice.clone(), partition.extra.clone(), added, &self.world);
+            while let Some(page) = pages.next().await? {
+                records.extend(page.records.into_iter().map(|record| (record, slice.clone())));
+            }
+        }
+        Ok(records)
     }
 
     /// All records of a parent stream. With a key only those that are new since what is kept under it.
@@ -259,7 +280,7 @@ impl Reading {
         };
         let state = point(&kept.cursor);
         let (mut records, mut newest) = (Vec::new(), state);
-        for partition in partitions::partitions(stream, self).await? {
+        for partition in partitions::of(&stream.retriever, &stream.name, self).await? {
             let intervals = match &track {
                 Some(track) => track.intervals(state, None).map_err(|error| Error::new(error.to_string()))?,
                 None => vec![Interval::default()],

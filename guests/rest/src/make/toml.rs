@@ -42,7 +42,7 @@ pub(super) fn write(
     let _ = writeln!(text, "http = {}", list(origins.all.iter().map(String::as_str)));
     let sources = plan.streams.iter().map(|stream| stream.source.as_str());
     let _ = match plan.streams.len() {
-        0..=MAX_SOURCES => writeln!(text, "sources = {}", list(sources)),
+        0..=MAX_SOURCES if plan.dynamic.is_empty() => writeln!(text, "sources = {}", list(sources)),
         _ => writeln!(text, "sources = [\"*\"]"),
     };
     let names = format!("The streams to read, separated by white space; all where it is blank: {}", streams.join(", "));

@@ -33,10 +33,13 @@ pub(crate) struct Retriever {
 
 impl Stream {
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        let stream = Self::read_template(fields)?;
+        if stream.name.is_empty() { Err(fields.missing("name")) } else { Ok(stream) }
+    }
+
+    /// The same of what may have no name yet.
+    pub(crate) fn read_template(fields: Fields<'_>) -> Result<Self, ManifestError> {
         let name = fields.text("name")?.unwrap_or_default();
-        if name.is_empty() {
-            return Err(fields.missing("name"));
-        }
         for unsupported in ["file_uploader"] {
             if fields.given(unsupported).is_some() {
                 return Err(fields.wrong(unsupported, "it is not carried out here"));
@@ -79,7 +82,7 @@ impl Retriever {
         })
     }
 
-    fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
         for unsupported in ["pagination_reset", "page_size_reduction", "request_window_splitting"] {
             if fields.given(unsupported).is_some() {
                 return Err(fields.wrong(unsupported, "it is not carried out here"));

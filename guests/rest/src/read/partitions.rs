@@ -8,7 +8,7 @@ use landing::Error;
 use super::Reading;
 use super::kept;
 use super::request::{Options, RequestError};
-use crate::plan::{Parent, Router, Stream, Values, World};
+use crate::plan::{Parent, Retriever, Router, Values, World};
 
 /// Most partitions of a stream.
 const MAX_PARTITIONS: usize = 1_000_000;
@@ -23,9 +23,9 @@ pub(crate) struct Partition {
 }
 
 /// The partitions of a stream, each once. A stream that is cut by nothing has one.
-pub(crate) async fn partitions(stream: &Stream, reading: &Reading) -> Result<Vec<Partition>, Error> {
+pub(crate) async fn of(retriever: &Retriever, stream: &str, reading: &Reading) -> Result<Vec<Partition>, Error> {
     let mut product = vec![Partition::default()];
-    for router in &stream.retriever.routers {
+    for router in &retriever.routers {
         let of_router = Box::pin(of_router(stream, router, reading)).await?;
         if product.len().saturating_mul(of_router.len()) > MAX_PARTITIONS {
             return Err(Error::new(format_args!("it has more than {MAX_PARTITIONS} partitions")));
@@ -37,7 +37,7 @@ pub(crate) async fn partitions(stream: &Stream, reading: &Reading) -> Result<Vec
     Ok(product)
 }
 
-async fn of_router(stream: &Stream, router: &Router, reading: &Reading) -> Result<Vec<Partition>, Error> {
+async fn of_router(stream: &str, router: &Router, reading: &Reading) -> Result<Vec<Partition>, Error> {
     match router {
         Router::List { values, field, .. } => listed(values, field, &reading.world),
         Router::Substream(parents) => {
@@ -134,13 +134,13 @@ fn listed(values: &Values, field: &crate::plan::Expression, world: &World) -> Re
 }
 
 /// One partition for each record of a parent stream that has the key.
-async fn of_parent(stream: &Stream, parent: &Parent, reading: &Reading) -> Result<Vec<Partition>, Error> {
+async fn of_parent(stream: &str, parent: &Parent, reading: &Reading) -> Result<Vec<Partition>, Error> {
     let failed = |error: expressions::EvalError| Error::new(&error);
     let key = parent.key.eval(&reading.world, &[]).map_err(failed)?.to_text();
     let field = parent.field.eval(&reading.world, &[]).map_err(failed)?.to_text();
     let steps: Vec<Value> = key.split('/').filter(|step| !step.is_empty()).map(Value::from).collect();
     let mut partitions = Vec::new();
-    let state = parent.incremental.then(|| kept::parent_key(&stream.name, &parent.stream.name));
+    let state = parent.incremental.then(|| kept::parent_key(stream, &parent.stream.name));
     // A parent may have parents of its own.
     let records = Box::pin(reading.records_of(&parent.stream, state));
     for (record, of) in records.await? {
@@ -165,12 +165,12 @@ async fn of_parent(stream: &Stream, parent: &Parent, reading: &Reading) -> Resul
 
 /// Add to a request what its partition says.
 pub(crate) fn inject(
-    stream: &Stream,
+    retriever: &Retriever,
     partition: &Partition,
     options: &mut Options,
     world: &World,
 ) -> Result<(), RequestError> {
-    for router in &stream.retriever.routers {
+    for router in &retriever.routers {
         let injects: Vec<_> = match router {
             Router::List { field, inject, .. } => vec![(field, inject)],
             Router::Substream(parents) => parents.iter().map(|parent| (&parent.field, &parent.inject)).collect(),
