@@ -118,7 +118,7 @@ fn now(context: &Context<'_>) -> Result<DateTime> {
 }
 
 /// Seconds ahead of UTC of the zones that need no database.
-fn fixed_zone(name: &str) -> Option<i32> {
+pub(crate) fn fixed_zone(name: &str) -> Option<i32> {
     let lower = name.to_ascii_lowercase();
     let short = lower.strip_prefix("etc/").unwrap_or(&lower);
     match short {

@@ -64,6 +64,8 @@ pub(super) enum Node {
     /// What it matches first stays.
     Atomic(Box<Node>),
     Back(usize, bool),
+    /// A comment or flags: nothing that could be repeated.
+    Nothing,
 }
 
 /// How deep groups may be nested.
@@ -76,12 +78,25 @@ pub(super) struct Parser {
     flags: Flags,
     pub names: Vec<(String, usize)>,
     pub groups: usize,
+    /// The groups that are not closed yet.
+    open: Vec<usize>,
+    /// Where the flags at the start end.
+    flags_end: usize,
 }
 
 impl Parser {
     pub fn new(pattern: &str) -> Self {
         let letters = pattern.chars().collect();
-        Self { letters, at: 0, depth: 0, flags: Flags::default(), names: Vec::new(), groups: 0 }
+        Self {
+            letters,
+            at: 0,
+            depth: 0,
+            flags: Flags::default(),
+            names: Vec::new(),
+            groups: 0,
+            open: Vec::new(),
+            flags_end: 0,
+        }
     }
 
     pub fn parse(&mut self) -> Result<Node> {
@@ -162,7 +177,7 @@ impl Parser {
             if repeated {
                 return Err(failed("multiple repeat"));
             }
-            if matches!(node, Node::Edge(_)) {
+            if matches!(node, Node::Edge(_) | Node::Nothing) {
                 return Err(failed("nothing to repeat"));
             }
             repeated = true;
@@ -242,13 +257,20 @@ impl Parser {
                 if number > self.groups {
                     return Err(failed(format!("invalid group reference {number}")));
                 }
-                Node::Back(number, self.flags.ignore_case)
+                self.back(number)?
             }
             _ => match self.escaped(letter)? {
                 Part::Letter(letter) => self.letter(letter),
                 part => self.class(vec![part], false),
             },
         })
+    }
+
+    fn back(&self, number: usize) -> Result<Node> {
+        if self.open.contains(&number) {
+            return Err(failed("cannot refer to an open group"));
+        }
+        Ok(Node::Back(number, self.flags.ignore_case))
     }
 
     /// An escape that stands for a character or a kind of them.
@@ -323,15 +345,22 @@ impl Parser {
             return Err(EvalError::Unsupported(format!("a pattern nested more than {DEPTH} levels deep")));
         }
         self.depth += 1;
-        let flags = self.flags;
+        let (flags, at) = (self.flags, self.at);
         let node = self.group_inside()?;
+        if node.is_none() {
+            // Other flags may stand before these, but nothing else.
+            if at != self.flags_end + 1 {
+                return Err(failed("global flags not at the start of the expression"));
+            }
+            self.flags_end = self.at;
+        }
         self.depth -= 1;
         if let Some(node) = node {
             self.flags = flags;
             return Ok(node);
         }
-        // `(?i)` holds for what follows, and is at the start.
-        Ok(Node::All(Vec::new()))
+        // `(?i)` holds for what follows.
+        Ok(Node::Nothing)
     }
 
     fn closed(&mut self) -> Result<Box<Node>> {
@@ -342,7 +371,10 @@ impl Parser {
     fn numbered(&mut self) -> Result<Node> {
         self.groups += 1;
         let number = self.groups;
-        Ok(Node::Group(number, self.closed()?))
+        self.open.push(number);
+        let node = self.closed()?;
+        self.open.pop();
+        Ok(Node::Group(number, node))
     }
 
     fn group_inside(&mut self) -> Result<Option<Node>> {
@@ -370,11 +402,11 @@ impl Parser {
                 let name = self.name(')')?;
                 let known = self.names.iter().find(|(known, _)| *known == name);
                 let number = known.ok_or_else(|| failed(format!("unknown group name '{name}'")))?.1;
-                Node::Back(number, self.flags.ignore_case)
+                self.back(number)?
             }
             '#' => {
                 self.name(')')?;
-                Node::All(Vec::new())
+                Node::Nothing
             }
             '(' => return Err(EvalError::Unsupported("a conditional group in a pattern".to_owned())),
             _ => {
