@@ -104,8 +104,12 @@ impl<'a> Run<'a> {
         }
         let count = items.len();
         for (index, item) in items.iter().enumerate() {
-            let (before, after) = (index.checked_sub(1).and_then(|at| items.get(at)), items.get(index + 1));
-            self.frames.push(vec![("loop".into(), loop_value(index, count, before, after))]);
+            let mut frame = Vec::new();
+            if node.counts {
+                let (before, after) = (index.checked_sub(1).and_then(|at| items.get(at)), items.get(index + 1));
+                frame.push(("loop".into(), loop_value(index, count, before, after)));
+            }
+            self.frames.push(frame);
             self.assign(&node.target, item.clone())?;
             self.nodes(&node.body)?;
             self.frames.pop();
