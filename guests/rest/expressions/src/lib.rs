@@ -12,6 +12,8 @@ mod error;
 mod filters;
 mod float;
 mod functions;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 pub mod json;
 pub mod literal;
 mod methods;
