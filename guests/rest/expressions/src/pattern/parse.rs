@@ -133,15 +133,28 @@ impl Parser {
     fn all(&mut self) -> Result<Node> {
         let mut nodes = Vec::new();
         loop {
-            if self.flags.verbose {
-                self.skip_comments();
-            }
+            self.skip_remarks();
             match self.peek() {
                 None | Some('|' | ')') => return Ok(Node::All(nodes)),
                 Some(_) => {}
             }
             let node = self.atom()?;
             nodes.push(self.repeated(node)?);
+        }
+    }
+
+    /// `(?#…)`, and white space and comments where those do not count.
+    fn skip_remarks(&mut self) {
+        loop {
+            if self.flags.verbose {
+                self.skip_comments();
+            }
+            let rest = &self.letters[self.at..];
+            let end = rest.iter().position(|letter| *letter == ')');
+            match end {
+                Some(end) if rest.starts_with(&['(', '?', '#']) => self.at += end + 1,
+                _ => return,
+            }
         }
     }
 
@@ -162,6 +175,7 @@ impl Parser {
     fn repeated(&mut self, mut node: Node) -> Result<Node> {
         let mut repeated = false;
         loop {
+            self.skip_remarks();
             let before = self.at;
             let (least, most) = match self.peek() {
                 Some('*') => (0, None),
@@ -239,6 +253,14 @@ impl Parser {
             '[' => self.set()?,
             '\\' => self.escape()?,
             '*' | '+' | '?' => return Err(failed("nothing to repeat")),
+            '{' => {
+                self.at -= 1;
+                if self.counts()?.is_some() {
+                    return Err(failed("nothing to repeat"));
+                }
+                self.at += 1;
+                self.letter(letter)
+            }
             _ => self.letter(letter),
         })
     }
@@ -306,10 +328,6 @@ impl Parser {
                 let known = self.names.iter().find(|(known, _)| *known == name);
                 let number = known.ok_or_else(|| failed(format!("unknown group name '{name}'")))?.1;
                 self.back(number)?
-            }
-            '#' => {
-                self.name(')')?;
-                Node::Nothing
             }
             '(' => return Err(EvalError::Unsupported("a conditional group in a pattern".to_owned())),
             _ => {

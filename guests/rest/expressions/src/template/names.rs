@@ -94,8 +94,8 @@ impl Walk {
                     self.declare(target, own);
                 }
                 Node::SetBlock(target, body) => {
-                    self.nodes(body, &mut own.clone());
                     self.declare(target, own);
+                    self.nodes(body, &mut own.clone());
                 }
                 Node::With(values, body) => {
                     let mut inner = own.clone();
