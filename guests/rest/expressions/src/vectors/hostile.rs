@@ -3,7 +3,21 @@
 use crate::{EvalError, Scope, Shape, Template, Value, json, time};
 
 fn eval(text: &str) -> Result<Value, EvalError> {
-    Template::parse(text).unwrap().eval(&Scope::new(0).with("config", Value::from(vec![])))
+    let long = Value::from((0..100_000).map(Value::from).collect::<Vec<_>>());
+    let config: crate::Map = [("long".into(), long)].into();
+    Template::parse(text).unwrap().eval(&Scope::new(0).with("config", config))
+}
+
+#[test]
+fn a_list_without_an_order_is_an_error_and_nothing_worse() {
+    let mixed = "[3, 'a', none, 2.5, [1], {}, 'b', 1, true, 'A', none, 7, (1, 2), 0, 'zz', 5, 9, 8, 4, 6, 11, 10, 'c']";
+    assert!(matches!(
+        Template::parse(&format!("{{{{ {mixed} | sort }}}}")).unwrap().render(&Scope::new(0)),
+        Err(EvalError::Type(_))
+    ));
+    let numbers =
+        "[3, 1, 2, 'nan' | float, 5, 4, 'nan' | float, 9, 8, 7, 0, 6, 11, 14, 12, 13, 10, 19, 18, 17, 16, 15, 20, 22]";
+    assert!(Template::parse(&format!("{{{{ {numbers} | sort }}}}")).unwrap().render(&Scope::new(0)).is_ok());
 }
 
 #[test]
@@ -20,6 +34,10 @@ fn a_template_that_does_too_much_is_stopped() {
         "{{ [1] | batch(1000000000, 1) | list }}",
         "{{ ('a' * 3000) | regex_search('(a*)*(a*)*b') }}",
         "{% set ns = namespace(t='xxxxxxxx') %}{% for a in 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}",
+        "{% for a in config.long %}{% if a in config.long %}{% endif %}{% endfor %}",
+        "{% for a in config.long %}{{ config.long.index(99999) }}{% endfor %}",
+        "{% for a in config.long %}{{ max(config.long) }}{% endfor %}",
+        "{% for a in config.long %}{{ config.long | string | length }}{% endfor %}",
         &nested,
     ];
     for text in large {
