@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{Asked, Environment, Origin, Reply, guest};
+use harness::{Asked, Environment, Origin, Reply, guest, soak};
 use serde_json::{Value, json};
 
 use crate::environment;
@@ -198,7 +198,7 @@ fn a_sample_is_read_as_the_reference_does() {
 
 #[test]
 fn all_are_read_as_the_reference_does() {
-    if std::env::var_os("HOST_SOAK").is_none() {
+    if !soak::is_on() {
         return;
     }
     let only = std::env::var("HOST_CASE").ok();
@@ -248,6 +248,6 @@ fn passes(example: &Path) {
 fn examples_of_public_apis_pass_their_cases() {
     let all = examples();
     assert!(all.len() >= 10, "{all:?}");
-    let sample = if std::env::var_os("HOST_SOAK").is_some() { &all[..] } else { &all[..2] };
+    let sample = if soak::is_on() { &all[..] } else { &all[..2] };
     sample.iter().for_each(|example| passes(example));
 }
