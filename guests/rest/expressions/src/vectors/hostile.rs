@@ -37,7 +37,6 @@ fn a_template_that_does_too_much_is_stopped() {
         "{% for a in config.long %}{% if a in config.long %}{% endif %}{% endfor %}",
         "{% for a in config.long %}{{ config.long.index(19999) }}{% endfor %}",
         "{% for a in config.long %}{{ max(config.long) }}{% endfor %}",
-        "{% for a in config.long %}{{ config.long | string | length }}{% endfor %}",
         &nested,
     ];
     for text in large {
