@@ -53,6 +53,15 @@ pub(super) fn path(expr: &Expr) -> Option<Vec<Name>> {
     }
 }
 
+/// The methods that may change a value which the template made itself.
+pub(super) fn is_change(method: &str) -> bool {
+    matches!(method, "append" | "extend" | "pop" | "setdefault" | "update")
+}
+
+pub(super) fn change_refused(method: &str) -> String {
+    format!("the method '{method}' changes a value that the template did not make, and is not supported")
+}
+
 /// What a template reads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reads {
@@ -60,6 +69,8 @@ pub(super) struct Reads {
     pub undeclared: Vec<Name>,
     /// Paths from such names, each once.
     pub paths: Vec<Vec<Name>>,
+    /// A method that would change such a name's value.
+    pub change: Option<Name>,
 }
 
 pub(super) fn reads(nodes: &[Node]) -> Reads {
@@ -141,7 +152,9 @@ impl Walk {
     }
 
     fn root(&mut self, name: &Name) {
-        if functions::find(name).is_none() && !self.reads.undeclared.contains(name) {
+        // Jinja has a name for the template itself, in which there is nothing here.
+        let known = functions::find(name).is_some() || &**name == "self";
+        if !known && !self.reads.undeclared.contains(name) {
             self.reads.undeclared.push(name.clone());
         }
     }
@@ -173,7 +186,15 @@ impl Walk {
             Expr::Call(function, args) => {
                 // The method of a value is no member of it.
                 match &**function {
-                    Expr::Attr(of, _) => self.expr(of, own),
+                    Expr::Attr(of, method) => {
+                        if let Expr::Name(name) = &**of
+                            && is_change(method)
+                            && !own.contains(name)
+                        {
+                            self.reads.change = Some(method.clone());
+                        }
+                        self.expr(of, own);
+                    }
                     function => self.expr(function, own),
                 }
                 self.args(args, own);

@@ -74,8 +74,18 @@ fn what_is_not_there_is_refused_by_name() {
         ("{{ lipsum() }}", "the function 'lipsum' is not supported"),
         ("{% include 'x' %}", "the tag 'include' is not supported"),
         ("{% nope %}", "there is no tag 'nope'"),
-        ("{{ config.list.append(1) }}", "the method 'append' changes a value, and is not supported"),
-        ("{{ config.pop('x') }}", "the method 'pop' changes a value, and is not supported"),
+        (
+            "{{ config.list.append(1) }}",
+            "the method 'append' changes a value that the template did not make, and is not supported",
+        ),
+        (
+            "{% set x = [] %}{{ x.sort() }}",
+            "the method 'sort' changes a value that the template did not make, and is not supported",
+        ),
+        (
+            "{{ config.pop('x') }}",
+            "the method 'pop' changes a value that the template did not make, and is not supported",
+        ),
         ("{{ today_with_timezone('Europe/Berlin') }}", "the time zone 'Europe/Berlin' is not supported"),
         ("x\n{{ stream_state }}", "'stream_state' is no longer supported in a template: use 'stream_interval' instead"),
     ];
