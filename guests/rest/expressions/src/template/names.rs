@@ -53,6 +53,11 @@ pub(super) fn path(expr: &Expr) -> Option<Vec<Name>> {
     }
 }
 
+/// Whether the reference gives the name to every template. Jinja's own is for the template itself: nothing is in it here.
+fn is_known(name: &str) -> bool {
+    name == "self" || functions::find(name).is_some()
+}
+
 /// The methods that may change a value which the template made itself.
 pub(super) fn is_change(method: &str) -> bool {
     matches!(method, "append" | "extend" | "pop" | "setdefault" | "update")
@@ -152,9 +157,7 @@ impl Walk {
     }
 
     fn root(&mut self, name: &Name) {
-        // Jinja has a name for the template itself, in which there is nothing here.
-        let known = functions::find(name).is_some() || &**name == "self";
-        if !known && !self.reads.undeclared.contains(name) {
+        if !is_known(name) && !self.reads.undeclared.contains(name) {
             self.reads.undeclared.push(name.clone());
         }
     }
@@ -167,7 +170,7 @@ impl Walk {
         if let Some(path) = path(expr) {
             if !own.contains(&path[0]) {
                 self.root(&path[0]);
-                if functions::find(&path[0]).is_none() && !self.reads.paths.contains(&path) {
+                if !is_known(&path[0]) && !self.reads.paths.contains(&path) {
                     self.reads.paths.push(path);
                 }
             }
@@ -246,7 +249,7 @@ pub(super) fn shape(nodes: &[Node]) -> Shape {
             Node::Text(text) if found.is_none() => prefix.push_str(text),
             Node::Text(text) => suffix.push_str(text),
             Node::Print(expr) if found.is_none() => match path(expr) {
-                Some(path) if functions::find(&path[0]).is_none() => found = Some(path),
+                Some(path) if !is_known(&path[0]) => found = Some(path),
                 _ => return Shape::Other,
             },
             _ => return Shape::Other,
