@@ -54,8 +54,9 @@ pub(crate) fn call(context: &Context<'_>, name: &'static str, given: Given) -> R
         }
         "today_with_timezone" => {
             let [zone] = given.bind(name, ["timezone"])?;
-            let zone = text(&need(zone), "timezone")?;
-            let offset = fixed_zone(&zone).ok_or_else(|| EvalError::Unsupported(format!("the time zone '{zone}'")))?;
+            let zone = need(zone);
+            let Value::Str(zone) = &zone else { return Err(EvalError::raised("UnknownTimeZoneError", zone.to_repr())) };
+            let offset = fixed_zone(zone).ok_or_else(|| EvalError::Unsupported(format!("the time zone '{zone}'")))?;
             Ok(Value::Date(now(context)?.at_offset(offset)?.date()))
         }
         "timestamp" => {

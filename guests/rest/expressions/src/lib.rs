@@ -9,7 +9,8 @@
 //! # Where it departs from the reference
 //! - Filters, tests, functions, tags and time zones that are not here are refused when a template is read, by name:
 //!   among Jinja's own `pprint`, `random`, `urlize`, `wordwrap`, macros, inheritance, recursive loops and `*args`, and of
-//!   the zones all that need a database. So are methods that change a value (`append`, `update`, `pop` of a name).
+//!   the zones all that need a database. So are methods that change a value, but for
+//!   `append`, `extend`, `pop`, `setdefault` and `update` of a name that the template itself gave a value.
 //! - In the reference a string that once fell back on its own text (trap 7) stays that text; here every evaluation counts.
 //! - Whole numbers have 128 bits; more is an error, though JSON keeps the digits. In JSON they are exact (trap 64).
 //! - Functions, methods and generators print without an address. What a generator yields can be gone through again.

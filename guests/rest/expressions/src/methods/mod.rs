@@ -1,9 +1,11 @@
 //! Attributes and methods of values.
 
+mod change;
 mod dict;
 mod string;
 mod times;
 
+pub(crate) use change::change;
 pub(crate) use string::{padded, replace, strip};
 
 use crate::call::{Context, Given, need, whole};

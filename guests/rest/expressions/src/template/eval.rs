@@ -158,12 +158,11 @@ impl<'a> Run<'a> {
         let own = self.frames.iter().rev().find_map(|frame| frame.iter().find(|(known, _)| &**known == name));
         match own {
             Some((_, value)) => value.clone(),
-            None => self
-                .context
-                .scope
-                .get(name)
-                .cloned()
-                .unwrap_or_else(|| functions::find(name).map_or(Value::Undefined, Value::Function)),
+            None => self.context.scope.get(name).cloned().unwrap_or_else(|| match functions::find(name) {
+                Some(function) => Value::Function(function),
+                None if name == "self" => Map::new().into(),
+                None => Value::Undefined,
+            }),
         }
     }
 
@@ -297,6 +296,17 @@ impl<'a> Run<'a> {
             && &**name == "cycle"
         {
             return self.cycle(args);
+        }
+        if let Expr::Attr(of, method) = function
+            && let Expr::Name(name) = &**of
+            && super::names::is_change(method)
+        {
+            let given = self.given(args)?;
+            self.context.budget.make(64)?;
+            let known = self.frames.iter_mut().rev().flatten().find(|(known, _)| known == name);
+            if let Some((_, value)) = known {
+                return methods::change(value, method, given);
+            }
         }
         let callee = self.defined(function)?;
         let given = self.given(args)?;

@@ -37,6 +37,9 @@ impl Template {
         }
         let nodes = parse::parse(source)?;
         let reads = names::reads(&nodes);
+        if let Some(method) = &reads.change {
+            return Err(SyntaxError::new(1, names::change_refused(method)));
+        }
         let constant = match names::shape(&nodes) {
             Shape::Constant(text) => Some(text),
             _ => None,

@@ -53,6 +53,20 @@ pub(super) fn path(expr: &Expr) -> Option<Vec<Name>> {
     }
 }
 
+/// Whether the reference gives the name to every template. Jinja's own is for the template itself: nothing is in it here.
+fn is_known(name: &str) -> bool {
+    name == "self" || functions::find(name).is_some()
+}
+
+/// The methods that may change a value which the template made itself.
+pub(super) fn is_change(method: &str) -> bool {
+    matches!(method, "append" | "extend" | "pop" | "setdefault" | "update")
+}
+
+pub(super) fn change_refused(method: &str) -> String {
+    format!("the method '{method}' changes a value that the template did not make, and is not supported")
+}
+
 /// What a template reads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reads {
@@ -60,6 +74,8 @@ pub(super) struct Reads {
     pub undeclared: Vec<Name>,
     /// Paths from such names, each once.
     pub paths: Vec<Vec<Name>>,
+    /// A method that would change such a name's value.
+    pub change: Option<Name>,
 }
 
 pub(super) fn reads(nodes: &[Node]) -> Reads {
@@ -141,7 +157,7 @@ impl Walk {
     }
 
     fn root(&mut self, name: &Name) {
-        if functions::find(name).is_none() && !self.reads.undeclared.contains(name) {
+        if !is_known(name) && !self.reads.undeclared.contains(name) {
             self.reads.undeclared.push(name.clone());
         }
     }
@@ -154,7 +170,7 @@ impl Walk {
         if let Some(path) = path(expr) {
             if !own.contains(&path[0]) {
                 self.root(&path[0]);
-                if functions::find(&path[0]).is_none() && !self.reads.paths.contains(&path) {
+                if !is_known(&path[0]) && !self.reads.paths.contains(&path) {
                     self.reads.paths.push(path);
                 }
             }
@@ -173,7 +189,15 @@ impl Walk {
             Expr::Call(function, args) => {
                 // The method of a value is no member of it.
                 match &**function {
-                    Expr::Attr(of, _) => self.expr(of, own),
+                    Expr::Attr(of, method) => {
+                        if let Expr::Name(name) = &**of
+                            && is_change(method)
+                            && !own.contains(name)
+                        {
+                            self.reads.change = Some(method.clone());
+                        }
+                        self.expr(of, own);
+                    }
                     function => self.expr(function, own),
                 }
                 self.args(args, own);
@@ -225,7 +249,7 @@ pub(super) fn shape(nodes: &[Node]) -> Shape {
             Node::Text(text) if found.is_none() => prefix.push_str(text),
             Node::Text(text) => suffix.push_str(text),
             Node::Print(expr) if found.is_none() => match path(expr) {
-                Some(path) if functions::find(&path[0]).is_none() => found = Some(path),
+                Some(path) if !is_known(&path[0]) => found = Some(path),
                 _ => return Shape::Other,
             },
             _ => return Shape::Other,

@@ -363,11 +363,13 @@ impl Parser {
     }
 }
 
-/// Why something cannot be called: there is no such function, or the method changes a value that others see.
+/// Why something cannot be called: there is no such function, or the method changes a value that others see. Of the
+/// template's own values some may be changed: whose they are is known once all is read.
 fn refused(function: &Expr) -> Option<String> {
     match function {
         Expr::Name(name) => functions::refusal(name),
         Expr::Attr(of, name) => {
+            let own = matches!(**of, Expr::Name(_)) && names::is_change(name);
             let changes = match &**name {
                 "append" | "clear" | "extend" | "insert" | "popitem" | "remove" | "setdefault" | "sort" | "update" => {
                     true
@@ -375,7 +377,7 @@ fn refused(function: &Expr) -> Option<String> {
                 "pop" => names::path(of).is_some(),
                 _ => false,
             };
-            changes.then(|| format!("the method '{name}' changes a value, and is not supported"))
+            (changes && !own).then(|| names::change_refused(name))
         }
         _ => None,
     }
