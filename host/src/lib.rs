@@ -49,6 +49,8 @@
 //!
 //! `shards` cuts an order into runs that an engine starts.
 //!
+//! `shipping` gets components from registries; the crate `registry` is how.
+//!
 //! `batch` runs several extractors, each as a process of its own.
 //!
 //! `health` judges how each one fares by what the state knows; `metrics` says so to Prometheus. `notify` tells whom the
@@ -96,6 +98,7 @@ mod repair;
 mod report;
 mod run;
 mod shards;
+mod shipping;
 #[expect(clippy::disallowed_methods, reason = "cases are the author's own files, far from any landing zone")]
 mod testing;
 mod timings;

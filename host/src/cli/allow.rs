@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use crate::allow::{Offer, Review};
 use crate::config::{self, Component, Configuration, Configured, Flags, SecretFrom};
 use crate::error::{Error, Kind};
-use engine::Package;
 use rules::text;
 
 /// Show what an extractor asks for, and grant it
@@ -55,7 +54,7 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let configuration = Configuration::read_or_new(arguments.config.as_deref(), true)?;
     let named = configuration.extractor(&arguments.extractor, arguments.name.as_deref())?;
     let path = &named.component;
-    let package = Package::read(path).map_err(|error| super::unusable("grant anything to", path, &error))?;
+    let package = super::opened("grant anything to", &configuration, path)?;
     let flags = Flags { name: named.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     let configured = Configured::resolve(&flags, &configuration, component)?;

@@ -19,7 +19,7 @@ use crate::run::{self, Observers};
 use crate::shards::{self, Order};
 use crate::timings::Timings;
 use crate::{metrics, notify};
-use engine::{Linked, LoadError, Package};
+use engine::{Linked, LoadError};
 use rules::domain::Level;
 
 /// Run extractors, once each
@@ -158,7 +158,7 @@ fn prepare(
     timings: &Timings,
 ) -> Result<Prepared, Error> {
     let unusable = |error: LoadError| super::unusable("run", path, &error);
-    let package = Package::read(path).map_err(unusable)?;
+    let package = super::opened("run", configuration, path)?;
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     timings.step("read the component");
     if !arguments.json && somebody_is_there() && ask_first(flags, configuration, component)? {
