@@ -192,20 +192,26 @@ impl Repository {
         Ok(Question { method, url: self.url(path)?, fields: HeaderMap::new(), body: Bytes::new(), what })
     }
 
+    /// What a tag or a digest of this repository is called.
+    pub(crate) fn shown(&self, reference: &str) -> String {
+        let separator = if reference.contains(':') { '@' } else { ':' };
+        format!("{}{separator}{reference}", self.name)
+    }
+
     /// A manifest by its tag or digest, and the digest of what came.
     pub(crate) async fn manifest(
         &self,
         reference: &str,
         wanted: Option<Digest>,
     ) -> Result<(Digest, Vec<u8>), RegistryError> {
-        let what = format!("{}, {reference}", self.name);
+        let what = self.shown(reference);
         let mut question = self.question(Method::GET, &format!("manifests/{reference}"), what.clone())?;
         question.fields.insert(header::ACCEPT, HeaderValue::from_static(ACCEPTED));
         again(async || {
             let response = self.ask(&question).await?;
             let response = self.good(response, &what).await?;
             let said = said_digest(response.headers());
-            let bytes = self.small(response, layout::MAX_MANIFEST, &format!("a manifest ({what})")).await?;
+            let bytes = self.small(response, layout::MAX_MANIFEST, &format!("the manifest of {what}")).await?;
             let got = layout::sha256(&bytes);
             match wanted.or(said) {
                 Some(digest) if digest != got => {

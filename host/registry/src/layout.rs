@@ -222,7 +222,7 @@ mod tests {
         let image = "application/vnd.oci.image.config.v1+json";
         for (text, expected) in [
             ("{".to_owned(), LayoutError::Unreadable(1, 1)),
-            ("[]".to_owned(), LayoutError::Unreadable(1, 0)),
+            ("[]".to_owned(), LayoutError::Unreadable(1, 2)),
             ("{\"manifests\":[]}".to_owned(), LayoutError::Index),
             (format!("{{\"mediaType\":\"{}\"}}", INDEXES[0]), LayoutError::Index),
             (manifest(image, std::slice::from_ref(&wasm)), LayoutError::OtherConfig(image.into())),

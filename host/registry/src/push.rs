@@ -90,7 +90,7 @@ impl Repository {
 
     /// Give a manifest its tag.
     async fn name(&self, tag: &str, manifest: Vec<u8>) -> Result<(), RegistryError> {
-        let (what, digest) = (format!("{}, {tag}", self.name), layout::sha256(&manifest));
+        let (what, digest) = (self.shown(tag), layout::sha256(&manifest));
         let mut put = self.question(Method::PUT, &format!("manifests/{tag}"), what)?;
         put.body = manifest.into();
         put.fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
