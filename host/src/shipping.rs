@@ -44,14 +44,14 @@ pub fn reference(component: &Path) -> Option<Result<Reference, Error>> {
 /// The component of a reference: from the cache, and from the registry where it is not there yet.
 pub fn read(configuration: &Configuration, reference: &Reference) -> Result<Shipped, Error> {
     let digest = locked(configuration, reference)?;
-    let pulled = pull(configuration, reference, digest)?;
+    let pulled = pull(configuration, reference, digest, None)?;
     if let Some(shipped) = checked(&pulled) {
         return Ok(shipped);
     }
     // A disk or somebody else changed it: what is there is no component that anybody pulled.
     let cache = cache_of()?;
     cache.forget(pulled.layer).map_err(failed)?;
-    let pulled = pull(configuration, reference, digest)?;
+    let pulled = pull(configuration, reference, digest, None)?;
     checked(&pulled).ok_or_else(|| {
         Error::new(Kind::Failed, format!("{} is not what was written there", pulled.path.display()))
             .hint("something changes the files of the cache, or its disk is failing")
@@ -64,7 +64,7 @@ pub fn cached(configuration: &Configuration, reference: &Reference) -> Option<Pa
     let offline = || Err(RegistryError::Settings(String::new()));
     let trust = configuration.trust().ok()?;
     let wanted = wanted(reference, digest, &trust);
-    let pulled = registry::pull(&cache_of().ok()?, &wanted, offline).ok()?;
+    let pulled = registry::pull(&cache_of().ok()?, &wanted, None, offline).ok()?;
     checked(&pulled).map(|shipped| shipped.package)
 }
 
@@ -90,26 +90,30 @@ pub fn locked(configuration: &Configuration, reference: &Reference) -> Result<Di
     })
 }
 
-/// Have the manifest of this digest, its signature and its component in the cache.
-pub fn pull(configuration: &Configuration, reference: &Reference, digest: Digest) -> Result<Pulled, Error> {
+/// Have the manifest of this digest, its signature and its component in the cache. `asked` is whom somebody asked for the
+/// manifest already, and what came.
+pub fn pull(
+    configuration: &Configuration,
+    reference: &Reference,
+    digest: Digest,
+    asked: Option<(Client, Vec<u8>)>,
+) -> Result<Pulled, Error> {
     let trust = configuration.trust()?;
-    let wanted = wanted(reference, digest, &trust);
-    let mut told = false;
-    let open = std::cell::RefCell::new(|| {
-        if !std::mem::replace(&mut told, true) && std::io::stderr().is_terminal() {
+    let (client, manifest) = asked.unzip();
+    let wanted = Wanted { manifest, ..wanted(reference, digest, &trust) };
+    let pulled = registry::pull(&cache_of()?, &wanted, client, || {
+        if std::io::stderr().is_terminal() {
             // Nobody is left to tell that standard error is closed.
             let _ = writeln!(std::io::stderr(), "pulling {reference}");
         }
-    });
-    let pulled = registry::pull(&cache_of()?, &wanted, || {
-        (open.borrow_mut())();
         opened(configuration, reference, Purpose::Pull)
     });
     pulled.map_err(failed)
 }
 
 fn wanted<'a>(reference: &Reference, digest: Digest, trust: &'a registry::Rules) -> Wanted<'a> {
-    Wanted { shown: reference.to_string(), digest, most: MAX_COMPONENT, signed: trust.of(&reference.name()) }
+    let signed = trust.of(&reference.name());
+    Wanted { shown: reference.to_string(), digest, manifest: None, most: MAX_COMPONENT, signed }
 }
 
 /// Where components are kept.

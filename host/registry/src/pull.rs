@@ -27,6 +27,8 @@ pub struct Wanted<'a> {
     pub shown: String,
     /// The digest of its manifest.
     pub digest: Digest,
+    /// The manifest, where it came already.
+    pub manifest: Option<Vec<u8>>,
     /// Largest component, in bytes.
     pub most: u64,
     /// Whose signature it needs, and under which name.
@@ -44,15 +46,16 @@ pub struct Pulled {
     pub fetched: bool,
 }
 
-/// Have what is wanted in the cache. The registry is asked for what is missing there, and for nothing else.
+/// Have what is wanted in the cache. The registry is asked for what is missing there, and for nothing else: by `client`,
+/// where there is one already.
 pub fn pull(
     cache: &Cache,
     wanted: &Wanted<'_>,
+    mut client: Option<Client>,
     open: impl Fn() -> Result<Client, RegistryError>,
 ) -> Result<Pulled, RegistryError> {
-    let mut client = None;
-    let Wanted { shown, digest, most, signed } = wanted;
-    let manifest = match cache.manifest(*digest) {
+    let Wanted { shown, digest, manifest, most, signed } = wanted;
+    let manifest = match manifest.clone().or_else(|| cache.manifest(*digest)) {
         Some(manifest) => manifest,
         None => opened(&mut client, &open)?.manifest(*digest)?,
     };
@@ -66,7 +69,10 @@ pub fn pull(
         cache.keep_signatures(*digest, &signatures)?;
     }
     if let Some(path) = cache.component(layer) {
-        return Ok(Pulled { path, layer, fetched: client.is_some() });
+        if cache.manifest(*digest).is_none() {
+            cache.keep_manifest(*digest, &manifest)?;
+        }
+        return Ok(Pulled { path, layer, fetched: false });
     }
     let path = opened(&mut client, &open)?.component(cache, layer)?;
     // Once the component is there: a manifest alone is of no use.

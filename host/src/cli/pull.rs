@@ -58,8 +58,10 @@ pub(super) fn execute(arguments: &PullArgs) -> Result<ExitCode, Error> {
         None => Err(Error::usage(format!("`{}` is no reference into a registry", text::quoted(word)))
             .hint("a reference is written oci://HOST/NAME:TAG or oci://HOST/NAME@sha256:DIGEST")),
     });
-    // So that a slip of the pen gets nothing at all.
-    for reference in references.collect::<Result<Vec<_>, _>>()? {
+    // So that a slip of the pen gets nothing at all, and asks nobody.
+    let references = references.collect::<Result<Vec<_>, _>>()?;
+    configuration.trust()?;
+    for reference in references {
         let got = get(&configuration, reference, arguments.update)?;
         super::print(&if arguments.json { in_json(&got) } else { in_text(&got) })?;
     }
@@ -70,22 +72,23 @@ fn get(configuration: &Configuration, reference: Reference, update: bool) -> Res
     let known = configuration.lock()?.of(&reference);
     let Some(tag) = reference.tag_to_resolve() else {
         let digest = shipping::locked(configuration, &reference)?;
-        let pulled = shipping::pull(configuration, &reference, digest)?;
+        let pulled = shipping::pull(configuration, &reference, digest, None)?;
         return Ok(Got { reference, digest, before: None, size: pulled.layer.size, fetched: pulled.fetched });
     };
     let look_up = || {
         let client = shipping::client(configuration, &reference, Purpose::Pull)?;
-        client.tagged(tag).map(|(digest, _)| digest).map_err(shipping::failed)
+        let (digest, manifest) = client.tagged(tag).map_err(shipping::failed)?;
+        Ok::<_, Error>((digest, (client, manifest)))
     };
-    let digest = match known {
-        Some(known) if !update => known,
-        _ => look_up()?,
+    let (digest, asked) = match known {
+        Some(known) if !update => (known, None),
+        _ => look_up().map(|(digest, asked)| (digest, Some(asked)))?,
     };
-    let pulled = shipping::pull(configuration, &reference, digest)?;
+    let pulled = shipping::pull(configuration, &reference, digest, asked)?;
     let before = match known {
         Some(known) if !update => {
             // The tag may be gone, or the registry. What it stood for is there.
-            if let Some(now) = look_up().ok().filter(|now| *now != known) {
+            if let Some(now) = look_up().ok().map(|(now, _)| now).filter(|now| *now != known) {
                 warn_of(configuration, &reference, known, now);
             }
             None

@@ -25,7 +25,7 @@ use rules::domain::Level;
 /// Run extractors, once each
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunArgs {
-    /// The extractors: WebAssembly components, or names of the configuration
+    /// The extractors: WebAssembly components, references such as oci://HOST/NAME:TAG, or names of the configuration
     #[arg(value_name = "EXTRACTOR", required_unless_present_any = ["all", "plan"])]
     extractors: Vec<String>,
     /// Run all extractors that the configuration names
