@@ -62,7 +62,8 @@ impl Place {
     /// The file of a component that was pulled.
     fn component(&self) -> PathBuf {
         let entries = fs::read_dir(self.components()).expect("a directory").flatten();
-        let mut files = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "wasm"));
+        let mut files =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "wasm"));
         files.next().expect("a component")
     }
 }

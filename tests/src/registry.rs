@@ -211,7 +211,8 @@ impl Scripted {
     /// Answer with this manifest, by the tag `1` and by its digest.
     pub fn route_manifest(&self, manifest: &[u8]) {
         for name in ["1".to_owned(), digest(manifest)] {
-            self.origin.route(&self.path(&format!("manifests/{name}")), Reply::new(manifest).header("Content-Type", MANIFEST));
+            self.origin
+                .route(&self.path(&format!("manifests/{name}")), Reply::new(manifest).header("Content-Type", MANIFEST));
         }
     }
 

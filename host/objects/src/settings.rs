@@ -66,7 +66,9 @@ pub(crate) fn open(
     let because = |reason: String| ObjectsError::because(USE, address, reason);
     let mut tls = match plain {
         // Reading the roots takes milliseconds, and nothing here needs them but a role that is asked for over https.
-        true if own.keys.is_some() || variable("AWS_ACCESS_KEY_ID").is_some() => outbound::without_roots().map_err(because)?,
+        true if own.keys.is_some() || variable("AWS_ACCESS_KEY_ID").is_some() => {
+            outbound::without_roots().map_err(because)?
+        }
         true => tls().or_else(|_| outbound::without_roots()).map_err(because)?,
         false => tls().map_err(because)?,
     };

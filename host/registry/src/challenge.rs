@@ -35,7 +35,8 @@ fn parse(field: &str) -> Vec<Challenge> {
         if word.is_empty() || schemes.len() > MAX_ENTRIES {
             break;
         }
-        let value = behind.trim_start_matches([' ', '\t']).strip_prefix('=').and_then(|behind| value(behind.trim_start()));
+        let value =
+            behind.trim_start_matches([' ', '\t']).strip_prefix('=').and_then(|behind| value(behind.trim_start()));
         match (value, schemes.last_mut()) {
             (Some((value, behind)), Some((_, parameters))) if parameters.len() < MAX_ENTRIES => {
                 parameters.push((word.to_ascii_lowercase(), value));
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_registry_says_what_it_wants() {
-        let hub = "Bearer realm=\"https://auth.example/token\",service=\"registry.example\",scope=\"repository:a:pull\"";
+        let hub =
+            "Bearer realm=\"https://auth.example/token\",service=\"registry.example\",scope=\"repository:a:pull\"";
         for (fields, expected) in [
             (&[hub][..], bearer("https://auth.example/token", Some("registry.example"))),
             (&["bearer Realm = \"https://a/t\" , error=invalid_token"], bearer("https://a/t", None)),

@@ -1,10 +1,9 @@
 //! Requests to one repository of one registry (OCI distribution-spec): who asks, where an answer leads, and how much of it is
 //! taken.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use clock::Stopwatch;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -16,8 +15,7 @@ use rules::text;
 use serde::Deserialize;
 use url::Url;
 
-use crate::challenge::{Challenge, challenge};
-use crate::credentials::{Credentials, Found};
+use crate::credentials::Found;
 use crate::error::RegistryError;
 use crate::layout;
 use crate::reach::{self, Reach};
@@ -30,7 +28,7 @@ const SMALL: Duration = Duration::from_secs(60);
 /// Most redirects of one request.
 const MAX_REDIRECTS: usize = 5;
 /// Largest answer with a token, and largest answer that says what is wrong.
-const MAX_TOKEN: u64 = 64 * 1024;
+pub(crate) const MAX_TOKEN: u64 = 64 * 1024;
 /// Longest word of a registry's for what is wrong.
 const MAX_CODE: usize = 40;
 /// How often a question is asked that may well be answered the next time.
@@ -77,17 +75,17 @@ pub struct Client {
 
 /// The same, asynchronous.
 pub(crate) struct Repository {
-    base: Url,
+    pub(crate) base: Url,
     pub(crate) registry: String,
     pub(crate) name: String,
-    purpose: Purpose,
+    pub(crate) purpose: Purpose,
     agent: &'static str,
     /// To the registry itself.
     own: Connections,
     /// To wherever it leads.
     others: Connections,
-    found: Found,
-    authorization: std::sync::Mutex<Option<HeaderValue>>,
+    pub(crate) found: Found,
+    pub(crate) authorization: Mutex<Option<HeaderValue>>,
 }
 
 /// One question.
@@ -119,7 +117,8 @@ impl Client {
         let runtime = runtime.map_err(|error| failed(&error))?;
         let host = if reference.registry == HUB.0 { HUB.1 } else { &reference.registry };
         let scheme = if settings.plain { "http" } else { "https" };
-        let base: Url = format!("{scheme}://{host}/v2/{}/", reference.repository).parse().map_err(|error| failed(&error))?;
+        let base: Url =
+            format!("{scheme}://{host}/v2/{}/", reference.repository).parse().map_err(|error| failed(&error))?;
         let mut tls = settings.tls;
         // Without any it is HTTP/1.1.
         tls.alpn_protocols.clear();
@@ -133,7 +132,7 @@ impl Client {
             own: Connections::new(tls.clone(), settings.timeout, reach.learning()),
             others: Connections::new(tls, settings.timeout, reach.within()),
             found,
-            authorization: std::sync::Mutex::default(),
+            authorization: Mutex::default(),
         };
         Ok(Self { runtime: Some(runtime), repository })
     }
@@ -247,17 +246,28 @@ impl Repository {
     }
 
     async fn send(&self, question: &Question, url: &Url, own: bool) -> Result<Response<Arriving>, RegistryError> {
-        let mut request = Request::builder().method(question.method.clone()).uri(url.as_str());
-        if let Some(fields) = request.headers_mut() {
-            fields.clone_from(&question.fields);
-            fields.insert(header::USER_AGENT, HeaderValue::from_static(self.agent));
-            let authorization = self.authorization.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            if let Some(authorization) = authorization.filter(|_| own) {
-                fields.insert(header::AUTHORIZATION, authorization);
-            }
+        let mut fields = question.fields.clone();
+        let authorization = self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(authorization) = authorization.filter(|_| own) {
+            fields.insert(header::AUTHORIZATION, authorization);
         }
-        let request = request.body(Full::new(question.body.clone()));
-        let request = request.map_err(|error| RegistryError::Settings(format!("cannot ask for {}: {error}", question.what)))?;
+        self.exchange(question, url, fields).await
+    }
+
+    /// One request and the head of its answer, with just these fields. To whom it goes decides how near it may be.
+    pub(crate) async fn exchange(
+        &self,
+        question: &Question,
+        url: &Url,
+        mut fields: HeaderMap,
+    ) -> Result<Response<Arriving>, RegistryError> {
+        fields.insert(header::USER_AGENT, HeaderValue::from_static(self.agent));
+        let request = Request::builder().method(question.method.clone()).uri(url.as_str());
+        let mut request = request
+            .body(Full::new(question.body.clone()))
+            .map_err(|error| RegistryError::Settings(format!("cannot ask for {}: {error}", question.what)))?;
+        *request.headers_mut() = fields;
+        let own = url.origin() == self.base.origin();
         Ok(if own { &self.own } else { &self.others }.send(request).await?)
     }
 
@@ -267,95 +277,14 @@ impl Repository {
             RegistryError::Answer(self.registry.clone(), format!("leads to where it cannot be followed: {reason}"))
         };
         let location = fields.get(header::LOCATION).and_then(|field| field.to_str().ok());
-        let to = from.join(location.ok_or_else(|| refused("it does not say where"))?).map_err(|_| refused("it is no URL"))?;
+        let to = from
+            .join(location.ok_or_else(|| refused("it does not say where"))?)
+            .map_err(|_| refused("it is no URL"))?;
         reach::may_lead(from, &to).map_err(|reason| {
             // The path may be signed, and be as good as a password.
             refused(&format!("{reason} ({})", text::quoted(&to.origin().ascii_serialization())))
         })?;
         Ok(to)
-    }
-
-    /// Say who asks, in the way that the registry wants.
-    async fn introduce(&self, fields: &HeaderMap, what: &str) -> Result<(), RegistryError> {
-        let wants = fields.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|field| field.to_str().ok());
-        let value = match (challenge(wants), &self.found.credentials) {
-            (Some(Challenge::Bearer { realm, service }), _) => {
-                format!("Bearer {}", self.token(&realm, service.as_deref()).await?)
-            }
-            (Some(Challenge::Basic), Some(Credentials::Password(name, password))) => basic(name, password),
-            (Some(Challenge::Basic), _) => return Err(self.unauthorized(401, None)),
-            (None, _) => {
-                let reason = format!("does not say how to ask for {what}: neither by a token nor by a password");
-                return Err(RegistryError::Answer(self.registry.clone(), reason));
-            }
-        };
-        let unusable = |_| RegistryError::Answer(self.registry.clone(), "gives a token that cannot be sent".to_owned());
-        let mut value = HeaderValue::try_from(value).map_err(unusable)?;
-        value.set_sensitive(true);
-        *self.authorization.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
-        Ok(())
-    }
-
-    /// A token for this repository and purpose alone, whatever the registry says that it should be for.
-    async fn token(&self, realm: &str, service: Option<&str>) -> Result<String, RegistryError> {
-        let wrong = |reason: String| RegistryError::Answer(self.registry.clone(), format!("cannot be asked with a token: {reason}"));
-        let mut url = self.base.join(realm).map_err(|_| wrong("the place to get one is no URL".to_owned()))?;
-        reach::may_lead(&self.base, &url).map_err(|reason| wrong(format!("of the place to get one, {reason}")))?;
-        let actions = if self.purpose == Purpose::Push { "pull,push" } else { "pull" };
-        let scope = format!("repository:{}:{actions}", self.name);
-        let pairs = || service.map(|service| ("service", service)).into_iter().chain([("scope", &*scope)]);
-        let what = "a token".to_owned();
-        let mut question =
-            Question { method: Method::GET, url: url.clone(), fields: HeaderMap::new(), body: Bytes::new(), what };
-        match &self.found.credentials {
-            Some(Credentials::Identity(token)) => {
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                form.extend_pairs(pairs()).append_pair("grant_type", "refresh_token");
-                form.append_pair("client_id", "host").append_pair("refresh_token", token);
-                question.method = Method::POST;
-                question.body = form.finish().into();
-                let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-                question.fields.insert(header::CONTENT_TYPE, kind);
-            }
-            other => {
-                url.query_pairs_mut().extend_pairs(pairs());
-                question.url = url.clone();
-                if let Some(Credentials::Password(name, password)) = other {
-                    let value = HeaderValue::try_from(basic(name, password));
-                    let mut value = value.map_err(|_| wrong("the name or the password cannot be sent".to_owned()))?;
-                    value.set_sensitive(true);
-                    question.fields.insert(header::AUTHORIZATION, value);
-                }
-            }
-        }
-        let connections = if url.origin() == self.base.origin() { &self.own } else { &self.others };
-        let request = Request::builder().method(question.method.clone()).uri(question.url.as_str());
-        let mut request = request.body(Full::new(question.body)).map_err(|error| wrong(error.to_string()))?;
-        *request.headers_mut() = question.fields;
-        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(self.agent));
-        let response = connections.send(request).await?;
-        if matches!(response.status().as_u16(), 400 | 401 | 403) {
-            return Err(self.unauthorized(response.status().as_u16(), self.code(response).await));
-        }
-        let response = self.good(response, "a token").await?;
-        let bytes = self.small(response, MAX_TOKEN, "a token").await?;
-        /// What is answered.
-        #[derive(Deserialize)]
-        struct Given {
-            token: Option<String>,
-            access_token: Option<String>,
-        }
-        let given: Option<Given> = serde_json::from_slice(&bytes).ok();
-        let given = given.and_then(|given| given.token.or(given.access_token)).filter(|token| !token.is_empty());
-        given.ok_or_else(|| wrong("there is none in the answer".to_owned()))
-    }
-
-    fn unauthorized(&self, status: u16, code: Option<String>) -> RegistryError {
-        let (registry, repository) = (self.registry.clone(), self.name.clone());
-        match &self.found.credentials {
-            None => RegistryError::Anonymous { registry, repository, silent: self.found.silent.clone() },
-            Some(_) => RegistryError::Unauthorized { registry, repository, status, code },
-        }
     }
 
     /// An answer that is as it should be, or what is wrong.
@@ -382,7 +311,7 @@ impl Repository {
     }
 
     /// The registry's own word for what is wrong: one of capital letters, and no text of its.
-    async fn code(&self, response: Response<Arriving>) -> Option<String> {
+    pub(crate) async fn code(&self, response: Response<Arriving>) -> Option<String> {
         #[derive(Deserialize)]
         struct Errors {
             errors: Vec<Coded>,
@@ -441,8 +370,4 @@ pub(crate) fn said_digest(fields: &HeaderMap) -> Option<Digest> {
 /// How many bytes an answer says that it has.
 pub(crate) fn length(fields: &HeaderMap) -> Option<u64> {
     fields.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn basic(name: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }

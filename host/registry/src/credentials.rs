@@ -37,14 +37,21 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// The value of a variable of the environment.
+pub type Variable<'a> = dyn Fn(&str) -> Option<std::ffi::OsString> + 'a;
+/// The text of a file; nothing where there is none.
+pub type ReadFile<'a> = dyn Fn(&Path) -> Result<Option<String>, String> + 'a;
+/// Run a program with an argument, and with a line to read; what it writes.
+pub type RunProgram<'a> = dyn Fn(&str, &str, &str) -> Result<Vec<u8>, String> + 'a;
+
 /// What the caller does in the world.
 pub struct World<'a> {
     /// The value of a variable of the environment.
-    pub variable: &'a dyn Fn(&str) -> Option<std::ffi::OsString>,
+    pub variable: &'a Variable<'a>,
     /// The text of a file; nothing where there is none.
-    pub read: &'a dyn Fn(&Path) -> Result<Option<String>, String>,
+    pub read: &'a ReadFile<'a>,
     /// Run a program with an argument, and with a line to read; what it writes.
-    pub run: &'a dyn Fn(&str, &str, &str) -> Result<Vec<u8>, String>,
+    pub run: &'a RunProgram<'a>,
 }
 
 /// What was found, and what could not be asked: a helper that gave nothing is no error until a registry wants more.
@@ -93,7 +100,8 @@ pub fn find(registry: &str, repository: &str, world: &World<'_>) -> Result<Found
     let mut found = Found::default();
     for path in places(world.variable) {
         let Some(text) = (world.read)(&path)? else { continue };
-        let unusable = |line, column| format!("{}: it is not as docker writes it (line {line}, column {column})", path.display());
+        let unusable =
+            |line, column| format!("{}: it is not as docker writes it (line {line}, column {column})", path.display());
         // What serde says may quote a value.
         let file: File = serde_json::from_str(&text).map_err(|error| unusable(error.line(), error.column()))?;
         if let Some(helper) = file.helper(registry) {
@@ -103,7 +111,8 @@ pub fn find(registry: &str, repository: &str, world: &World<'_>) -> Result<Found
             }
         }
         if let Some(entry) = file.entry(registry, repository) {
-            let credentials = entry.credentials().map_err(|reason| format!("{}: {reason} for {registry}", path.display()))?;
+            let credentials =
+                entry.credentials().map_err(|reason| format!("{}: {reason} for {registry}", path.display()))?;
             if credentials.is_some() {
                 return Ok(Found { credentials, silent: None });
             }
@@ -113,7 +122,7 @@ pub fn find(registry: &str, repository: &str, world: &World<'_>) -> Result<Found
 }
 
 /// Where credentials are kept.
-fn places(variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Vec<PathBuf> {
+fn places(variable: &Variable<'_>) -> Vec<PathBuf> {
     let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = path("HOME");
     let docker = path("DOCKER_CONFIG").or_else(|| home.as_ref().map(|home| home.join(".docker")));
@@ -219,14 +228,26 @@ mod tests {
             (r#"{"auths":{"https://ghcr.io/v2/":{"auth":"dTpwOnE="}}}"#, "ghcr.io", password("u", "p:q")),
             (r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpwOnE="}}}"#, "docker.io", password("u", "p:q")),
             (r#"{"auths":{"ghcr.io":{"username":"a","password":"b"}}}"#, "ghcr.io", password("a", "b")),
-            (r#"{"auths":{"ghcr.io":{"auth":"dTpwOnE=","identitytoken":"t"}}}"#, "ghcr.io", Some(Credentials::Identity("t".into()))),
-            (r#"{"auths":{"ghcr.io":{"auth":"dTpwOnE="},"ghcr.io/acme":{"username":"a","password":"b"}}}"#, "ghcr.io", password("a", "b")),
+            (
+                r#"{"auths":{"ghcr.io":{"auth":"dTpwOnE=","identitytoken":"t"}}}"#,
+                "ghcr.io",
+                Some(Credentials::Identity("t".into())),
+            ),
+            (
+                r#"{"auths":{"ghcr.io":{"auth":"dTpwOnE="},"ghcr.io/acme":{"username":"a","password":"b"}}}"#,
+                "ghcr.io",
+                password("a", "b"),
+            ),
             (r#"{"auths":{"ghcr.io/acm":{"auth":"dTpwOnE="}}}"#, "ghcr.io", None),
             (r#"{"auths":{"ghcr.io:443":{"auth":"dTpwOnE="}}}"#, "ghcr.io", None),
             (r#"{"auths":{"ghcr.io":{}},"HttpHeaders":{"x":"y"}}"#, "ghcr.io", None),
             (r#"{"credsStore":"good","auths":{"ghcr.io":{}}}"#, "ghcr.io", password("helped", "at ghcr.io")),
             (r#"{"credsStore":"good"}"#, "docker.io", password("helped", "at https://index.docker.io/v1/")),
-            (r#"{"credsStore":"none","credHelpers":{"ghcr.io":"token"}}"#, "ghcr.io", Some(Credentials::Identity("long".into()))),
+            (
+                r#"{"credsStore":"none","credHelpers":{"ghcr.io":"token"}}"#,
+                "ghcr.io",
+                Some(Credentials::Identity("long".into())),
+            ),
             (r#"{"credsStore":"none","auths":{"ghcr.io":{"auth":"dTpwOnE="}}}"#, "ghcr.io", password("u", "p:q")),
             ("{}", "ghcr.io", None),
         ] {
@@ -268,7 +289,9 @@ mod tests {
             let error = found(&[("/h/.docker/config.json", text)], HOME, "ghcr.io").map(drop).expect_err(says);
             assert!(error.contains(says) && !error.contains("s3cret"), "{error}");
         }
-        for (helper, says) in [("none", "gave none: exit status 1"), ("odd", "is not as docker reads it"), ("../x", "is no name")] {
+        for (helper, says) in
+            [("none", "gave none: exit status 1"), ("odd", "is not as docker reads it"), ("../x", "is no name")]
+        {
             let text = format!("{{\"credsStore\":\"{helper}\"}}");
             let found = found(&[("/h/.docker/config.json", &text)], HOME, "ghcr.io").expect(helper);
             let silent = found.silent.expect(helper);

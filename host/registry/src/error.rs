@@ -1,5 +1,6 @@
 //! What a registry refuses or gets wrong, said in one sentence. Answers are never quoted as a whole.
 
+use outbound::Cut;
 use rules::domain::Digest;
 use rules::text;
 
@@ -14,7 +15,7 @@ pub enum RegistryError {
     Settings(String),
     /// There was no answer, or not all of it.
     #[error("{0}")]
-    Network(#[from] outbound::Cut),
+    Network(#[from] Cut),
     /// It wants to know who asks, and nobody says so.
     #[error("{registry} wants credentials for {repository}, and there are none{}", behind(.silent.as_deref()))]
     Anonymous {
@@ -134,7 +135,9 @@ impl RegistryError {
     /// Whether the same may well succeed the next time.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Network(_) | Self::TooLittle { .. } | Self::Slow { .. } => true,
+            // What was waited for long enough is not waited for again.
+            Self::Network(Cut::Silent(..)) => false,
+            Self::Network(_) | Self::TooLittle { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
             _ => false,
         }

@@ -193,7 +193,11 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_of_the_standard_layout() {
-        let world = World { exports: &["a:b/c@1.0.0".into()], imports: &["wasi:io/x@0.2.0".into()], target: Some("a:b/w@1.0.0") };
+        let world = World {
+            exports: &["a:b/c@1.0.0".into()],
+            imports: &["wasi:io/x@0.2.0".into()],
+            target: Some("a:b/w@1.0.0"),
+        };
         let (manifest, config) = package(b"component", world).expect("a package");
         let config_digest = sha256(&config);
         assert_eq!(
@@ -214,7 +218,9 @@ mod tests {
 
     #[test]
     fn what_is_no_component_is_told_apart() {
-        let descriptor = |kind: &str, size: u64| format!("{{\"mediaType\":\"{kind}\",\"size\":{size},\"digest\":\"sha256:{}\"}}", "0".repeat(64));
+        let descriptor = |kind: &str, size: u64| {
+            format!("{{\"mediaType\":\"{kind}\",\"size\":{size},\"digest\":\"sha256:{}\"}}", "0".repeat(64))
+        };
         let manifest = |config: &str, layers: &[String]| {
             format!("{{\"schemaVersion\":2,\"config\":{},\"layers\":[{}]}}", descriptor(config, 2), layers.join(","))
         };

@@ -9,6 +9,9 @@ mod challenge;
 mod client;
 mod credentials;
 mod error;
+mod introducing;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 mod layout;
 mod lock;
 mod pull;

@@ -130,7 +130,10 @@ mod tests {
             (format!("version = 1\n[component]\n\"oci://a/b\" = \"sha256:{hex}\""), "`oci://a/b` is not"),
             (format!("version = 1\n[component]\n\"a:1\" = \"sha256:{hex}\""), "`a:1` is not"),
             ("version = 1\n[component]\n\"oci://a/b:1\" = \"sha256:0\"".to_owned(), "`oci://a/b:1` is not"),
-            (format!("version = 1\n[component]\n\"oci://a/b@sha256:{hex}\" = \"sha256:{hex}\""), "is not a reference with"),
+            (
+                format!("version = 1\n[component]\n\"oci://a/b@sha256:{hex}\" = \"sha256:{hex}\""),
+                "is not a reference with",
+            ),
         ] {
             let error = Lock::read(&text).expect_err(&text).to_string();
             assert!(error.contains(says) && !error.contains('\n'), "{error}");

@@ -112,7 +112,9 @@ impl Client {
                 })
                 .await?;
                 // One that is not what it says to be is nobody's signature.
-                if let Some(payload) = String::from_utf8(bytes).ok().filter(|text| layout::sha256(text.as_bytes()) == digest) {
+                if let Some(payload) =
+                    String::from_utf8(bytes).ok().filter(|text| layout::sha256(text.as_bytes()) == digest)
+                {
                     signatures.push(Signature { payload, signature });
                 }
             }

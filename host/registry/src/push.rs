@@ -5,7 +5,7 @@ use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 use rules::domain::Digest;
 
-use crate::client::{Client, Question, Repository, said_digest};
+use crate::client::{Client, Question, Repository, again, said_digest};
 use crate::error::RegistryError;
 use crate::layout::{self, MANIFEST};
 use crate::signature::{self, PrivateKey};
@@ -38,7 +38,8 @@ impl Client {
         let failed = |reason: &dyn std::fmt::Display| RegistryError::Settings(format!("cannot push: {reason}"));
         let (manifest, config) = layout::package(&component, world).map_err(|error| failed(&error))?;
         let digest = layout::sha256(&manifest);
-        let signature = sign.map(|(name, key)| key.sign(&name, digest)).transpose().map_err(|reason| failed(&reason))?;
+        let signature =
+            sign.map(|(name, key)| key.sign(&name, digest)).transpose().map_err(|reason| failed(&reason))?;
         self.wait(async {
             let repository = &self.repository;
             repository.upload(component, "the component").await?;
@@ -46,8 +47,8 @@ impl Client {
             if let Some(signature) = signature {
                 let tag = signature::tag(digest);
                 let before = repository.there(&tag).await?;
-                let (signed, config) =
-                    signature::added(before.as_ref().map(|(_, bytes)| &**bytes), &signature).map_err(|error| failed(&error))?;
+                let (signed, config) = signature::added(before.as_ref().map(|(_, bytes)| &**bytes), &signature)
+                    .map_err(|error| failed(&error))?;
                 repository.upload(signature.payload.into(), "what is signed").await?;
                 repository.upload(config.into(), "the config").await?;
                 repository.name(&tag, signed).await?;
@@ -69,23 +70,26 @@ impl Repository {
         }
     }
 
-    /// Have a blob there.
+    /// Have a blob there. What was lost on the way is sent again from its beginning.
     async fn upload(&self, bytes: Bytes, what: &str) -> Result<(), RegistryError> {
-        let digest = format!("sha256:{}", layout::sha256(&bytes));
-        let what = format!("{what} of {}", self.name);
+        let (digest, what) = (format!("sha256:{}", layout::sha256(&bytes)), format!("{what} of {}", self.name));
         let there = self.question(Method::HEAD, &format!("blobs/{digest}"), what.clone())?;
-        match self.ask(&there).await? {
-            response if response.status() == StatusCode::NOT_FOUND => {}
-            response => return self.good(response, &what).await.map(drop),
-        }
         let place = self.question(Method::POST, "blobs/uploads/", what.clone())?;
-        let response = self.good(self.ask(&place).await?, &what).await?;
-        let mut url = self.led(&place.url, response.headers())?;
-        url.query_pairs_mut().append_pair("digest", &digest);
-        let mut put = Question { method: Method::PUT, url, fields: Default::default(), body: bytes, what };
-        put.fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        let response = self.ask(&put).await?;
-        self.good(response, &put.what).await.map(drop)
+        again(async || {
+            match self.ask(&there).await? {
+                response if response.status() == StatusCode::NOT_FOUND => {}
+                response => return self.good(response, &what).await.map(drop),
+            }
+            let response = self.good(self.ask(&place).await?, &what).await?;
+            let mut url = self.led(&place.url, response.headers())?;
+            url.query_pairs_mut().append_pair("digest", &digest);
+            let (body, what) = (bytes.clone(), what.clone());
+            let mut put = Question { method: Method::PUT, url, fields: Default::default(), body, what };
+            put.fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+            let response = self.ask(&put).await?;
+            self.good(response, &put.what).await.map(drop)
+        })
+        .await
     }
 
     /// Give a manifest its tag.
@@ -94,7 +98,7 @@ impl Repository {
         let mut put = self.question(Method::PUT, &format!("manifests/{tag}"), what)?;
         put.body = manifest.into();
         put.fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
-        let response = self.good(self.ask(&put).await?, &put.what).await?;
+        let response = again(async || self.good(self.ask(&put).await?, &put.what).await).await?;
         match said_digest(response.headers()) {
             Some(got) if got != digest => {
                 Err(RegistryError::Digest { registry: self.registry.clone(), what: put.what, got })

@@ -183,7 +183,13 @@ mod tests {
         let both = format!("oci://ghcr.io/acme/weather:1.2@sha256:{HEX}");
         for (text, registry, repository, tag, shown) in [
             ("oci://ghcr.io/acme/weather:1.2", "ghcr.io", "acme/weather", Some("1.2"), None),
-            ("oci://GHCR.io/acme/weather:V1", "ghcr.io", "acme/weather", Some("V1"), Some("oci://ghcr.io/acme/weather:V1")),
+            (
+                "oci://GHCR.io/acme/weather:V1",
+                "ghcr.io",
+                "acme/weather",
+                Some("V1"),
+                Some("oci://ghcr.io/acme/weather:V1"),
+            ),
             ("oci://ghcr.io/weather", "ghcr.io", "weather", None, Some("oci://ghcr.io/weather:latest")),
             ("oci://localhost:5000/a.b/c__d-e---f/g_h:_x", "localhost:5000", "a.b/c__d-e---f/g_h", Some("_x"), None),
             ("oci://127.0.0.1:5000/a:1", "127.0.0.1:5000", "a", Some("1"), None),
@@ -195,10 +201,13 @@ mod tests {
             assert_eq!((&*reference.registry, &*reference.repository), (registry, repository), "{text}");
             assert_eq!(reference.tag.as_deref(), tag, "{text}");
             assert_eq!(reference.to_string(), shown.unwrap_or(text));
-            assert_eq!(reference.to_string().parse(), Ok(match reference.tag_to_resolve() {
-                Some(tag) => Reference { tag: Some(tag.to_owned()), ..reference.clone() },
-                None => reference.clone(),
-            }));
+            assert_eq!(
+                reference.to_string().parse(),
+                Ok(match reference.tag_to_resolve() {
+                    Some(tag) => Reference { tag: Some(tag.to_owned()), ..reference.clone() },
+                    None => reference.clone(),
+                })
+            );
         }
         let reference: Reference = both.parse().expect("a reference");
         assert_eq!((reference.tag_to_resolve(), reference.stem()), (None, "weather"));
@@ -213,12 +222,39 @@ mod tests {
         let upper = format!("oci://ghcr.io/a@sha256:{}", HEX.to_uppercase());
         let other = format!("oci://ghcr.io/a@sha512:{HEX}");
         for text in [
-            "oci:ghcr.io/a", "ghcr.io/a", "oci://ghcr.io", "oci:///a", "oci://user@ghcr.io/a", "oci://ghcr.io:0/a",
-            "oci://ghcr.io:/a", "oci://ghcr.io:99999/a", "oci://ghcr.io:+5/a", "oci://gh cr.io/a", "oci://[::1/a",
-            "oci://[::1]5000/a", "oci://0x7f.1/a", "oci://ghcr.io/", "oci://ghcr.io/A", "oci://ghcr.io/a//b",
-            "oci://ghcr.io/a/", "oci://ghcr.io/../a", "oci://ghcr.io/a..b", "oci://ghcr.io/-a", "oci://ghcr.io/a___b",
-            "oci://ghcr.io/a:", "oci://ghcr.io/a:.x", "oci://ghcr.io/a:x:y", "oci://ghcr.io/a?x=1", "oci://ghcr.io/a%2fb",
-            "oci://ghcr.io/a@sha256:00", "oci://ghcr.io/a@", "oci://ghcr.io/a:1\n", &long, &name, &upper, &other,
+            "oci:ghcr.io/a",
+            "ghcr.io/a",
+            "oci://ghcr.io",
+            "oci:///a",
+            "oci://user@ghcr.io/a",
+            "oci://ghcr.io:0/a",
+            "oci://ghcr.io:/a",
+            "oci://ghcr.io:99999/a",
+            "oci://ghcr.io:+5/a",
+            "oci://gh cr.io/a",
+            "oci://[::1/a",
+            "oci://[::1]5000/a",
+            "oci://0x7f.1/a",
+            "oci://ghcr.io/",
+            "oci://ghcr.io/A",
+            "oci://ghcr.io/a//b",
+            "oci://ghcr.io/a/",
+            "oci://ghcr.io/../a",
+            "oci://ghcr.io/a..b",
+            "oci://ghcr.io/-a",
+            "oci://ghcr.io/a___b",
+            "oci://ghcr.io/a:",
+            "oci://ghcr.io/a:.x",
+            "oci://ghcr.io/a:x:y",
+            "oci://ghcr.io/a?x=1",
+            "oci://ghcr.io/a%2fb",
+            "oci://ghcr.io/a@sha256:00",
+            "oci://ghcr.io/a@",
+            "oci://ghcr.io/a:1\n",
+            &long,
+            &name,
+            &upper,
+            &other,
         ] {
             let refused = text.parse::<Reference>().expect_err(text).to_string();
             assert!(refused.len() < 2 * MAX_REFERENCE && !refused.contains('\n'), "{refused}");
@@ -227,7 +263,9 @@ mod tests {
 
     #[test]
     fn a_path_is_not_meant_as_a_reference() {
-        for (text, meant) in [("oci://a/b", true), ("oci:a", true), ("a/oci:b", false), ("oci.wasm", false), ("./oci:", false)] {
+        for (text, meant) in
+            [("oci://a/b", true), ("oci:a", true), ("a/oci:b", false), ("oci.wasm", false), ("./oci:", false)]
+        {
             assert_eq!(Reference::is_meant(text), meant, "{text}");
         }
     }

@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+};
 use rules::domain::Digest;
 
 use crate::signature::{PrivateKey, PublicKey, Signature, Unsigned, added, check, listed};
@@ -28,7 +30,8 @@ CgyVdz9xRH2ZreBEIgsmo9htzUJc3gAnl1YMT87K2KkQ5ip379bQrcu8bHjjxEE4
 const PAYLOAD: &str = "{\"critical\":{\"identity\":{\"docker-reference\":\"ghcr.io/acme/weather\"},\"image\":{\"docker-manifest-digest\":\
     \"sha256:0707070707070707070707070707070707070707070707070707070707070707\"},\
     \"type\":\"cosign container image signature\"},\"optional\":null}";
-const BY_P256: &str = "MEUCIDlgfZU5BAmjq/reUIIafS3MKrky7kUZ94ap8Ja8jVdDAiEAq3ww+BSdYkZonXm127AB1Rs1ktjDFqj4HMwslfl1Cvo=";
+const BY_P256: &str =
+    "MEUCIDlgfZU5BAmjq/reUIIafS3MKrky7kUZ94ap8Ja8jVdDAiEAq3ww+BSdYkZonXm127AB1Rs1ktjDFqj4HMwslfl1Cvo=";
 const BY_EDWARDS: &str = "NSf5dTbqe5fLSjr/+G+f5eO2U0eGNGW/01FpKIgEdTGyDecVulMIV+RqD7RLyaFrW1AXV5O18YrEYRto5EBtDQ==";
 const NAME: &str = "ghcr.io/acme/weather";
 

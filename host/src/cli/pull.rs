@@ -50,8 +50,9 @@ pub(super) fn execute(arguments: &PullArgs) -> Result<ExitCode, Error> {
         words => words.to_vec(),
     };
     if words.is_empty() {
-        return Err(Error::usage(format!("{} names no extractor in a registry", configuration.path.display()))
-            .hint("`host pull oci://HOST/NAME:TAG` gets one; `component = \"oci://…\"` under [extractor.NAME] names it"));
+        return Err(Error::usage(format!("{} names no extractor in a registry", configuration.path.display())).hint(
+            "`host pull oci://HOST/NAME:TAG` gets one; `component = \"oci://…\"` under [extractor.NAME] names it",
+        ));
     }
     let references = words.iter().map(|word| match shipping::reference(Path::new(word)) {
         Some(reference) => reference,

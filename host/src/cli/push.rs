@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use engine::World;
-use registry::{PrivateKey, Push, Purpose};
+use registry::{PrivateKey, Purpose, Push};
 use rules::text;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::config::{Configuration, Named, key_text};
 use crate::error::Error;
 use crate::shipping;
 
-/// Put an extractor into a registry, in the layout for WebAssembly components that other tools read too
+/// Put an extractor into a registry, as other tools for components read it too
 ///
 /// The same component has the same digest, whoever pushes it and whenever. With `--sign` its signature goes there first, and
 /// the tag last.

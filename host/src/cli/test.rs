@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::config::{Configuration, is_reference};
 use crate::error::{Error, Kind};
-use crate::{files, shipping};
 use crate::testing::{self, CaseError, Extractor, Making, TestError, Verdict};
+use crate::{files, shipping};
 use engine::Package;
 use rules::text;
 

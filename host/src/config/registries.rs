@@ -82,9 +82,8 @@ impl Configuration {
         let rule = |(said, trust): (&String, &Trust)| {
             let wrong = |reason: String| {
                 let place = format!("{}: [trust.\"{}\"]", self.path.display(), text::quoted(said));
-                Error::usage(format!("{place}: {reason}")).hint(
-                    "`keys` lists files of public keys; `unsigned = true` in its place asks for no signature",
-                )
+                Error::usage(format!("{place}: {reason}"))
+                    .hint("`keys` lists files of public keys; `unsigned = true` in its place asks for no signature")
             };
             let named = || name(said).ok_or_else(|| wrong("it names no registry and no repository".to_owned()));
             let rule = if said == ALL { said.clone() } else { named()? };
@@ -218,7 +217,10 @@ mod tests {
             ("[trust.\"*\"]\nunsigned = true\nkeys = [\"a\"]", "what is `unsigned` has no keys"),
             ("[trust.\"*\"]\nkeys = [\"a\"]\nsigned-as = \"ghcr.io\"", "`signed-as` names no registry"),
             ("[trust.\"ghcr.io\"]\nkeys = [\"no-such.pub\"]", "no-such.pub: No such file"),
-            ("[trust.\"ghcr.io\"]\nkeys = [\"-----BEGIN PUBLIC KEY-----\"]", "of a key in it, it is not a whole PEM file"),
+            (
+                "[trust.\"ghcr.io\"]\nkeys = [\"-----BEGIN PUBLIC KEY-----\"]",
+                "of a key in it, it is not a whole PEM file",
+            ),
         ] {
             let error = configuration(text).trust().map(drop).expect_err(says).to_string();
             assert!(error.contains(says), "{error}");

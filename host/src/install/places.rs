@@ -72,7 +72,9 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
         // So that it is told now, and not when it is due.
         shipping::locked(configuration, &reference)?;
         if wishes.systemd && !wishes.user {
-            warnings.push(format!("{reference}: what is scheduled gets it by itself when it is due, without your credentials"));
+            warnings.push(format!(
+                "{reference}: what is scheduled gets it by itself when it is due, without your credentials"
+            ));
         }
     }
     let components = files.iter().map(|job| absolute(&job.component)).collect::<Result<Vec<_>, _>>()?;

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::registry::{REPOSITORY, Scripted, auths};
-use harness::{Origin, Reply};
+use harness::registry::{REPOSITORY, Scripted, auths, digest};
+use harness::{Origin, Reply, guest};
 
 use super::{Place, mirror};
 
@@ -41,7 +41,10 @@ fn a_token_is_for_one_repository_and_goes_to_the_registry_alone() {
     let [token] = &asked[..] else { panic!("{asked:?}") };
     let basic = format!("Basic {}", STANDARD.encode("me:s3cret"));
     assert_eq!(token.header("authorization"), Some(&*basic));
-    assert_eq!(token.target, format!("/token?service=the+registry&scope=repository%3A{}%3Apull", REPOSITORY.replace('/', "%2F")));
+    assert_eq!(
+        token.target,
+        format!("/token?service=the+registry&scope=repository%3A{}%3Apull", REPOSITORY.replace('/', "%2F"))
+    );
     let bearer = Some("Bearer t0ken".to_owned());
     let seen = authorizations(&scripted.origin);
     assert_eq!(seen[..2], [(manifest.clone(), None), (manifest, bearer.clone())]);
@@ -88,7 +91,10 @@ fn whoever_gives_no_token_is_told_apart() {
     place.host(&["pull", &scripted.tagged()]).exits(0);
     let asked = keeper.asked();
     let body = String::from_utf8(asked[0].body.clone()).expect("a form");
-    assert!(asked[0].method == "POST" && body.contains("grant_type=refresh_token") && body.contains("refresh_token=l0ng"), "{body}");
+    assert!(
+        asked[0].method == "POST" && body.contains("grant_type=refresh_token") && body.contains("refresh_token=l0ng"),
+        "{body}"
+    );
 }
 
 #[test]
@@ -110,4 +116,42 @@ fn a_registry_leads_on_a_few_times_and_not_to_what_is_none_of_its_business() {
     scripted.origin.route(&blob, Reply::status(307));
     place.host(&["pull", &scripted.pinned()]).exits(1).says("it does not say where");
     assert!(!place.cached().contains(&"wasm".to_owned()));
+}
+
+#[test]
+fn what_is_pushed_goes_where_the_registry_leads_and_credentials_do_not() {
+    let (scripted, place, depot) = (Scripted::start(mirror()), Place::new(), Origin::start());
+    let file = guest("mirror");
+    let file = file.to_str().expect("a path in UTF-8");
+    let uploads = scripted.path("blobs/uploads/");
+    let there = scripted.path("manifests/2");
+    let reference = format!("oci://{}/{REPOSITORY}:2", scripted.host());
+    place.environment.write("home/.docker/config.json", auths(&scripted.host(), "me", "s3cret"));
+    scripted.origin.route(&scripted.blob(), Reply::status(404));
+    let wants = Reply::status(401).header("WWW-Authenticate", "Basic realm=\"x\"");
+    let led = || Reply::status(202).header("Location", depot.url("/upload?state=1"));
+    // A registry that is busy is asked again.
+    scripted.origin.script(&uploads, [wants, Reply::status(503), led()]);
+    depot.script("/upload", [Reply::status(500), Reply::status(201)]);
+    scripted.origin.script(&there, [Reply::status(404), Reply::status(503), Reply::status(201)]);
+    place.host(&["push", file, &reference]).exits(0);
+    let asked = depot.asked();
+    assert!(asked.iter().all(|asked| asked.header("authorization").is_none()), "{asked:?}");
+    let component = asked.iter().filter(|asked| asked.body == scripted.component);
+    let target = format!("/upload?state=1&digest={}", digest(&scripted.component).replace(':', "%3A"));
+    assert_eq!(component.map(|asked| asked.target.clone()).collect::<Vec<_>>(), [target.clone(), target]);
+    // One that says that it took something else is not believed.
+    let other = Reply::status(201).header("Docker-Content-Digest", digest(b"other"));
+    scripted.origin.script(&there, [Reply::status(404), other]);
+    place.host(&["push", file, &reference]).exits(1).says("sent something else than acme/weather:2");
+    scripted.origin.route(&uploads, Reply::status(202));
+    place
+        .host(&["push", file, &reference])
+        .exits(1)
+        .says("leads to where it cannot be followed: it does not say where");
+    scripted.origin.route(&uploads, Reply::status(403));
+    place
+        .host(&["push", file, &reference])
+        .exits(1)
+        .says("does not accept the credentials for acme/weather (status 403)");
 }

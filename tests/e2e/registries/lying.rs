@@ -72,7 +72,10 @@ fn what_was_stopped_in_the_middle_goes_on_from_there() {
     scripted.origin.route(&scripted.blob(), rest(&whole, half));
     place.run(&scripted.pinned()).exits(0);
     assert_eq!(ranges(&scripted), [Some(format!("bytes={half}-"))]);
-    assert_eq!((place.cached(), fs::read(place.component()).expect("a component")), (vec!["json".into(), "wasm".into()], whole));
+    assert_eq!(
+        (place.cached(), fs::read(place.component()).expect("a component")),
+        (vec!["json".into(), "wasm".into()], whole)
+    );
 }
 
 #[test]
@@ -131,7 +134,10 @@ fn more_bytes_than_were_said_are_not_taken() {
     let text = String::from_utf8(scripted.manifest.clone()).expect("text");
     let large = text.replace(&format!("\"size\":{}", scripted.component.len()), "\"size\":268435457");
     scripted.route_manifest(large.as_bytes());
-    place.host(&["pull", &scripted.tagged()]).exits(1).says("its component has 268435457 bytes, and the limit is 256 MiB");
+    place
+        .host(&["pull", &scripted.tagged()])
+        .exits(1)
+        .says("its component has 268435457 bytes, and the limit is 256 MiB");
 }
 
 #[test]

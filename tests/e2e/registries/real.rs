@@ -29,7 +29,8 @@ fn an_extractor_is_pushed_pulled_and_run_by_tag_by_name_and_by_digest() {
     let layer = json!({ "mediaType": WASM, "digest": digest(&component), "size": component.len() });
     assert_eq!(manifest["layers"], json!([layer]));
     let path = format!("/v2/acme/mirror/blobs/{}", words(&manifest["config"]["digest"]));
-    let config: Value = serde_json::from_slice(&registry.ask("GET", &path, "", b"").expect("a config").1).expect("JSON");
+    let config: Value =
+        serde_json::from_slice(&registry.ask("GET", &path, "", b"").expect("a config").1).expect("JSON");
     assert_eq!((&config["architecture"], &config["os"]), (&json!("wasm"), &json!("wasip2")));
     assert_eq!(config["layerDigests"], json!([digest(&component)]));
     let imports = config["component"]["imports"].as_array().expect("imports");
@@ -60,6 +61,7 @@ fn an_extractor_is_pushed_pulled_and_run_by_tag_by_name_and_by_digest() {
     place.host(&["allow", "courts", "--yes", "--pin", "--http", "https://a.example"]).exits(0);
     let written = fs::read_to_string(place.environment.path().join("host.toml")).expect("a configuration");
     assert!(written.contains(&digest(&component)["sha256:".len()..]), "{written}");
+    place.host(&["test", &reference]).exits(2).says("cases");
     place.host(&["pull"]).exits(0);
 }
 
@@ -150,8 +152,7 @@ fn what_is_no_component_is_told_apart() {
     let good = registry.manifest("acme/mirror", "1");
     let put = |tag: &str, kind: &str, manifest: &Value| {
         let path = format!("/v2/acme/mirror/manifests/{tag}");
-        let (status, body) =
-            registry.ask("PUT", &path, kind, manifest.to_string().as_bytes()).expect("an answer");
+        let (status, body) = registry.ask("PUT", &path, kind, manifest.to_string().as_bytes()).expect("an answer");
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
     };
     let mut image = good.clone();
@@ -165,7 +166,10 @@ fn what_is_no_component_is_told_apart() {
     let index = "application/vnd.oci.image.index.v1+json";
     put("index", index, &json!({ "schemaVersion": 2, "mediaType": index, "manifests": [entry] }));
     for (tag, says) in [
-        ("image", "it is no WebAssembly component: its config is of the type `application/vnd.oci.image.config.v1+json`"),
+        (
+            "image",
+            "it is no WebAssembly component: its config is of the type `application/vnd.oci.image.config.v1+json`",
+        ),
         ("several", "it has 2 layers, and a component is exactly one"),
         ("index", "it is a list of images, and no WebAssembly component"),
     ] {

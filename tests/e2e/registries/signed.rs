@@ -14,7 +14,9 @@ fn a_component_that_the_right_key_did_not_sign_is_neither_pulled_nor_run() {
         let file = guest("mirror");
         let file = file.to_str().expect("a path in UTF-8");
         let ((private, public), (other_private, other)) = (keys(edwards), keys(false));
-        for (name, text) in [("key.pem", private), ("key.pub", public), ("other.pem", other_private), ("other.pub", other)] {
+        for (name, text) in
+            [("key.pem", private), ("key.pub", public), ("other.pem", other_private), ("other.pub", other)]
+        {
             place.environment.write(name, text);
         }
         let trust = |key: &str| {
@@ -45,8 +47,8 @@ fn a_component_that_the_right_key_did_not_sign_is_neither_pulled_nor_run() {
         place.environment.write("host.toml", text);
         place.run(&reference).exits(0);
         // What is kept is as good as what it says, and no better.
-        let kept = fs::read_dir(place.components()).expect("a directory").flatten().map(|entry| entry.path());
-        let kept = kept.filter(|path| path.extension().is_some_and(|end| end == "signatures")).next().expect("signatures");
+        let mut kept = fs::read_dir(place.components()).expect("a directory").flatten().map(|entry| entry.path());
+        let kept = kept.find(|path| path.extension().is_some_and(|end| end == "signatures")).expect("signatures");
         let text = fs::read_to_string(&kept).expect("signatures");
         fs::write(&kept, text.replace("acme/mirror", "acme/other")).expect("a file");
         place.run(&reference).exits(1).says("cannot connect to");
@@ -70,7 +72,8 @@ fn a_signature_is_for_one_name_and_a_mirror_says_which() {
     let signatures = registry.ask("GET", &path("acme/mirror"), "", b"").expect("signatures").1;
     let listed: serde_json::Value = serde_json::from_slice(&signatures).expect("JSON");
     for blob in [&listed["config"]["digest"], &listed["layers"][0]["digest"]] {
-        let from = format!("/v2/copies/mirror/blobs/uploads/?mount={}&from=acme/mirror", blob.as_str().expect("a digest"));
+        let from =
+            format!("/v2/copies/mirror/blobs/uploads/?mount={}&from=acme/mirror", blob.as_str().expect("a digest"));
         assert_eq!(registry.ask("POST", &from, "", b"").expect("an answer").0, 201);
     }
     let kind = harness::registry::MANIFEST;
@@ -85,7 +88,9 @@ fn a_signature_is_for_one_name_and_a_mirror_says_which() {
     configure("");
     place.host(&["pull", &signed]).exits(0);
     let refused = place.host(&["pull", &copied]).exits(77);
-    refused.says(&format!("a key that is trusted has signed it as `{host}/acme/mirror`, and not as `{host}/copies/mirror`"));
+    refused.says(&format!(
+        "a key that is trusted has signed it as `{host}/acme/mirror`, and not as `{host}/copies/mirror`"
+    ));
     configure(&format!("[trust.\"{host}/copies\"]\nkeys = [\"\"\"{public}\"\"\"]\nsigned-as = \"{host}/acme\"\n"));
     place.host(&["pull", &copied]).exits(0);
     configure(&format!("[trust.\"{host}/copies\"]\nunsigned = true\n"));
@@ -98,7 +103,10 @@ fn a_key_that_cannot_be_used_is_told_before_anything_is_sent() {
     let file = guest("mirror");
     let file = file.to_str().expect("a path in UTF-8");
     let reference = format!("oci://{}/acme/mirror:1", place.origin.grant().trim_start_matches("http://"));
-    place.environment.write("encrypted.pem", "-----BEGIN ENCRYPTED COSIGN PRIVATE KEY-----\neA==\n-----END ENCRYPTED COSIGN PRIVATE KEY-----\n");
+    place.environment.write(
+        "encrypted.pem",
+        "-----BEGIN ENCRYPTED COSIGN PRIVATE KEY-----\neA==\n-----END ENCRYPTED COSIGN PRIVATE KEY-----\n",
+    );
     place.environment.write("public.pem", keys(true).1);
     for (key, says) in [
         ("none.pem", "cannot sign with none.pem: No such file"),

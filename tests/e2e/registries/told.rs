@@ -3,7 +3,7 @@
 use std::fs;
 
 use harness::registry::Scripted;
-use harness::{Authority, Origin, Ran, Reply};
+use harness::{Authority, Gate, Origin, Part, Ran, Reply};
 
 use super::{Place, mirror};
 
@@ -74,8 +74,7 @@ fn a_component_that_was_changed_in_the_cache_is_had_again_and_not_run() {
 fn two_at_once_both_have_it() {
     let (scripted, place) = (Scripted::start(mirror()), Place::new());
     let pinned = scripted.pinned();
-    let started: Vec<_> =
-        (0..4).map(|_| place.command(&["pull", &pinned]).spawn().expect("the program")).collect();
+    let started: Vec<_> = (0..4).map(|_| place.command(&["pull", &pinned]).spawn().expect("the program")).collect();
     for child in started {
         Ran::new(child.wait_with_output().expect("the program")).exits(0);
     }
@@ -113,4 +112,28 @@ fn without_anywhere_to_keep_it_nothing_is_pulled() {
     command.env_remove("HOME").env_remove("XDG_CACHE_HOME");
     Ran::new(command.output().expect("the program")).exits(2).says("neither HOME nor XDG_CACHE_HOME is set");
     assert!(scripted.origin.asked().is_empty());
+}
+
+#[test]
+fn a_registry_that_says_nothing_is_not_waited_for_long() {
+    let (scripted, place) = (Scripted::start(mirror()), Place::new());
+    let text = format!("[registry.\"{}\"]\ntimeout = \"1s\"\n", scripted.host());
+    place.environment.write("host.toml", text);
+    let (reached, hold) = (Gate::default(), Gate::default());
+    let says = format!("{} did not answer within 1 s", scripted.host());
+    // In the middle of the component, and then at once.
+    let half = scripted.component.len() / 2;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", scripted.component.len());
+    let begun = [head.as_bytes(), &scripted.component[..half]].concat();
+    scripted.origin.route(&scripted.blob(), Reply::parts(vec![Part::Bytes(begun), Part::Hold(hold.clone())]));
+    place.host(&["pull", &scripted.pinned()]).exits(1).says(&says);
+    assert_eq!(
+        fs::metadata(place.components().read_dir().expect("a directory").flatten().next().expect("a part").path())
+            .expect("a file")
+            .len(),
+        half as u64
+    );
+    scripted.origin.route(&scripted.path("manifests/1"), Reply::new("{}").gated(&reached, &hold));
+    place.host(&["pull", &scripted.tagged()]).exits(1).says(&says);
+    hold.open();
 }
