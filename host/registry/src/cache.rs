@@ -138,8 +138,7 @@ impl Cache {
                 break;
             }
             // Whoever had the lock may have finished, and what was opened has its last name by now.
-            let same = |found: fs::Metadata| file.metadata().is_ok_and(|own| own.ino() == found.ino());
-            if fs::symlink_metadata(&path).is_ok_and(same) {
+            if is_named(&file, &path) {
                 return Part::go_on(file, path, whole, layer);
             }
         }
@@ -165,6 +164,13 @@ impl Cache {
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Whether a file has this name still.
+fn is_named(file: &File, path: &Path) -> bool {
+    let same =
+        |found: fs::Metadata| file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()));
+    fs::symlink_metadata(path).is_ok_and(same)
 }
 
 /// A component that is not whole yet.
@@ -269,6 +275,18 @@ mod tests {
         assert_eq!(fs::read(path).expect("a file"), b"a component");
         let left: Vec<_> = fs::read_dir(directory.path().join("components")).expect("a directory").collect();
         assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn what_got_its_last_name_is_not_written_to() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, whole) = (directory.path().join("part"), directory.path().join("whole"));
+        let file = open(&path).expect("a file");
+        assert!(is_named(&file, &path));
+        fs::rename(&path, &whole).expect("another name");
+        assert!(!is_named(&file, &path) && is_named(&file, &whole));
+        let another = open(&path).expect("a file");
+        assert!(!is_named(&file, &path) && is_named(&another, &path));
     }
 
     #[test]

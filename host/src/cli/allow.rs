@@ -14,7 +14,7 @@ use rules::text;
 /// The grant is added to host.toml. Of what is granted already, nothing is asked again.
 #[derive(Debug, clap::Args)]
 pub(super) struct AllowArgs {
-    /// The extractor: a WebAssembly component, or a name of the configuration
+    /// The extractor: a WebAssembly component, a reference such as oci://HOST/NAME:TAG, or a name of the configuration
     #[arg(value_name = "EXTRACTOR")]
     extractor: String,
     /// The extractor's identity [default: the component's own name, else its file's]

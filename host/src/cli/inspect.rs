@@ -18,7 +18,7 @@ const MAX_SAID: usize = 200;
 /// Show what a component is and asks for, and what its grant covers, without running it
 #[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// The extractor: a WebAssembly component, or a name of the configuration
+    /// The extractor: a WebAssembly component, a reference such as oci://HOST/NAME:TAG, or a name of the configuration
     #[arg(value_name = "EXTRACTOR")]
     extractor: String,
     /// The extractor's identity [default: the component's own name, else its file's]

@@ -15,7 +15,7 @@ use rules::text;
 /// `host run --plan FILE --shard N` runs one shard of it. The same order gives the same plan, always.
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanArgs {
-    /// The extractor: a WebAssembly component, or a name of the configuration
+    /// The extractor: a WebAssembly component, a reference such as oci://HOST/NAME:TAG, or a name of the configuration
     extractor: String,
     /// The days, the end not included, such as 2025-01-01..2026-01-01
     #[arg(long, value_name = "START..END", required_unless_present = "over")]

@@ -72,7 +72,7 @@ fn whoever_gives_no_token_is_told_apart() {
     }
     for (challenge, says) in [
         ("Bearer realm=\"http://elsewhere.example/token\"", "of the place to get one, it is not encrypted"),
-        ("Bearer realm=\"https://169.254.169.254/token\"", "a registry may not lead to 169.254.169.254 (link-local)"),
+        ("Bearer realm=\"https://192.0.2.1/token\"", "a registry may not lead to 192.0.2.1 (documentation)"),
         ("Bearer realm=\"http://me:you@localhost/token\"", "it has a name or a password in it"),
         ("Negotiate", "does not say how to ask for acme/weather:1"),
         ("Basic realm=\"x\"", "wants credentials for acme/weather, and there are none"),
@@ -104,8 +104,8 @@ fn a_registry_leads_on_a_few_times_and_not_to_what_is_none_of_its_business() {
     for (location, says) in [
         (blob.clone(), "leads on more than 5 times when asked for the component"),
         ("http://elsewhere.example/x?signed=s3cret".to_owned(), "it is not encrypted (http://elsewhere.example)"),
-        ("https://169.254.169.254/latest".to_owned(), "a registry may not lead to 169.254.169.254 (link-local)"),
-        ("https://[fd00:ec2::254]/latest".to_owned(), "a registry may not lead to fd00:ec2::254 (unique local)"),
+        ("https://192.0.2.1/latest".to_owned(), "a registry may not lead to 192.0.2.1 (documentation)"),
+        ("https://[2001:db8::1]/latest".to_owned(), "a registry may not lead to 2001:db8::1 (documentation)"),
         ("https://me:you@localhost/x".to_owned(), "it has a name or a password in it"),
         ("file:///etc/passwd".to_owned(), "it is neither https nor http"),
     ] {

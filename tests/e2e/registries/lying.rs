@@ -1,9 +1,10 @@
 //! A registry that sends something else than it says, more, or less.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use harness::registry::{MANIFEST, Scripted, digest, with_note};
-use harness::{Part, Reply};
+use harness::{Gate, Part, Reply};
 
 use super::{Place, mirror};
 
@@ -152,4 +153,30 @@ fn fewer_bytes_than_were_said_are_not_all() {
     let encoded = Reply::new(scripted.component.clone()).gzipped();
     scripted.origin.route(&scripted.blob(), encoded);
     place.host(&["pull", &scripted.pinned()]).exits(1).says("in an encoding that nobody asked for");
+}
+
+#[test]
+fn a_pull_that_is_killed_leaves_nothing_that_counts_and_the_next_goes_on() {
+    let (scripted, place) = (Scripted::start(mirror()), Place::new());
+    let (whole, half) = (scripted.component.clone(), scripted.component.len() / 2);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", whole.len());
+    let (begun, hold) = ([head.as_bytes(), &whole[..half]].concat(), Gate::default());
+    let stalling = Reply::parts(vec![Part::Bytes(begun), Part::Hold(hold.clone())]);
+    scripted.origin.script(&scripted.blob(), [stalling, rest(&whole, half)]);
+    let mut child = place.command(&["pull", &scripted.tagged()]).spawn().expect("the program");
+    let part = place.components().join(format!("{}.part", digest(&whole).replace(':', "-")));
+    let started = Instant::now();
+    while fs::metadata(&part).map_or(0, |found| found.len()) < half as u64 {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing arrived");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("a process");
+    child.wait().expect("a process");
+    hold.open();
+    assert_eq!(place.cached(), ["part"]);
+    assert!(!place.environment.path().join("host.lock").exists(), "nothing is written down");
+    scripted.origin.forget();
+    place.host(&["pull", &scripted.tagged()]).exits(0);
+    assert_eq!(ranges(&scripted), [Some(format!("bytes={half}-"))]);
+    assert_eq!(fs::read(place.component()).expect("a component"), whole);
 }
