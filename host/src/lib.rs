@@ -38,8 +38,9 @@
 //! `engine`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`, and for
 //! upkeep in `verify` and `repair`, which share `upkeep`.
 //!
-//! Six crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
-//! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
+//! Eight crates below this one do the work, and none of `zone`, `state`, `fetch`, `engine` and `registry` knows another:
+//! what must not be seen is no dependency. `outbound` is the host's own way to servers that the operator names; `objects`
+//! and `registry` take it, and no extractor can. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
 //! `quarantine` settles what was not as expected of a source; `erase` takes away what may not be kept.
 //!

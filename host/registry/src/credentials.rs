@@ -54,12 +54,13 @@ pub struct World<'a> {
     pub run: &'a RunProgram<'a>,
 }
 
-/// What was found, and what could not be asked: a helper that gave nothing is no error until a registry wants more.
+/// What was found, and what could not be asked: a file or a helper that gave nothing is no error until a registry wants
+/// more.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Who asks; nobody in particular where there is none.
     pub credentials: Option<Credentials>,
-    /// Which helper gave nothing, and why.
+    /// Which file or helper gave nothing, and why.
     pub silent: Option<String>,
 }
 
@@ -99,7 +100,15 @@ struct Told {
 pub fn find(registry: &str, repository: &str, world: &World<'_>) -> Result<Found, String> {
     let mut found = Found::default();
     for path in places(world.variable) {
-        let Some(text) = (world.read)(&path)? else { continue };
+        let text = match (world.read)(&path) {
+            Ok(Some(text)) => text,
+            Ok(None) => continue,
+            // Whoever is asked may want nobody's name. What is scheduled often has no way into a home directory.
+            Err(reason) => {
+                found.silent = Some(reason);
+                continue;
+            }
+        };
         let unusable =
             |line, column| format!("{}: it is not as docker writes it (line {line}, column {column})", path.display());
         // What serde says may quote a value.

@@ -23,7 +23,7 @@ pub enum RegistryError {
         registry: String,
         /// For what.
         repository: String,
-        /// Which helper gave nothing.
+        /// Which file or helper gave nothing.
         silent: Option<String>,
     },
     /// It does not take who asks.

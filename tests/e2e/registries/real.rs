@@ -117,6 +117,13 @@ fn credentials_are_those_that_docker_and_podman_keep() {
     place.environment.write("home/.docker/config.json", "{\"auths\":{\"x\":{\"auth\":[\"pass:word\"]}}}");
     push(&[]).exits(2).says("it is not as docker writes it (line 1");
 
+    // What cannot be read is told once the registry wants it.
+    let file_of_docker = place.environment.path().join("home/.docker/config.json");
+    fs::remove_file(&file_of_docker).expect("a file");
+    fs::create_dir(&file_of_docker).expect("a directory");
+    push(&[]).exits(1).says("and there are none (cannot read").says("config.json: Is a directory");
+    fs::remove_dir(&file_of_docker).expect("a directory");
+
     let right = auths(&host, NAME, PASSWORD);
     place.environment.write("home/.docker/config.json", &right);
     push(&[]).exits(0);

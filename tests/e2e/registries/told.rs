@@ -6,6 +6,7 @@ use harness::registry::Scripted;
 use harness::{Authority, Gate, Origin, Part, Ran, Reply};
 
 use super::{Place, mirror};
+use crate::install::user;
 
 #[test]
 fn what_is_wrong_with_a_reference_is_told() {
@@ -52,7 +53,13 @@ fn a_lock_that_cannot_be_used_stops_what_needs_it() {
     fs::remove_file(&lock).expect("a lock");
     let text = format!("[extractor.x]\ncomponent = \"{}\"\nschedule = \"0 6 * * *\"\n", scripted.tagged());
     place.environment.write("host.toml", text);
-    place.host(&["install", "cron", "--user", "--dry-run"]).exits(2).says("no digest is known for");
+    let (root, user) = (["--root", "root", "--dry-run"], user());
+    let install = [&["install", "systemd", "--run-as", &user], &root[..]].concat();
+    place.host(&install).exits(2).says("no digest is known for");
+    place.host(&["pull"]).exits(0);
+    let ran = place.host(&install).exits(0);
+    assert!(ran.stdout.contains("host-x.service") || ran.stderr.contains("host-x.service"), "{ran:?}");
+    ran.says("what is scheduled gets it by itself when it is due, without your credentials");
 }
 
 #[test]
