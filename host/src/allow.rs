@@ -327,7 +327,9 @@ fn place(place: &SecretPlace) -> String {
     let word = |word: &str| text::saying(word, MAX_WORD);
     match place {
         SecretPlace::Bearer => place.to_string(),
+        SecretPlace::Scheme(scheme) => format!("as credentials of the scheme {}", word(scheme)),
         SecretPlace::Basic(user) => format!("as the password of the user {}", word(user)),
+        SecretPlace::User(password) => format!("as the user of the password {}", word(password)),
         SecretPlace::Header(name) => format!("in the field {}", word(name)),
         SecretPlace::Query(name) => format!("in the query parameter {}", word(name)),
     }

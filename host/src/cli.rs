@@ -1,5 +1,6 @@
 //! The command line: parse, hand over, print, exit code. It must not decide anything else.
 
+mod add;
 mod allow;
 mod build;
 mod cat;
@@ -71,6 +72,7 @@ Exit codes:
 enum Command {
     Run(Box<run::RunArgs>),
     Plan(plan::PlanArgs),
+    Add(add::AddArgs),
     Allow(allow::AllowArgs),
     Inspect(inspect::InspectArgs),
     New(new::NewArgs),
@@ -128,6 +130,7 @@ pub fn main() -> ExitCode {
     let done = match parsed() {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Plan(arguments) => plan::execute(&arguments),
+        Command::Add(arguments) => add::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::New(arguments) => new::execute(&arguments),

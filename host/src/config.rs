@@ -131,7 +131,8 @@ impl Plan {
         let trial = Trial::resolve(flags)?;
         let configured = Configured::resolve(flags, configuration, component)?;
         configured.check(component)?;
-        let secrets = configured.secrets(trial.replay.is_some())?;
+        let params = params::resolve(flags, &configured.config, component.manifest, &configured.name)?;
+        let secrets = configured.secrets(trial.replay.is_some(), &params)?;
         let certificates = configured.certificates(trial.replay.is_some())?;
         let Configured { name, asks, granted, allow, config, tls, network, .. } = configured;
         let redactor = Arc::new(Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts()))));
@@ -147,7 +148,7 @@ impl Plan {
         let expected = expected((&config, &configuration.file.defaults.expect), component.manifest, &sources, &name)?;
         Ok(Self {
             landing: configuration.landing(flags.landing.as_deref())?,
-            params: params::resolve(flags, &config, component.manifest, &name)?,
+            params,
             component: component.digest,
             asked: granted.missing(&asks),
             sources,

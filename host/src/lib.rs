@@ -44,6 +44,8 @@
 //!
 //! `quarantine` settles what was not as expected of a source; `erase` takes away what may not be kept.
 //!
+//! `adding` makes an extractor of a declarative manifest, by a run of the component that carries such manifests out.
+//!
 //! `testing` runs cases: what an extractor lands from recorded answers, by processes of its own.
 //!
 //! `models` writes SQL for the tools that read what has landed.
@@ -70,6 +72,7 @@
 
 #![deny(unsafe_code)]
 
+mod adding;
 mod allow;
 mod authoring;
 mod batch;

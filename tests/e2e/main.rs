@@ -35,6 +35,7 @@ mod kept;
 mod landing;
 mod licences;
 mod limits;
+mod manifests;
 mod mapping;
 mod misfits;
 mod models;

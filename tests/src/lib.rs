@@ -33,7 +33,7 @@ pub use deaf::Deaf;
 pub use environment::{Environment, Ran, guest, under, unwrapped, without_manifest};
 pub use http2::Http2;
 pub use nginx::Nginx;
-pub use origin::{Gate, Origin};
+pub use origin::{Asked, Gate, Origin};
 pub use reply::{Part, Reply, gzip};
 pub use stores::Store;
 

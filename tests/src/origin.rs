@@ -66,8 +66,12 @@ impl Gate {
     }
 }
 
+/// What answers, whatever the routes say.
+type Answers = Box<dyn FnMut(&Asked) -> Reply + Send>;
+
 #[derive(Default)]
 struct Shared {
+    answers: Mutex<Option<Answers>>,
     routes: Mutex<HashMap<String, VecDeque<Reply>>>,
     queries: Mutex<Vec<(String, String, Reply)>>,
     tunnels: Mutex<HashMap<String, SocketAddr>>,
@@ -80,6 +84,9 @@ struct Shared {
 
 impl Shared {
     fn reply(&self, asked: &Asked) -> Option<Reply> {
+        if let Some(answers) = &mut *lock(&self.answers) {
+            return Some(answers(asked));
+        }
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
         let query = decoded(query);
         let by_query = lock(&self.queries).iter().find(|(at, part, _)| at == path && query.contains(part)).cloned();
@@ -114,6 +121,13 @@ impl Origin {
     /// Start a server that answers every request with 404 until it is told better.
     pub fn start() -> Self {
         Self::serving("http", None)
+    }
+
+    /// Start one that answers what this says.
+    pub fn answering(answers: impl FnMut(&Asked) -> Reply + Send + 'static) -> Self {
+        let origin = Self::start();
+        *lock(&origin.shared.answers) = Some(Box::new(answers));
+        origin
     }
 
     /// Start one that speaks TLS, and shows this certificate.

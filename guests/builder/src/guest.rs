@@ -106,7 +106,7 @@ mod tests {
         let cases = [
             (
                 "no-such-guest",
-                "`no-such-guest` is neither a guest nor a directory; the guests are padelnomics, mirror, probe",
+                "`no-such-guest` is neither a guest nor a directory; the guests are padelnomics, mirror, rest, probe",
             ),
             ("src", "src has no Cargo.toml, so it is no crate"),
         ];

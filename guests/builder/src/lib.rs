@@ -24,9 +24,9 @@ use anyhow::{Context, Result, ensure};
 use guest::Guest;
 
 /// The guests that are for use.
-pub const DEFAULT: [&str; 2] = ["padelnomics", "mirror"];
+pub const DEFAULT: [&str; 3] = ["padelnomics", "mirror", "rest"];
 /// All guests: those for use, and `probe`, which is for the tests of the host.
-pub const ALL: [&str; 3] = ["padelnomics", "mirror", "probe"];
+pub const ALL: [&str; 4] = ["padelnomics", "mirror", "rest", "probe"];
 
 /// Build these guests, each given by its name or by the directory of its crate, and give the paths of their components,
 /// in the same order.

@@ -8,6 +8,7 @@ mod compile;
 #[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
 mod compiled;
 mod draft;
+mod fill;
 mod fit;
 mod imports;
 #[cfg(any(test, fuzzing))]
@@ -38,6 +39,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 pub use allocator::Allocator;
 pub use compile::serve as serve_compiler;
+pub use fill::fill;
 pub use fit::{CONTRACT, ImportedInterface, version};
 pub use manifest::{Build, Manifest, ManifestError, Param, SecretAsk, manifest};
 pub use processes::{end_with_parent, this_program};

@@ -66,7 +66,7 @@ pub(super) fn without(bytes: &[u8], sections: Vec<Range<usize>>) -> Vec<u8> {
 
 /// Where the section begins whose content begins at `content`: before its length, in LEB128 of any width, is the
 /// identifier 0.
-fn header(component: &[u8], content: usize) -> usize {
+pub(super) fn header(component: &[u8], content: usize) -> usize {
     let mut start = content.saturating_sub(1);
     while start > 0 && component[start - 1] & 0x80 != 0 {
         start -= 1;

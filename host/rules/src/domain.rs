@@ -151,18 +151,40 @@ pub enum SecretPlace {
     /// `Authorization: Bearer SECRET` (RFC 6750, 2.1).
     #[default]
     Bearer,
-    /// `Authorization: Basic …`, the secret being the password of this user (RFC 7617).
+    /// `Authorization: SCHEME SECRET`, for a scheme of that name (RFC 9110, 11.4).
+    Scheme(String),
+    /// `Authorization: Basic …`, the secret being the password of this user (RFC 7617). In the user `{NAME}` is the
+    /// parameter of that name.
     Basic(String),
+    /// The same, the secret being the user of this password, as some services have it.
+    User(String),
     /// A field of that name.
     Header(String),
     /// A parameter of that name in the URL's query.
     Query(String),
 }
 
+impl SecretPlace {
+    /// The same with the values of parameters in the place of their names.
+    #[must_use]
+    pub fn filled<'a>(&self, params: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
+        match self {
+            Self::Basic(user) if user.contains('{') => Self::Basic(
+                params
+                    .into_iter()
+                    .fold(user.clone(), |user, (name, value)| user.replace(&format!("{{{name}}}"), value)),
+            ),
+            place => place.clone(),
+        }
+    }
+}
+
 impl fmt::Display for SecretPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bearer => f.write_str("as a bearer token"),
+            Self::Scheme(scheme) => write!(f, "as credentials of the scheme `{scheme}`"),
+            Self::User(password) => write!(f, "as the user of the password `{password}`"),
             Self::Basic(user) => write!(f, "as the password of the user `{user}`"),
             Self::Header(name) => write!(f, "in the field `{name}`"),
             Self::Query(name) => write!(f, "in the query parameter `{name}`"),

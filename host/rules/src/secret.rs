@@ -44,6 +44,13 @@ impl Secret {
         }
         let field = match &place {
             SecretPlace::Bearer => Some((header::AUTHORIZATION, format!("Bearer {value}"))),
+            SecretPlace::Scheme(scheme) if !is_token(scheme) => return Err("its scheme has no valid name".into()),
+            SecretPlace::Scheme(scheme) => Some((header::AUTHORIZATION, format!("{scheme} {value}"))),
+            SecretPlace::User(_) if value.contains(':') => return Err("it is a user name, and holds a colon".into()),
+            SecretPlace::User(password) => {
+                let credentials = BASE64_STANDARD.encode(format!("{value}:{password}"));
+                Some((header::AUTHORIZATION, format!("Basic {credentials}")))
+            }
             SecretPlace::Basic(user) if user.contains(':') => return Err("its user name holds a colon".into()),
             SecretPlace::Basic(user) => {
                 let credentials = BASE64_STANDARD.encode(format!("{user}:{value}"));
@@ -80,6 +87,7 @@ impl Secret {
     pub fn texts(&self) -> Vec<String> {
         match &self.place {
             SecretPlace::Basic(user) => vec![self.value.clone(), format!("{user}:{}", self.value)],
+            SecretPlace::User(password) => vec![self.value.clone(), format!("{}:{password}", self.value)],
             _ => vec![self.value.clone()],
         }
     }
@@ -115,6 +123,11 @@ impl Secret {
     }
 }
 
+/// A token (RFC 9110, 5.6.2).
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +148,8 @@ mod tests {
         for (place, expected) in [
             (SecretPlace::Bearer, (plain.clone(), field("authorization", "Bearer s3&t"))),
             (SecretPlace::Basic("me".into()), (plain.clone(), field("authorization", "Basic bWU6czMmdA=="))),
+            (SecretPlace::User("x".into()), (plain.clone(), field("authorization", "Basic czMmdDp4"))),
+            (SecretPlace::Scheme("SSWS".into()), (plain.clone(), field("authorization", "SSWS s3&t"))),
             (SecretPlace::Header("X-Key".into()), (plain.clone(), field("x-key", "s3&t"))),
             (SecretPlace::Query("key".into()), (plain + "&key=s3%26t", vec![])),
         ] {
@@ -154,6 +169,8 @@ mod tests {
             ("hidden", SecretPlace::Header("Host".into()), "https://a.example", "the host's own"),
             ("hidden", SecretPlace::Header("a b".into()), "https://a.example", "no valid name"),
             ("hidden", SecretPlace::Basic("a:b".into()), "https://a.example", "a colon"),
+            ("hid:den", SecretPlace::User("x".into()), "https://a.example", "a colon"),
+            ("hidden", SecretPlace::Scheme("a b".into()), "https://a.example", "no valid name"),
         ] {
             let origins = vec![origin.parse().expect(origin)];
             let error = Secret::new("token", value, place, origins).err().expect(reason);

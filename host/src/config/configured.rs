@@ -164,14 +164,15 @@ impl Configured {
     }
 
     /// The secrets that it takes. A replay sends none, so that none has to be there.
-    pub(super) fn secrets(&self, replayed: bool) -> Result<Vec<Arc<Secret>>, Error> {
+    pub(super) fn secrets(&self, replayed: bool, params: &BTreeMap<String, String>) -> Result<Vec<Arc<Secret>>, Error> {
         let directory = self.file.parent().unwrap_or(Path::new(""));
         let wanted = self.granted.secrets.iter().filter(|(secret, _)| self.asks.takes_secret(secret));
         let load = |(secret, grant): (&String, &SecretGrant)| {
+            let grant = SecretGrant { place: grant.place.filled(params), ..grant.clone() };
             let asked = self.asks.secrets.get(secret).map_or(&[][..], |asked| &asked.origins);
             let loaded = match replayed {
                 true => grant.stand_in(secret),
-                false => secrets::load(secret, grant, directory, |name| std::env::var_os(name)),
+                false => secrets::load(secret, &grant, directory, |name| std::env::var_os(name)),
             };
             loaded.map(|loaded| Arc::new(loaded.only_for(asked))).map_err(|reason| {
                 Error::usage(format!("the secret `{secret}` of {}: {reason}", self.name)).hint(format!(

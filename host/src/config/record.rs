@@ -151,7 +151,9 @@ fn secret_table(grant: &SecretGrant) -> Table {
     });
     table["as"] = match &grant.place {
         SecretPlace::Bearer => value("bearer"),
+        SecretPlace::Scheme(scheme) => value(one("scheme", scheme)),
         SecretPlace::Basic(user) => value(one("basic", user)),
+        SecretPlace::User(password) => value(one("user", password)),
         SecretPlace::Header(field) => value(one("header", field)),
         SecretPlace::Query(name) => value(one("query", name)),
     };

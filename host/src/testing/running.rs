@@ -139,7 +139,9 @@ fn confidential(origin: &str) -> bool {
 fn place_of(place: &SecretPlace) -> String {
     match place {
         SecretPlace::Bearer => "\"bearer\"".to_owned(),
+        SecretPlace::Scheme(scheme) => format!("{{ scheme = {} }}", json!(scheme)),
         SecretPlace::Basic(user) => format!("{{ basic = {} }}", json!(user)),
+        SecretPlace::User(password) => format!("{{ user = {} }}", json!(password)),
         SecretPlace::Header(name) => format!("{{ header = {} }}", json!(name)),
         SecretPlace::Query(name) => format!("{{ query = {} }}", json!(name)),
     }

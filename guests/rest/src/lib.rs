@@ -1,0 +1,116 @@
+//! Carries out declarative REST sources: what Airbyte's low-code manifests describe, without their Python.
+//!
+//! The extractor has room for data: [`make`](make::make) makes it of a manifest, together with an `extractor.toml`, and
+//! the host puts it in. Without data the extractor makes some: of the manifest that its parameter `manifest` is.
+//!
+//! - `yaml` and `manifest` read a manifest and unfold it;
+//! - `plan` is the manifest as something that can be carried out, or refused;
+//! - `make` derives from it what an extractor asks for and takes;
+//! - `read` carries it out.
+
+mod make;
+mod manifest;
+mod plan;
+mod read;
+mod room;
+mod yaml;
+
+use expressions::{Map, Value, json};
+use landing::{Error, Extractor, Slot, Source, params, run};
+
+use make::{Kind, RECORDS, STREAMS};
+use plan::{Plan, Way, World};
+use read::Reading;
+
+/// The parameter that is a manifest.
+const MANIFEST: &str = "manifest";
+/// The parameter that is the name of the extractor to make.
+const NAME: &str = "name";
+
+struct Rest;
+
+impl Extractor for Rest {
+    async fn extract() -> Result<(), Error> {
+        match room::data() {
+            Some(data) => carry_out(data).await,
+            None => make_extractor().await,
+        }
+    }
+}
+
+landing::export!(Rest);
+
+/// Land the data and the manifest of an extractor.
+async fn make_extractor() -> Result<(), Error> {
+    let (Some(text), Some(name)) = (params::get(MANIFEST), params::get(NAME)) else {
+        return Err(Error::new("it has no manifest to carry out: `host add NAME FILE.yaml` makes an extractor of one"));
+    };
+    let made = make::make(&text, &name).map_err(|error| Error::new(error.to_string()))?;
+    let source = Source::own()?;
+    source.land_bytes(made.data, Slot::new("json")).await?;
+    source.land_bytes(made.manifest.into_bytes(), Slot::new("toml")).await?;
+    Ok(())
+}
+
+/// Read the streams of the manifest that the extractor was made of.
+async fn carry_out(data: &[u8]) -> Result<(), Error> {
+    let data = json::read(data).map_err(|error| Error::new(format_args!("its data is unusable: {error}")))?;
+    let ways: Vec<Way> = data.member("secrets").as_list().unwrap_or_default().iter().map(way).collect();
+    let name = data.member("name").to_text();
+    let plan = Plan::read(&data.member("manifest"), &name, &ways).map_err(|error| Error::new(error.to_string()))?;
+    let optional = data.member("optional");
+    let optional = optional.as_list().unwrap_or_default().iter().map(|name| name.to_text().to_string()).collect();
+    let world = World {
+        config: configuration(data.member("parameters").as_list().unwrap_or_default())?,
+        now: Box::new(|| i64::try_from(run::now().saturating_mul(1000)).unwrap_or(i64::MAX)),
+        random: Box::new(random),
+        optional,
+    };
+    let chosen = params::words(STREAMS);
+    let records = params::get(RECORDS).is_some_and(|value| value == "true");
+    Reading::new(world, records).read(&plan, &chosen).await
+}
+
+fn random(bytes: &mut [u8]) {
+    let random = run::random_bytes(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    bytes.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
+}
+
+fn way(value: &Value) -> Way {
+    value.as_list().unwrap_or_default().iter().filter_map(|name| name.as_str().map(Into::into)).collect()
+}
+
+/// The values that the operator set, each as the manifest's specification types it. Blank ones are not there.
+fn configuration(parameters: &[Value]) -> Result<Value, Error> {
+    let mut config = Value::from(Map::new());
+    for parameter in parameters {
+        let name = parameter.member("name").to_text();
+        let Some(text) = params::get(&name).filter(|text| !text.is_empty()) else { continue };
+        let kind = Kind::of(&parameter.member("kind").to_text());
+        let value = typed(kind, &text).ok_or_else(|| {
+            Error::new(format_args!("the parameter `{name}` is {text:?}, which is no {}", kind.name()))
+        })?;
+        let way = parameter.member("way");
+        expressions::path::set(&mut config, way.as_list().unwrap_or_default(), value)
+            .map_err(|error| Error::new(format_args!("the parameter `{name}` cannot be set: {error}")))?;
+    }
+    Ok(config)
+}
+
+fn typed(kind: Kind, text: &str) -> Option<Value> {
+    let trimmed = text.trim();
+    match kind {
+        Kind::Text => Some(Value::from(text)),
+        Kind::Integer => trimmed.parse().ok().map(Value::Int),
+        Kind::Number => match trimmed.parse() {
+            Ok(whole) => Some(Value::Int(whole)),
+            Err(_) => trimmed.parse().ok().map(Value::Float),
+        },
+        Kind::Boolean => match trimmed {
+            "true" | "True" => Some(Value::Bool(true)),
+            "false" | "False" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        Kind::Json => json::read(trimmed.as_bytes()).ok(),
+    }
+}

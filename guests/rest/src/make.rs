@@ -1,0 +1,80 @@
+//! From the text of a manifest to what an extractor is made of: the data that it carries out, and its `extractor.toml`. Pure.
+
+mod origins;
+mod properties;
+mod toml;
+
+use expressions::{Map, Value, json};
+
+use crate::manifest::{self, ManifestError};
+use crate::plan::{Ask, Plan, Way};
+use origins::origins;
+use properties::Property;
+
+pub(crate) use properties::Kind;
+
+/// Parameters of an extractor's own, beside those of the manifest.
+pub(crate) const STREAMS: &str = "streams";
+pub(crate) const RECORDS: &str = "records";
+
+/// What an extractor is made of.
+pub struct Made {
+    /// What it carries out.
+    pub data: Vec<u8>,
+    /// Its `extractor.toml`.
+    pub manifest: String,
+}
+
+/// Make an extractor of this name of a manifest's text.
+pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
+    let unfolded = manifest::unfold(text)?;
+    let mut properties = properties::of(&unfolded.member("spec").member("connection_specification"))?;
+    let marked: Vec<Way> =
+        properties.iter().filter(|property| property.secret).map(|property| property.way.clone()).collect();
+    let plan = Plan::read(&unfolded, name, &marked)?;
+    let secrets = plan.secrets();
+    // What an expression reads and no specification names is a parameter as well.
+    for way in secrets.reads() {
+        let known = |property: &Property| property.way.starts_with(&way) || way.starts_with(&property.way);
+        if !way.is_empty() && !properties.iter().any(known) {
+            properties.push(Property::undeclared(way));
+        }
+    }
+    let asks = secrets.asks();
+    let described = properties.clone();
+    properties.retain(|property| !property.secret && !asks.iter().any(|ask| ask.way == property.way));
+    let origins = origins(&plan, &properties);
+    let manifest = toml::write(
+        name,
+        &plan,
+        &properties,
+        &toml::Secrets { asks: &asks, described: &described, origins: &origins },
+        &unfolded,
+    );
+    let secret_ways = marked.into_iter().chain(asks.iter().map(|ask| ask.way.clone()));
+    let is_optional = |ask: &&Ask| described.iter().any(|property| property.way == ask.way && !property.required);
+    let optional: Vec<Value> = asks.iter().filter(is_optional).map(|ask| Value::from(ask.name.as_str())).collect();
+    Ok(Made { data: data(name, &unfolded, &properties, (secret_ways.collect(), optional)), manifest })
+}
+
+/// What the extractor carries out, as JSON.
+fn data(name: &str, unfolded: &Value, properties: &[Property], (secrets, optional): (Vec<Way>, Vec<Value>)) -> Vec<u8> {
+    let way = |way: &Way| Value::from(way.iter().map(|name| Value::Str(name.clone())).collect::<Vec<_>>());
+    let parameter = |property: &Property| {
+        Value::from(Map::from_iter([
+            ("name".into(), Value::from(property.name())),
+            ("way".into(), way(&property.way)),
+            ("kind".into(), Value::from(property.kind.name())),
+        ]))
+    };
+    let mut manifest = unfolded.as_dict().cloned().unwrap_or_default();
+    manifest.shift_remove("spec");
+    let data = Value::from(Map::from_iter([
+        ("name".into(), Value::from(name)),
+        ("parameters".into(), Value::from(properties.iter().map(parameter).collect::<Vec<_>>())),
+        ("secrets".into(), Value::from(secrets.iter().map(way).collect::<Vec<_>>())),
+        ("optional".into(), Value::from(optional)),
+        ("manifest".into(), Value::from(manifest)),
+    ]));
+    json::python(&data, false, None).unwrap_or_default().into_bytes()
+}

@@ -1,0 +1,92 @@
+//! How a request shows who sends it. Secrets stay with the host: a manifest's expression for one becomes its name.
+
+use super::secrets::{Placement, in_field};
+use super::{Expression, Fields, Inject, Into};
+use crate::manifest::ManifestError;
+
+/// How a request is authenticated.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Authenticator {
+    #[default]
+    None,
+    /// The host adds this secret.
+    Secret(String),
+    /// `Authorization: Bearer …`, for a token that is no secret.
+    Bearer(Expression),
+    /// `Authorization: Basic …`, the same.
+    Basic { user: Expression, password: Option<Expression> },
+    /// A field or a parameter, the same.
+    Key { inject: Inject, value: Expression },
+}
+
+impl Authenticator {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        match fields.kind() {
+            "NoAuth" => Ok(Self::None),
+            "BearerAuthenticator" => Self::bearer(&fields),
+            "BasicHttpAuthenticator" => Self::basic(&fields),
+            "ApiKeyAuthenticator" => Self::key(&fields),
+            _ => Err(fields.unsupported()),
+        }
+    }
+
+    fn bearer(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+        let token = fields.unchecked("api_token")?.ok_or_else(|| fields.missing("api_token"))?;
+        let placed = |prefix: &str| prefix.is_empty().then_some(Placement::Bearer);
+        match fields.secrets().named(&token, true, placed) {
+            Some(name) => Ok(Self::Secret(name)),
+            None => fields.checked("api_token", token).map(Self::Bearer),
+        }
+    }
+
+    fn basic(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+        let user = fields.unchecked("username")?.ok_or_else(|| fields.missing("username"))?;
+        let password = fields.unchecked("password")?.filter(|password| !password.written().is_empty());
+        let constant = |expression: &Expression| expression.template().constant().map(str::to_owned);
+        let user_text = constant(&user).or_else(|| fields.secrets().parameter(&user));
+        if let (Some(password), Some(user)) = (&password, user_text) {
+            let placed = |prefix: &str| prefix.is_empty().then_some(Placement::Password(user));
+            if let Some(name) = fields.secrets().named(password, true, placed) {
+                return Ok(Self::Secret(name));
+            }
+        }
+        let rest = match &password {
+            None => Some(String::new()),
+            Some(password) => constant(password),
+        };
+        // A user may be public: it is a secret where the specification says so, or where nothing else could be one.
+        if let Some(rest) = rest {
+            let alone = password.is_none();
+            let placed = |prefix: &str| prefix.is_empty().then_some(Placement::User(rest));
+            if let Some(name) = fields.secrets().named(&user, alone, placed) {
+                return Ok(Self::Secret(name));
+            }
+        }
+        let user = fields.checked("username", user)?;
+        let password = password.map(|password| fields.checked("password", password)).transpose()?;
+        Ok(Self::Basic { user, password })
+    }
+
+    fn key(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+        let value = fields.unchecked("api_token")?.ok_or_else(|| fields.missing("api_token"))?;
+        let inject = match fields.component("inject_into", Inject::read)? {
+            Some(inject) => inject,
+            None => Inject { into: Into::Header, path: vec![fields.needed_expression("header")?] },
+        };
+        let field = inject.path.first().and_then(|name| name.template().constant()).map(str::to_owned);
+        let placed = |prefix: &str| match (inject.into, field) {
+            (Into::Header, Some(field)) => in_field(&field, prefix),
+            (Into::Parameter, Some(field)) if prefix.is_empty() => Some(Placement::Query(field)),
+            _ => None,
+        };
+        match fields.secrets().named(&value, true, placed) {
+            Some(name) => Ok(Self::Secret(name)),
+            None => fields.checked("api_token", value).map(|value| Self::Key { inject, value }),
+        }
+    }
+
+    /// The secret that the host adds.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        if let Self::Secret(name) = self { Some(name) } else { None }
+    }
+}

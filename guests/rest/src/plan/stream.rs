@@ -1,0 +1,100 @@
+//! A stream: what is requested, what of the answers is a record, and how far it has come.
+
+use std::rc::Rc;
+
+use super::{
+    Cursor, Decoder, Expression, Extractor, Fields, Jobs, Paginator, Requester, Router, Selector, Transformation,
+};
+use crate::manifest::ManifestError;
+
+/// A stream.
+pub(crate) struct Stream {
+    pub(crate) name: Rc<str>,
+    /// The source that it lands in.
+    pub(crate) source: String,
+    /// Where it does not hold, the stream is not there.
+    pub(crate) condition: Option<Expression>,
+    pub(crate) retriever: Retriever,
+    /// What has to be done before there is something to retrieve.
+    pub(crate) jobs: Option<Jobs>,
+    pub(crate) cursor: Option<Cursor>,
+}
+
+/// How its records are got.
+pub(crate) struct Retriever {
+    pub(crate) requester: Requester,
+    pub(crate) decoder: Decoder,
+    pub(crate) selector: Selector,
+    pub(crate) paginator: Option<Paginator>,
+    pub(crate) routers: Vec<Router>,
+    /// Whether only the first page is asked for by what belongs to its slice.
+    pub(crate) slice_on_first_page: bool,
+}
+
+impl Stream {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        let stream = Self::read_template(fields)?;
+        if stream.name.is_empty() { Err(fields.missing("name")) } else { Ok(stream) }
+    }
+
+    /// The same of what may have no name yet.
+    pub(crate) fn read_template(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        let name = fields.text("name")?.unwrap_or_default();
+        for unsupported in ["file_uploader"] {
+            if fields.given(unsupported).is_some() {
+                return Err(fields.wrong(unsupported, "it is not carried out here"));
+            }
+        }
+        let transformations = fields.components("transformations", Transformation::read)?;
+        let (mut retriever, jobs) = fields.needed("retriever", |fields| match fields.kind() {
+            "SimpleRetriever" => Ok((Retriever::read(fields)?, None)),
+            "AsyncRetriever" => Ok((Retriever::of_jobs(&fields)?, Some(Jobs::read(fields)?))),
+            _ => Err(fields.unsupported()),
+        })?;
+        retriever.selector.transformations = transformations;
+        let cursor = fields.component("incremental_sync", Cursor::read)?;
+        Ok(Self { source: String::new(), condition: None, name, retriever, jobs, cursor })
+    }
+}
+
+impl Retriever {
+    /// What downloads the results of jobs.
+    fn of_jobs(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+        let decoder = fields.component("download_decoder", Decoder::read)?.unwrap_or(Decoder::Json);
+        // One kind of extractor reads the body itself.
+        let (extractor, decoder) = fields
+            .component("download_extractor", |extractor| match extractor.kind() {
+                "ResponseToFileExtractor" => {
+                    let keeps = extractor.flag("preserve_na_values")?;
+                    Ok((Extractor::whole(), Decoder::table(keeps)))
+                }
+                _ => Ok((Extractor::read(extractor)?, decoder.clone())),
+            })?
+            .unwrap_or_else(|| (Extractor::whole(), decoder.clone()));
+        let selector = fields.needed("record_selector", Selector::read)?;
+        Ok(Self {
+            requester: fields.needed("download_requester", Requester::read)?,
+            decoder,
+            selector: Selector { extractor, ..selector },
+            paginator: fields.component("download_paginator", Paginator::read)?.flatten(),
+            routers: fields.components("partition_router", Router::read)?,
+            slice_on_first_page: false,
+        })
+    }
+
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        for unsupported in ["pagination_reset", "page_size_reduction", "request_window_splitting"] {
+            if fields.given(unsupported).is_some() {
+                return Err(fields.wrong(unsupported, "it is not carried out here"));
+            }
+        }
+        Ok(Self {
+            requester: fields.needed("requester", Requester::read)?,
+            decoder: fields.component("decoder", Decoder::read)?.unwrap_or(Decoder::Json),
+            selector: fields.needed("record_selector", Selector::read)?,
+            paginator: fields.component("paginator", Paginator::read)?.flatten(),
+            routers: fields.components("partition_router", Router::read)?,
+            slice_on_first_page: fields.flag("ignore_stream_slicer_parameters_on_paginated_requests")?,
+        })
+    }
+}

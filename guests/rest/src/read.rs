@@ -1,0 +1,311 @@
+//! Reads the streams of a plan: partition by partition, slice by slice, page by page.
+
+mod answer;
+mod decode;
+mod dynamic;
+mod extract;
+mod intervals;
+mod jobs;
+mod kept;
+mod meaning;
+mod pages;
+mod partitions;
+mod request;
+mod select;
+mod send;
+mod slices;
+mod track;
+mod url;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use expressions::{Map, Value};
+use landing::{Error, run};
+
+use crate::plan::{Plan, Retriever, Stream, World};
+use jobs::Job;
+use kept::Kept;
+use pages::Pages;
+use partitions::Partition;
+use request::Options;
+use slices::Slice;
+use track::{Interval, Point, Track};
+
+/// With more partitions than this only the stream's own point is kept.
+const MAX_KEPT: usize = 10_000;
+/// Most errors of partitions before a stream is given up.
+const MAX_ERRORS: usize = 10;
+/// How often what was read is made durable, in milliseconds.
+const KEEP_EVERY: u64 = 1_000;
+
+/// A run that reads streams.
+pub(crate) struct Reading {
+    pub(crate) world: World,
+    /// Whether the selected records land, and not the answers as they came.
+    pub(crate) records: bool,
+    kept_at: Cell<u64>,
+    warned: RefCell<HashSet<String>>,
+    slices: Cell<u64>,
+    /// What is kept of parent streams once all that their records stand for was read.
+    parents: RefCell<Vec<(String, Kept)>>,
+}
+
+/// A record of a parent stream, and the partition that it is of.
+type OfParent = (Value, Map);
+
+impl Reading {
+    pub(crate) fn new(world: World, records: bool) -> Self {
+        Self {
+            world,
+            records,
+            kept_at: Cell::new(run::now()),
+            warned: RefCell::default(),
+            slices: Cell::new(0),
+            parents: RefCell::default(),
+        }
+    }
+
+    /// Read the streams of these names, or all. One that fails does not keep the others from being read.
+    pub(crate) async fn read(&self, plan: &Plan, chosen: &[String]) -> Result<(), Error> {
+        let mut made = Vec::new();
+        for dynamic in &plan.dynamic {
+            made.extend(dynamic::streams(dynamic, plan, self).await?);
+        }
+        let mut streams = Vec::new();
+        for stream in plan.streams.iter().chain(&made) {
+            let condition = stream.condition.as_ref().map(|condition| condition.holds(&self.world, &[])).transpose();
+            if condition.map_err(|error| Error::new(error.to_string()))?.unwrap_or(true) {
+                streams.push(stream);
+            }
+        }
+        let is = |stream: &Stream, name: &str| *stream.name == *name;
+        if let Some(unknown) = chosen.iter().find(|name| !streams.iter().any(|stream| is(stream, name))) {
+            let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
+            return Err(Error::new(format_args!(
+                "there is no stream `{unknown}`; the streams are {}",
+                names.join(", ")
+            )));
+        }
+        streams.retain(|stream| chosen.is_empty() || chosen.iter().any(|name| is(stream, name)));
+        let mut results = Vec::new();
+        for stream in streams {
+            let result = self.stream(stream).await;
+            for (key, kept) in self.parents.take().iter().filter(|_| result.is_ok()) {
+                kept::save(key, kept);
+            }
+            results.push(result.map_err(|error| Error::new(format_args!("{}: {error}", stream.name))));
+        }
+        run::keep().await;
+        landing::all(results).map(drop)
+    }
+
+    /// Make durable what was read, if that is some time ago.
+    async fn keep(&self) {
+        if run::now().saturating_sub(self.kept_at.get()) >= KEEP_EVERY {
+            run::keep().await;
+            self.kept_at.set(run::now());
+        }
+    }
+
+    /// Say something once in a run.
+    fn warn(&self, message: String) {
+        if self.warned.borrow_mut().insert(message.clone()) {
+            landing::warn!("{message}");
+        }
+    }
+
+    fn track<'a>(&self, stream: &'a Stream) -> Result<Option<Track<'a>>, Error> {
+        let track = stream.cursor.as_ref().map(|cursor| Track::of(cursor, run::backfill(), &self.world));
+        track.transpose().map_err(|error| Error::new(error.to_string()))
+    }
+
+    async fn stream(&self, stream: &Stream) -> Result<(), Error> {
+        let track = self.track(stream)?;
+        if run::backfill().is_some() && !track.as_ref().is_some_and(Track::is_in_time) {
+            landing::info!("{}: it is not read by days, so there is nothing to extract again", stream.name);
+            return Ok(());
+        }
+        let began = run::now();
+        let partitions = partitions::of(&stream.retriever, &stream.name, self).await?;
+        let is_partitioned = !stream.retriever.routers.is_empty();
+        let keeps_partitions = partitions.len() <= MAX_KEPT;
+        let global = match &track {
+            Some(_) if is_partitioned => kept::load(&stream.name).await,
+            _ => Kept::default(),
+        };
+        let (mut newest, mut errors) = (None, Vec::new());
+        for partition in &partitions {
+            let read =
+                self.partition(stream, track.as_ref(), partition, (is_partitioned, keeps_partitions), &global).await;
+            match read {
+                Ok(point) => newest = Point::newest(newest, point),
+                Err(error) => errors.push(error),
+            }
+            if errors.len() >= MAX_ERRORS {
+                break;
+            }
+        }
+        if let Some(first) = errors.first() {
+            return Err(match errors.len() {
+                1 => Error::new(format_args!("{first}")),
+                more => Error::new(format_args!("{first}; and {} more of its partitions failed", more - 1)),
+            });
+        }
+        if let (Some(track), true) = (&track, is_partitioned) {
+            let before = global.cursor.as_ref().and_then(|text| track.parse(&Value::from(text.as_str())));
+            if let Some(point) = Point::newest(before, newest) {
+                let lookback = i64::try_from(run::now().saturating_sub(began).div_ceil(1000)).unwrap_or(i64::MAX);
+                let lookback = if newest.is_some() { lookback } else { global.lookback };
+                kept::save(&stream.name, &Kept { cursor: Some(track.write(point)), after: None, lookback });
+            }
+        }
+        Ok(())
+    }
+
+    /// Read a partition; the newest point of its records.
+    async fn partition(
+        &self,
+        stream: &Stream,
+        track: Option<&Track<'_>>,
+        partition: &Partition,
+        (is_partitioned, keeps): (bool, bool),
+        global: &Kept,
+    ) -> Result<Option<Point>, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::new(error.to_string());
+        let Some(track) = track else {
+            self.slice(stream, None, partition, Interval::default(), None).await?;
+            return Ok(None);
+        };
+        let key = kept::key(&stream.name, &partition.values);
+        let kept = if keeps { kept::load(&key).await } else { Kept::default() };
+        let point = |text: &Option<String>| text.as_ref().and_then(|text| track.parse(&Value::from(text.as_str())));
+        let state = match (point(&kept.cursor), point(&global.cursor)) {
+            (None, Some(global_point)) if is_partitioned => {
+                Some(track.before(global_point, global.lookback).map_err(|error| failed(&error))?)
+            }
+            (own, _) => own,
+        };
+        let intervals = track.intervals(state, point(&kept.after)).map_err(|error| failed(&error))?;
+        let mut newest = None;
+        for interval in intervals {
+            let end = interval.end;
+            newest = Point::newest(newest, self.slice(stream, Some(track), partition, interval, state).await?);
+            if keeps {
+                let cursor = Point::newest(state, newest).map(|point| track.write(point));
+                kept::save(&key, &Kept { cursor, after: end.map(|end| track.write(end)), lookback: 0 });
+            }
+            self.keep().await;
+        }
+        if keeps {
+            let cursor = Point::newest(state, newest).map(|point| track.write(point));
+            if cursor.is_some() || kept.after.is_some() {
+                kept::save(&key, &Kept { cursor, after: None, lookback: kept.lookback });
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Read a slice and land what it brings; the newest point of its records.
+    async fn slice(
+        &self,
+        stream: &Stream,
+        track: Option<&Track<'_>>,
+        partition: &Partition,
+        interval: Interval,
+        state: Option<Point>,
+    ) -> Result<Option<Point>, Error> {
+        let pages = self.pages(stream, track, partition, &interval)?;
+        self.slices.set(self.slices.get() + 1);
+        run::progress(self.slices.get(), None);
+        let slice = Slice { reading: self, stream, track, state, newest: None };
+        let Some(jobs) = &stream.jobs else { return slice.land(pages, &interval).await };
+        let seen = slices::seen(partition, &interval);
+        let job = Job::new(jobs, &seen, &partition.extra, &self.world);
+        let done = job.run().await?;
+        let newest = slice.land(pages.for_each(done.downloads), &interval).await?;
+        job.delete(&done.names).await?;
+        Ok(newest)
+    }
+
+    fn pages<'a>(
+        &'a self,
+        stream: &'a Stream,
+        track: Option<&Track<'_>>,
+        partition: &Partition,
+        interval: &Interval,
+    ) -> Result<Pages<'a>, Error> {
+        let failed = |error: request::RequestError| Error::new(error.to_string());
+        let mut added = Options::default();
+        // The requests of a job say for themselves what they are about.
+        if stream.jobs.is_none() {
+            partitions::inject(&stream.retriever, partition, &mut added, &self.world).map_err(failed)?;
+        }
+        if let Some(track) = track.filter(|_| stream.jobs.is_none()) {
+            let mut of_time = Options::default();
+            track.inject(interval, &mut of_time, &self.world).map_err(failed)?;
+            added.overlay(of_time);
+        }
+        let slice = slices::seen(partition, interval);
+        Ok(Pages::of(&stream.retriever, slice, partition.extra.clone(), added, &self.world))
+    }
+
+    /// All records that a retriever brings, each with its slice.
+    async fn records_of_retriever(&self, retriever: &Retriever) -> Result<Vec<(Value, Value)>, Error> {
+        let mut records = Vec::new();
+        for partition in partitions::of(retriever, "", self).await? {
+            let slice = slices::seen(&partition, &Interval::default());
+            let mut added = Options::default();
+            partitions::inject(retriever, &partition, &mut added, &self.world)
+                .map_err(|error| Error::new(error.to_string()))?;
+            let mut pages = Pages::of(retriever, slice.clone(), partition.extra.clone(), added, &self.world);
+            while let Some(page) = pages.next().await? {
+                records.extend(page.records.into_iter().map(|record| (record, slice.clone())));
+            }
+        }
+        Ok(records)
+    }
+
+    /// All records of a parent stream. With a key only those that are new since what is kept under it.
+    async fn records_of(&self, stream: &Stream, key: Option<String>) -> Result<Vec<OfParent>, Error> {
+        let track = stream.cursor.as_ref().map(|cursor| Track::of(cursor, None, &self.world)).transpose();
+        let track = track.map_err(|error| Error::new(error.to_string()))?;
+        let kept = match &key {
+            Some(key) => kept::load(key).await,
+            None => Kept::default(),
+        };
+        let point = |text: &Option<String>| {
+            let text = text.as_ref()?;
+            track.as_ref()?.parse(&Value::from(text.as_str()))
+        };
+        let state = point(&kept.cursor);
+        let (mut records, mut newest) = (Vec::new(), state);
+        for partition in partitions::of(&stream.retriever, &stream.name, self).await? {
+            let intervals = match &track {
+                Some(track) => track.intervals(state, None).map_err(|error| Error::new(error.to_string()))?,
+                None => vec![Interval::default()],
+            };
+            for interval in intervals {
+                let mut pages = self.pages(stream, track.as_ref(), &partition, &interval)?;
+                if let Some(jobs) = &stream.jobs {
+                    let seen = slices::seen(&partition, &interval);
+                    let done = Job::new(jobs, &seen, &partition.extra, &self.world).run().await?;
+                    pages = pages.for_each(done.downloads);
+                }
+                while let Some(page) = pages.next().await? {
+                    for record in page.records {
+                        if let Some(track) = &track {
+                            newest = Point::newest(newest, track.point(&record));
+                        }
+                        records.push((record, partition.values.clone()));
+                    }
+                }
+            }
+        }
+        if let (Some(key), Some(track), Some(newest)) = (key, &track, newest) {
+            let kept = Kept { cursor: Some(track.write(newest)), after: None, lookback: 0 };
+            self.parents.borrow_mut().push((key, kept));
+        }
+        Ok(records)
+    }
+}

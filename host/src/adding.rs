@@ -1,0 +1,136 @@
+//! An extractor made of a declarative manifest: the component that carries such manifests out, with one put into it.
+//!
+//! The manifest is a stranger's file, so it is read in the sandbox, by the same component: a run of its own, into a
+//! landing zone that nobody else sees, lands the data to put in and the new extractor's `extractor.toml`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::config::{Component, Configuration, Flags, Plan, compiled_store};
+use crate::error::{Error, Kind};
+use crate::events::Events;
+use crate::program;
+use crate::report::Preview;
+use crate::run::{Observers, execute};
+use crate::timings::Timings;
+use engine::{Package, Packed};
+use rules::gunzip::Gunzip;
+use zone::{Root, Zone};
+
+/// The component that carries manifests out.
+const COMPONENT: &str = "rest.wasm";
+/// What it is called in the run that makes an extractor.
+const MAKER: &str = "rest";
+/// Largest manifest, in bytes.
+const MAX_MANIFEST: u64 = 16 << 20;
+/// The files that such a run lands.
+const MAX_FILES: usize = 2;
+
+/// Where the component is that carries manifests out: the one named, else beside the program, where a package puts it, or
+/// where it is built in a clone.
+pub fn component(named: Option<&Path>) -> Result<PathBuf, Error> {
+    if let Some(path) = named {
+        return Ok(path.to_owned());
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.parent().unwrap_or(Path::new(""));
+    let places = [
+        beside.join(COMPONENT),
+        beside.join("../share/landing-host").join(COMPONENT),
+        beside.join("../../guests").join(COMPONENT),
+    ];
+    places.into_iter().find(|place| place.is_file()).ok_or_else(|| {
+        Error::usage(format!("cannot find {COMPONENT}, which carries out manifests"))
+            .hint("it comes with every release; name it with `--component FILE`")
+    })
+}
+
+/// Read a manifest.
+pub fn read(path: &Path) -> Result<String, Error> {
+    let failed = |reason: &dyn std::fmt::Display, hint: &str| {
+        Error::usage(format!("cannot read {}: {reason}", path.display())).hint(hint)
+    };
+    #[expect(clippy::disallowed_methods, reason = "the author's file, not the landing zone's")]
+    let bytes = std::fs::metadata(path).and_then(|metadata| match metadata.len() {
+        0..=MAX_MANIFEST => std::fs::read(path),
+        _ => Err(std::io::Error::other(format!("it is larger than {} MiB", MAX_MANIFEST >> 20))),
+    });
+    let bytes = bytes.map_err(|error| failed(&error, "check the path"))?;
+    String::from_utf8(bytes).map_err(|_| failed(&"it is no UTF-8", "a manifest is text"))
+}
+
+/// Make an extractor of this name. `path` is where `manifest` came from.
+pub fn make(name: &str, path: &Path, manifest: String, component: &Path) -> Result<Packed, Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
+    let unusable = |error: &dyn std::fmt::Display| {
+        Error::usage(format!("cannot use {}: {error}", component.display()))
+            .hint(format!("`--component` names the {COMPONENT} of this version"))
+    };
+    let package = Package::read(component).map_err(|error| unusable(&error))?;
+    #[expect(clippy::disallowed_methods, reason = "the component is the operator's file, not the landing zone's")]
+    let bytes = std::fs::read(component).map_err(|error| unusable(&error))?;
+    let directory = tempfile::Builder::new().prefix("host-add-").tempdir().map_err(|error| {
+        failed(&format!("cannot make a temporary directory: {error}")).hint("TMPDIR says where it goes")
+    })?;
+    let files = run(package, component, &directory, name, manifest, path)?;
+    let data = landed(&directory, &files, ".json.gz").ok_or_else(|| unusable(&"it made no data of a manifest"))?;
+    let text = landed(&directory, &files, ".toml.gz").ok_or_else(|| unusable(&"it made no extractor.toml"))?;
+    let text = String::from_utf8(text).map_err(|error| unusable(&error))?;
+    let filled = engine::fill(&bytes, &data).map_err(|error| unusable(&error))?;
+    engine::pack(&filled, &text)
+        .map_err(|error| Error::usage(format!("cannot make an extractor of {}: {error}", path.display())))
+}
+
+/// Run the component on the manifest; what landed.
+fn run(
+    package: Package,
+    component: &Path,
+    directory: &TempDir,
+    name: &str,
+    manifest: String,
+    path: &Path,
+) -> Result<Vec<Preview>, Error> {
+    let flags = Flags {
+        name: Some(MAKER.into()),
+        landing: Some(directory.path().to_owned()),
+        params: vec![("manifest".into(), manifest), ("name".into(), name.to_owned())],
+        ..Flags::default()
+    };
+    let maker = Component { path: component, digest: package.digest, manifest: &package.manifest };
+    let plan = Plan::resolve(&flags, &Configuration::default(), maker)?;
+    let linked = package
+        .link(compiled_store(|name| std::env::var_os(name)).as_deref())
+        .map_err(|error| Error::usage(format!("cannot use {}: {error}", component.display())))?;
+    let observers = Observers {
+        events: Events::new(&plan.redactor, Vec::new()),
+        timings: Arc::<Timings>::default(),
+        all_receipts: true,
+    };
+    let report = execute(plan, linked, &observers)?;
+    match report.failure {
+        None => Ok(report.receipts.first(MAX_FILES)),
+        Some(failure) => {
+            let message = format!("cannot make an extractor of {}: {}", path.display(), failure.message);
+            Err(Error::usage(message).hint(program::typed(
+                "the page \"Sources without code\" of the book says what of a manifest is carried out",
+            )))
+        }
+    }
+}
+
+/// The content of the file of that ending, of those that landed.
+fn landed(directory: &TempDir, files: &[Preview], ending: &str) -> Option<Vec<u8>> {
+    let zone = Zone::new(Arc::new(Root::open(directory.path()).ok()?));
+    let file = files.iter().find(|file| file.path.ends_with(ending))?;
+    let (mut packed, mut content) = (Vec::new(), Vec::new());
+    zone.read(&file.path).ok()??.read_to_end(&mut packed).ok()?;
+    let mut decoder = Gunzip::default();
+    let whole = decoder.push(&packed, |piece| {
+        content.extend_from_slice(piece);
+        Ok::<_, ()>(())
+    });
+    whole.ok().map(|_| content)
+}

@@ -1,0 +1,220 @@
+//! Declarative manifests, carried out as their reference does: each of `tests/manifests` is made an extractor, which has to ask
+//! for the same and read the same records, in a second run too. `expected.json` is what airbyte-cdk did.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harness::{Asked, Environment, Origin, Reply, guest};
+use serde_json::{Value, json};
+
+use crate::environment;
+
+/// What the server is called in manifests; the run has it answered on loopback.
+const BASE: &str = "https://api.example";
+/// Fields that every client sends, or sends otherwise.
+const LEFT_OUT: [&str; 6] = ["host", "user-agent", "accept", "accept-encoding", "connection", "content-length"];
+/// The cases that are run every time; `cargo soak` runs them all.
+const SAMPLE: &[&str] = &["page-increment"];
+
+fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/manifests")
+}
+
+/// A case, with the server's name in it.
+fn read(case: &Path, file: &str) -> String {
+    let path = case.join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.replace("BASE", BASE)
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The values of a configuration by the names that they have on a command line.
+fn flat(config: &Value, name: &str, values: &mut Vec<(String, String)>) {
+    match config {
+        Value::Object(members) if name.is_empty() || members.values().any(|value| !value.is_null()) => {
+            for (key, value) in members {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}-{key}") };
+                flat(value, &name, values);
+            }
+        }
+        Value::String(text) => values.push((name.to_owned(), text.clone())),
+        other => values.push((name.to_owned(), other.to_string())),
+    }
+}
+
+/// What was asked, as `expected.json` has it.
+fn noted(asked: &Asked) -> Value {
+    let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+    let pairs: Vec<Value> = url_pairs(query).into_iter().map(|(name, value)| json!([name, value])).collect();
+    let mut headers = serde_json::Map::new();
+    for (name, value) in asked.headers.iter().filter(|(name, _)| !LEFT_OUT.contains(&&**name)) {
+        headers.insert(name.clone(), value.clone().into());
+    }
+    let mut noted = json!({ "method": asked.method, "path": path, "query": pairs, "headers": headers });
+    if !asked.body.is_empty() {
+        let text = String::from_utf8_lossy(&asked.body).into_owned();
+        let is_json = asked.header("content-type") == Some("application/json");
+        noted["body"] = if is_json { parsed(&text) } else { text.into() };
+    }
+    noted
+}
+
+fn url_pairs(query: &str) -> Vec<(String, String)> {
+    let decoded = |text: &str| {
+        let (mut bytes, mut rest) = (Vec::new(), text.bytes());
+        while let Some(byte) = rest.next() {
+            let code: Option<String> = (byte == b'%').then(|| rest.by_ref().take(2).map(char::from).collect());
+            let code = code.and_then(|code| u8::from_str_radix(&code, 16).ok());
+            bytes.push(code.unwrap_or(if byte == b'+' { b' ' } else { byte }));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
+}
+
+/// Does a request get this answer?
+fn matches(answer: &Value, asked: &Asked) -> bool {
+    let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+    let pairs = url_pairs(query);
+    let has = |(name, value): (&String, &Value)| {
+        pairs.iter().any(|(key, text)| key == name && Some(&**text) == value.as_str())
+    };
+    let lacks = |name: &Value| !pairs.iter().any(|(key, _)| Some(&**key) == name.as_str());
+    answer["times"].as_i64().unwrap_or(1) > 0
+        && answer["method"].as_str().is_none_or(|method| method == asked.method)
+        && answer["path"] == path
+        && answer["query"].as_object().into_iter().flatten().all(has)
+        && answer["without"].as_array().into_iter().flatten().all(lacks)
+        && answer["body"].as_str().is_none_or(|part| String::from_utf8_lossy(&asked.body).contains(part))
+}
+
+/// The answer of a script to a request.
+fn answer(answers: &mut [Value], asked: &Asked) -> Reply {
+    let Some(answer) = answers.iter_mut().find(|answer| matches(answer, asked)) else {
+        return Reply::new("{}").with_status(404).header("content-type", "application/json");
+    };
+    if let Some(times) = answer["times"].as_i64() {
+        answer["times"] = (times - 1).into();
+    }
+    let content = match answer["text"].as_str() {
+        Some(text) => text.chars().map(|letter| u32::from(letter) as u8).collect(),
+        None => answer.get("json").unwrap_or(&json!({})).to_string().into_bytes(),
+    };
+    let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
+    let headers = answer["headers"].as_object().cloned().unwrap_or_default();
+    headers.iter().fold(Reply::new(content).with_status(status), |reply, (name, value)| {
+        reply.header(name, value.as_str().unwrap_or_default())
+    })
+}
+
+/// Make an extractor of a case's manifest, with all that it asks for granted.
+fn prepare(environment: &Environment, case: &Path, config: &Value) -> Vec<String> {
+    environment.write("manifest.yaml", read(case, "manifest.yaml"));
+    let component = guest("rest").display().to_string();
+    environment.host(["add", "api", "manifest.yaml", "--component", &component]).exits(0);
+    let asks = environment.host(["inspect", "api.wasm", "--json"]).exits(0).json();
+    let mut values = Vec::new();
+    flat(config, "", &mut values);
+    let mut allow = vec!["allow".to_owned(), "api.wasm".to_owned(), "--yes".to_owned()];
+    let secrets = asks["manifest"]["secrets"].as_object().cloned().unwrap_or_default();
+    for name in secrets.keys() {
+        let way = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end_matches('-');
+        let found = values.iter().find(|(key, _)| key == name).or_else(|| values.iter().find(|(key, _)| key == way));
+        if let Some((_, value)) = found {
+            environment.write(&format!("{name}.secret"), value);
+            allow.extend(["--secret".to_owned(), format!("{name}=file:{name}.secret")]);
+        }
+    }
+    environment.host(&allow).exits(0);
+    let takes = asks["manifest"]["params"].as_object().cloned().unwrap_or_default();
+    let params = values.into_iter().filter(|(name, _)| takes.contains_key(name));
+    params.flat_map(|(name, value)| ["--param".to_owned(), format!("{name}={value}")]).collect()
+}
+
+/// The records that a run landed, in the order of their files.
+fn landed(environment: &Environment, report: &Value) -> Vec<Value> {
+    let files = environment.landed();
+    let mut records = Vec::new();
+    for file in report["files"].as_array().into_iter().flatten() {
+        let content = &files[file["path"].as_str().expect("a path")];
+        records.extend(String::from_utf8_lossy(content).lines().map(parsed));
+    }
+    records
+}
+
+fn sorted(values: impl IntoIterator<Item = Value>) -> Vec<String> {
+    let mut texts: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
+    texts.sort();
+    texts
+}
+
+/// Run a case twice; what differs from what is expected.
+fn check(case: &Path) {
+    let (description, expected) = (parsed(&read(case, "case.json")), parsed(&read(case, "expected.json")));
+    let (environment, name) = (environment(), case.file_name().unwrap_or_default().display().to_string());
+    let params = prepare(&environment, case, &description["config"]);
+    let landing = environment.landing().display().to_string();
+    let second = description["second"]["answers"].as_array().or(description["answers"].as_array());
+    let scripts = [description["answers"].as_array(), second];
+    for (run, (script, expected)) in scripts.into_iter().zip(expected.as_array().expect("runs")).enumerate() {
+        let mut script = script.expect("answers").clone();
+        let origin = Origin::answering(move |asked| answer(&mut script, asked));
+        let map = format!("{BASE}={}", origin.grant());
+        let stream = format!("streams={}", description["stream"].as_str().expect("a stream"));
+        let mut order: Vec<&str> = vec!["run", "api.wasm", "--json", "--landing", &landing, "--map", &map];
+        order.extend(["--param", "records=true", "--param", &stream]);
+        order.extend(params.iter().map(String::as_str));
+        let failed = expected["failed"].as_bool().unwrap_or(false);
+        let ran = environment.host(&order);
+        assert_eq!(ran.code, Some(i32::from(failed)), "{name}, run {run}: {}\n{}", ran.stdout, ran.stderr);
+        let report = ran.json();
+        let requests = origin.asked().iter().map(noted).collect::<Vec<_>>();
+        let wanted = expected["requests"].as_array().expect("requests").clone();
+        let in_order = description["any_order"].as_bool() != Some(true);
+        if in_order {
+            assert_eq!(json!(requests), json!(wanted), "{name}, run {run}: the requests");
+        } else {
+            assert_eq!(sorted(requests), sorted(wanted), "{name}, run {run}: the requests");
+        }
+        let (records, wanted) =
+            (landed(&environment, &report), expected["records"].as_array().expect("records").clone());
+        if !failed {
+            assert_eq!(sorted(records), sorted(wanted), "{name}, run {run}: the records");
+        }
+    }
+}
+
+#[test]
+fn a_sample_is_read_as_the_reference_does() {
+    SAMPLE.iter().for_each(|name| check(&cases().join(name)));
+}
+
+#[test]
+fn all_are_read_as_the_reference_does() {
+    if std::env::var_os("HOST_SOAK").is_none() {
+        return;
+    }
+    let only = std::env::var("HOST_CASE").ok();
+    let mut failed = Vec::new();
+    let mut names: Vec<_> =
+        fs::read_dir(cases()).expect("cases").map(|entry| entry.expect("an entry").path()).collect();
+    names.retain(|path| path.join("case.json").is_file());
+    names.sort();
+    for case in names {
+        let name = case.file_name().unwrap_or_default().display().to_string();
+        if only.as_ref().is_some_and(|only| !name.contains(&**only)) {
+            continue;
+        }
+        if std::panic::catch_unwind(|| check(&case)).is_err() {
+            failed.push(name);
+        }
+    }
+    assert!(failed.is_empty(), "{} differ: {}", failed.len(), failed.join(", "));
+}
