@@ -15,8 +15,8 @@ use crate::files;
 
 /// The file of digests, beside the configuration.
 const LOCK: &str = "host.lock";
-/// Largest file of keys, in bytes.
-const MAX_KEYS: u64 = 64 * 1024;
+/// Largest file of keys or credentials, in bytes.
+const MAX_KEYS: u64 = 1 << 20;
 /// What a key begins with that stands in the configuration itself.
 const PEM: &str = "-----BEGIN";
 
@@ -168,7 +168,7 @@ impl Configuration {
     }
 }
 
-/// The text of a file of keys.
+/// The text of a file of keys or credentials.
 pub fn key_text(path: &Path) -> std::io::Result<String> {
     #[expect(clippy::disallowed_methods, reason = "the key is the operator's file, not the landing zone's")]
     let file = std::fs::File::open(path)?;
