@@ -3,6 +3,8 @@
 //! The manifest is a stranger's file, so it is read in the sandbox, by the same component: a run of its own, into a
 //! landing zone that nobody else sees, lands the data to put in and the new extractor's `extractor.toml`.
 
+mod short;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +50,7 @@ pub fn component(named: Option<&Path>) -> Result<PathBuf, Error> {
     })
 }
 
-/// Read a manifest.
+/// Read a manifest; of the short form, the one that it stands for.
 pub fn read(path: &Path) -> Result<String, Error> {
     let failed = |reason: &dyn std::fmt::Display, hint: &str| {
         Error::usage(format!("cannot read {}: {reason}", path.display())).hint(hint)
@@ -59,7 +61,14 @@ pub fn read(path: &Path) -> Result<String, Error> {
         _ => Err(std::io::Error::other(format!("it is larger than {} MiB", MAX_MANIFEST >> 20))),
     });
     let bytes = bytes.map_err(|error| failed(&error, "check the path"))?;
-    String::from_utf8(bytes).map_err(|_| failed(&"it is no UTF-8", "a manifest is text"))
+    let text = String::from_utf8(bytes).map_err(|_| failed(&"it is no UTF-8", "a manifest is text"))?;
+    if !short::is_short(path) {
+        return Ok(text);
+    }
+    short::manifest(&text).map_err(|reason| {
+        Error::usage(format!("cannot make an extractor of {}: {reason}", path.display()))
+            .hint("the page \"Sources without code\" of the book has the short form")
+    })
 }
 
 /// Make an extractor of this name. `path` is where `manifest` came from.

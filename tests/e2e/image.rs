@@ -57,8 +57,13 @@ fn an_image_has_the_program_and_no_shell() {
     let found = String::from_utf8(find.stdout).expect("paths");
     let mut found: Vec<&str> = found.lines().collect();
     found.sort_unstable();
-    let expected =
-        ["./THIRD-PARTY-LICENSES.gz", "./etc/ssl/certs/ca-certificates.crt", "./mirror.wasm", "./usr/bin/host"];
+    let expected = [
+        "./THIRD-PARTY-LICENSES.gz",
+        "./etc/ssl/certs/ca-certificates.crt",
+        "./mirror.wasm",
+        "./usr/bin/host",
+        "./usr/share/landing-host/rest.wasm",
+    ];
     assert_eq!(found, expected);
     let packed = File::open(Path::new(root.trim()).join("THIRD-PARTY-LICENSES.gz")).expect("the licences");
     let text = std::io::read_to_string(flate2::read::GzDecoder::new(packed)).expect("the licences");

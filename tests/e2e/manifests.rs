@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{Asked, Environment, Origin, Reply, guest};
+use harness::{Asked, Environment, Origin, Reply, guest, soak};
 use serde_json::{Value, json};
 
 use crate::environment;
@@ -198,7 +198,7 @@ fn a_sample_is_read_as_the_reference_does() {
 
 #[test]
 fn all_are_read_as_the_reference_does() {
-    if std::env::var_os("HOST_SOAK").is_none() {
+    if !soak::is_on() {
         return;
     }
     let only = std::env::var("HOST_CASE").ok();
@@ -217,4 +217,37 @@ fn all_are_read_as_the_reference_does() {
         }
     }
     assert!(failed.is_empty(), "{} differ: {}", failed.len(), failed.join(", "));
+}
+
+/// The manifests of public APIs that the repository has, by the directories that they are in.
+fn examples() -> Vec<PathBuf> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/manifests");
+    let entries = fs::read_dir(all).expect("manifests").map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
+}
+
+/// It becomes an extractor, and all its cases are as expected and no failures.
+fn passes(example: &Path) {
+    let name = example.file_name().unwrap_or_default().display().to_string();
+    let file = ["yaml", "toml"].map(|extension| example.join(format!("{name}.{extension}")));
+    let file = file.iter().find(|file| file.is_file()).unwrap_or_else(|| panic!("{name} has no manifest"));
+    let (environment, component) = (environment(), guest("rest").display().to_string());
+    let file = file.display().to_string();
+    environment.host(["add", &name, &file, "--component", &component]).exits(0);
+    let cases = example.join("cases").display().to_string();
+    environment.host(["test", &format!("{name}.wasm"), "--cases", &cases]).exits(0);
+    for case in fs::read_dir(example.join("cases")).expect("cases") {
+        let case = case.expect("an entry").path();
+        assert!(!case.join("expected/error").exists(), "{} expects a failure", case.display());
+    }
+}
+
+#[test]
+fn examples_of_public_apis_pass_their_cases() {
+    let all = examples();
+    assert!(all.len() >= 10, "{all:?}");
+    let sample = if soak::is_on() { &all[..] } else { &all[..2] };
+    sample.iter().for_each(|example| passes(example));
 }

@@ -284,7 +284,10 @@ fn a_database_that_somebody_holds_is_waited_for_no_longer_than_the_run_may_take(
     let state = environment.state();
     state.execute_batch("BEGIN EXCLUSIVE").expect("the lock");
     let started = Instant::now();
-    environment.run("mirror", &with(&arguments, &["--timeout", "1s"])).exits(1).says("locked by another process");
+    let ran = environment.run("mirror", &with(&arguments, &["--timeout", "1s"])).exits(1);
+    // Which of the two limits is met first is up to the machine.
+    let said = ["locked by another process", "the state database took too long"];
+    assert!(said.iter().any(|said| ran.stderr.contains(said)), "{}", ran.stderr);
     // Without regard to the budget it is 30 s.
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     assert_eq!(origin.asked(), []);

@@ -15,6 +15,7 @@ const GIVEN_OUT: &[(&str, &[&str])] = &[
     ("host", &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"]),
     ("mirror", &["wasm32-unknown-unknown"]),
     ("padelnomics", &["wasm32-unknown-unknown"]),
+    ("rest", &["wasm32-unknown-unknown"]),
 ];
 
 /// How the files are named that say under which terms something may be passed on.
@@ -25,9 +26,9 @@ const NAMES: &[&str] = &["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE",
 const LENT: &[(&str, &str)] = &[("Apache-2.0 WITH LLVM-exception", "wasmtime")];
 
 const HEAD: &str = "\
-host is under Apache-2.0 or MIT, at your choice. This is what is linked into it, and into the extractors mirror and
-padelnomics, under licences of its own. Each line says what it is, its version and its licence, and after that which of
-the texts below it came with. SQLite, which libsqlite3-sys brings, is in the public domain. The Public Suffix List, which
+host is under Apache-2.0 or MIT, at your choice. This is what is linked into it, and into the extractors mirror,
+padelnomics and rest, under licences of its own. Each line says what it is, its version and its licence, and after that
+which of the texts below it came with. SQLite, which libsqlite3-sys brings, is in the public domain. The Public Suffix List, which
 psl is made of, is under the Mozilla Public License 2.0; https://publicsuffix.org/list/ has its source.
 ";
 

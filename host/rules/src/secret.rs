@@ -44,7 +44,11 @@ impl Secret {
         }
         let field = match &place {
             SecretPlace::Bearer => Some((header::AUTHORIZATION, format!("Bearer {value}"))),
-            SecretPlace::Scheme(scheme) if !is_token(scheme) => return Err("its scheme has no valid name".into()),
+            SecretPlace::Scheme(scheme) if !is_scheme(scheme) => return Err("its scheme has no valid name".into()),
+            // `Token token=`: the secret is the value of a parameter.
+            SecretPlace::Scheme(scheme) if scheme.ends_with('=') => {
+                Some((header::AUTHORIZATION, format!("{scheme}{value}")))
+            }
             SecretPlace::Scheme(scheme) => Some((header::AUTHORIZATION, format!("{scheme} {value}"))),
             SecretPlace::User(_) if value.contains(':') => return Err("it is a user name, and holds a colon".into()),
             SecretPlace::User(password) => {
@@ -123,6 +127,14 @@ impl Secret {
     }
 }
 
+/// A scheme, and perhaps a parameter of its: `Token token=` (RFC 9110, 11.4).
+fn is_scheme(text: &str) -> bool {
+    match text.strip_suffix('=') {
+        Some(text) => text.split_once(' ').is_some_and(|(scheme, name)| is_token(scheme) && is_token(name)),
+        None => is_token(text),
+    }
+}
+
 /// A token (RFC 9110, 5.6.2).
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
@@ -149,6 +161,7 @@ mod tests {
             (SecretPlace::Bearer, (plain.clone(), field("authorization", "Bearer s3&t"))),
             (SecretPlace::Basic("me".into()), (plain.clone(), field("authorization", "Basic bWU6czMmdA=="))),
             (SecretPlace::User("x".into()), (plain.clone(), field("authorization", "Basic czMmdDp4"))),
+            (SecretPlace::Scheme("Token token=".into()), (plain.clone(), field("authorization", "Token token=s3&t"))),
             (SecretPlace::Scheme("SSWS".into()), (plain.clone(), field("authorization", "SSWS s3&t"))),
             (SecretPlace::Header("X-Key".into()), (plain.clone(), field("x-key", "s3&t"))),
             (SecretPlace::Query("key".into()), (plain + "&key=s3%26t", vec![])),
@@ -170,6 +183,7 @@ mod tests {
             ("hidden", SecretPlace::Header("a b".into()), "https://a.example", "no valid name"),
             ("hidden", SecretPlace::Basic("a:b".into()), "https://a.example", "a colon"),
             ("hid:den", SecretPlace::User("x".into()), "https://a.example", "a colon"),
+            ("hidden", SecretPlace::Scheme("a=".into()), "https://a.example", "no valid name"),
             ("hidden", SecretPlace::Scheme("a b".into()), "https://a.example", "no valid name"),
         ] {
             let origins = vec![origin.parse().expect(origin)];

@@ -14,14 +14,15 @@ use rules::text;
 
 /// Make an extractor of a declarative manifest
 ///
-/// The manifest is one of Airbyte's low-code sources (YAML, `type: DeclarativeSource`). What it asks for is derived from it:
-/// origins, secrets, sources and parameters. What cannot be carried out is refused, with its place in the file.
+/// The manifest is one of Airbyte's low-code sources (YAML, `type: DeclarativeSource`), or the short form in TOML. What it asks
+/// for is derived from it: origins, secrets, sources and parameters. What cannot be carried out is refused, with its place in
+/// the file.
 #[derive(Debug, clap::Args)]
 pub(super) struct AddArgs {
     /// The extractor's name
     name: String,
     /// The manifest
-    #[arg(value_name = "FILE.yaml")]
+    #[arg(value_name = "FILE.yaml|FILE.toml")]
     manifest: PathBuf,
     /// Where to write the extractor [default: NAME.wasm]
     #[arg(long, short, value_name = "FILE")]

@@ -17,6 +17,7 @@ const TESTS: [&[&str]; 3] = [
         "shards",
         "engines",
         "stores",
+        "manifests",
     ],
     &["--package", "zone", "--lib", "--", "conformance"],
     &["--lib", "--", "simulation"],

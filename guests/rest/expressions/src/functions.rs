@@ -66,7 +66,7 @@ pub(crate) fn call(context: &Context<'_>, name: &'static str, given: Given) -> R
             let [text] = given.bind(name, ["s"])?;
             Ok(Value::Time(to_time(&need(text))?))
         }
-        "max" | "min" => extreme(name, given),
+        "max" | "min" => extreme(context, name, given),
         "day_delta" => {
             let [days, format] = given.bind(name, ["num_days", "format?"])?;
             let format = format.unwrap_or_else(|| "%Y-%m-%dT%H:%M:%S.%f%z".into());
@@ -118,7 +118,7 @@ fn now(context: &Context<'_>) -> Result<DateTime> {
 }
 
 /// Seconds ahead of UTC of the zones that need no database.
-fn fixed_zone(name: &str) -> Option<i32> {
+pub(crate) fn fixed_zone(name: &str) -> Option<i32> {
     let lower = name.to_ascii_lowercase();
     let short = lower.strip_prefix("etc/").unwrap_or(&lower);
     match short {
@@ -198,7 +198,7 @@ fn format_datetime(moment: &Value, format: &Value, input: &Value) -> Result<Valu
 }
 
 /// `max` and `min`: of some arguments, or of what one holds.
-fn extreme(name: &'static str, given: Given) -> Result<Value> {
+fn extreme(context: &Context<'_>, name: &'static str, given: Given) -> Result<Value> {
     if let Some((named, _)) = given.named.first() {
         return Err(EvalError::Type(format!("{name}() got an unexpected keyword argument '{named}'")));
     }
@@ -207,6 +207,7 @@ fn extreme(name: &'static str, given: Given) -> Result<Value> {
         1 => given.positional[0].items()?,
         _ => given.positional,
     };
+    context.budget.work(items.len())?;
     let largest = best(items, name == "max", |item| Ok(item.clone()))?;
     largest.ok_or_else(|| EvalError::value(format!("{name}() arg is an empty sequence")))
 }

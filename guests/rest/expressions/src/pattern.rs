@@ -20,20 +20,22 @@ fn failed(message: impl Into<String>) -> EvalError {
 }
 
 /// The text to search in, and the pattern.
-fn both(value: &Value, pattern: &Value) -> Result<(Vec<char>, Program)> {
+fn both(context: &Context<'_>, value: &Value, pattern: &Value) -> Result<(Vec<char>, Program)> {
     let Value::Str(pattern) = pattern else {
         return Err(EvalError::Type("first argument must be string or compiled pattern".to_owned()));
     };
+    context.budget.make(pattern.len() * 16)?;
     let program = Program::new(pattern)?;
     let Value::Str(text) = value else {
         return Err(EvalError::Type(format!("expected string or bytes-like object, got '{}'", type_name(value))));
     };
+    context.budget.make(text.len() * 4)?;
     Ok((text.chars().collect(), program))
 }
 
 /// `regex_search`: the first group of the first match. "" where there is no match or no group.
 pub(crate) fn search(context: &Context<'_>, value: &Value, pattern: &Value) -> Result<Value> {
-    let (text, program) = both(value, pattern)?;
+    let (text, program) = both(context, value, pattern)?;
     let found = Machine::new(&context.budget, &program, &text).search(0, false)?;
     Ok(match found {
         Some(slots) if program.groups > 0 => match group(&text, &slots, 1) {
@@ -52,7 +54,7 @@ fn group<'t>(text: &'t [char], slots: &[Option<usize>], number: usize) -> Option
 
 /// `regex_replace`: `re.sub` for all matches.
 pub(crate) fn replace(context: &Context<'_>, value: &Value, pattern: &Value, with: &Value) -> Result<Value> {
-    let (text, program) = both(value, pattern)?;
+    let (text, program) = both(context, value, pattern)?;
     let Value::Str(with) = with else {
         let message = format!("decoding to str: need a bytes-like object, {} found", type_name(with));
         return Err(EvalError::Type(message));

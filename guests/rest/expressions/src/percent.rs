@@ -59,6 +59,10 @@ impl Work<'_> {
     }
 
     fn directive(&mut self) -> Result<()> {
+        if self.letters.next_if_eq(&'%').is_some() {
+            self.out.push('%');
+            return Ok(());
+        }
         let mut named = None;
         if self.letters.next_if_eq(&'(').is_some() {
             let mut name = String::new();
@@ -90,10 +94,6 @@ impl Work<'_> {
         }
         self.letters.next_if(|letter| matches!(letter, 'h' | 'l' | 'L'));
         let Some(letter) = self.letters.next() else { return Err(EvalError::value("incomplete format")) };
-        if letter == '%' {
-            self.out.push('%');
-            return Ok(());
-        }
         let value = match named {
             Some(value) => value,
             None => self.value()?,
@@ -123,6 +123,7 @@ impl Work<'_> {
             Value::Dict(members) => {
                 members.get(name).cloned().ok_or_else(|| EvalError::raised("KeyError", format!("'{name}'")))
             }
+            Value::Undefined => Err(EvalError::Undefined("what is formatted is undefined".to_owned())),
             _ => Err(EvalError::Type("format requires a mapping".to_owned())),
         }
     }
@@ -180,7 +181,9 @@ fn shown(value: &Value, letter: char, style: &Style) -> Result<(&'static str, St
         },
         'd' | 'i' | 'u' | 'x' | 'X' | 'o' => {
             let number = match value {
-                Value::Undefined => return Err(EvalError::Undefined("what is formatted is undefined".to_owned())),
+                Value::Undefined if matches!(letter, 'd' | 'i' | 'u') => {
+                    return Err(EvalError::Undefined("what is formatted is undefined".to_owned()));
+                }
                 Value::Float(number) if matches!(letter, 'd' | 'i' | 'u') => crate::functions::float_to_int(*number)?,
                 _ => value.as_int().ok_or_else(|| {
                     let kind = if matches!(letter, 'd' | 'i' | 'u') { "a real number" } else { "an integer" };

@@ -113,7 +113,19 @@ fn plain(context: &Context<'_>, name: &'static str, value: &Value) -> Result<boo
                 | Value::Dict(_)
                 | Value::Table(_)
         ),
-        "iterable" => value.items().is_ok(),
+        "iterable" => !matches!(
+            value,
+            Value::None
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Float(_)
+                | Value::Digits(_)
+                | Value::Date(_)
+                | Value::Time(_)
+                | Value::Span(_)
+                | Value::Function(_)
+                | Value::Method(_)
+        ),
         "callable" => matches!(value, Value::Function(_) | Value::Method(_) | Value::Undefined),
         "escaped" => false,
         "odd" => remainder(&context.budget, value, &Value::Int(2))? == Value::Int(1),

@@ -26,8 +26,8 @@ pub(crate) fn origins(plan: &Plan, properties: &[Property]) -> Origins {
     let mut origins = Origins { all: BTreeSet::new(), of_secrets: BTreeMap::new() };
     for requester in plan.requesters() {
         let of = of_requester(requester, properties);
-        for secret in &requester.secrets {
-            origins.of_secrets.entry(secret.clone()).or_default().extend(of.iter().cloned());
+        for secret in requester.all_secrets() {
+            origins.of_secrets.entry(secret.to_owned()).or_default().extend(of.iter().cloned());
         }
         origins.all.extend(of);
     }

@@ -1,5 +1,9 @@
 //! How a request shows who sends it. Secrets stay with the host: a manifest's expression for one becomes its name.
 
+use std::rc::Rc;
+
+use expressions::Value;
+
 use super::secrets::{Placement, in_field};
 use super::{Expression, Fields, Inject, Into};
 use crate::manifest::ManifestError;
@@ -17,6 +21,8 @@ pub(crate) enum Authenticator {
     Basic { user: Expression, password: Option<Expression> },
     /// A field or a parameter, the same.
     Key { inject: Inject, value: Expression },
+    /// The one that a value of the configuration names.
+    Selective { path: Vec<Value>, options: Vec<(Rc<str>, Authenticator)> },
 }
 
 impl Authenticator {
@@ -26,8 +32,20 @@ impl Authenticator {
             "BearerAuthenticator" => Self::bearer(&fields),
             "BasicHttpAuthenticator" => Self::basic(&fields),
             "ApiKeyAuthenticator" => Self::key(&fields),
+            "SelectiveAuthenticator" => Self::selective(&fields),
             _ => Err(fields.unsupported()),
         }
+    }
+
+    fn selective(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+        let path = fields.items("authenticator_selection_path")?.to_vec();
+        fields.secrets().note(path.iter().map(Value::to_text).collect());
+        let names = fields.members("authenticators")?.ok_or_else(|| fields.missing("authenticators"))?;
+        let options = fields.needed("authenticators", |options| {
+            let option = |name: &Rc<str>| Ok((Rc::clone(name), options.needed(name, Self::read)?));
+            names.keys().map(option).collect::<Result<Vec<_>, ManifestError>>()
+        })?;
+        Ok(Self::Selective { path, options })
     }
 
     fn bearer(fields: &Fields<'_>) -> Result<Self, ManifestError> {
@@ -85,8 +103,24 @@ impl Authenticator {
         }
     }
 
-    /// The secret that the host adds.
-    pub(crate) fn secret(&self) -> Option<&str> {
-        if let Self::Secret(name) = self { Some(name) } else { None }
+    /// The one that this configuration names; itself where there is no choice.
+    pub(crate) fn chosen(&self, config: &Value) -> Result<&Self, String> {
+        let Self::Selective { path, options } = self else { return Ok(self) };
+        let named = expressions::path::get(config, path).ok().flatten().unwrap_or_default().to_text();
+        let found = options.iter().find(|(name, _)| **name == *named);
+        found.map(|(_, authenticator)| authenticator).ok_or_else(|| {
+            let names: Vec<&str> = options.iter().map(|(name, _)| &**name).collect();
+            let way: Vec<String> = path.iter().map(|name| name.to_text().to_string()).collect();
+            format!("`{}` is {named:?}, and has to be one of {}", way.join("-"), names.join(", "))
+        })
+    }
+
+    /// The secrets that the host may have to add.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        match self {
+            Self::Secret(name) => vec![name],
+            Self::Selective { options, .. } => options.iter().flat_map(|(_, option)| option.secrets()).collect(),
+            _ => Vec::new(),
+        }
     }
 }

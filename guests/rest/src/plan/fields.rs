@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
     /// That this kind of component is not carried out here.
     pub(crate) fn unsupported(&self) -> ManifestError {
         match self.kind() {
-            "" if self.members.contains_key("class_name") => self.python(),
+            _ if self.members.contains_key("class_name") => self.python(),
             kind if kind.starts_with("Custom") => self.python(),
             "" => self.error("it has no `type`, and its place gives it none"),
             kind => self.error(format!("a {kind} is not carried out here")),

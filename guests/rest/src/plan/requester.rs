@@ -19,7 +19,7 @@ pub(crate) struct Requester {
     pub(crate) body: Body,
     pub(crate) authenticator: Authenticator,
     pub(crate) handlers: Handlers,
-    /// The secrets that the host adds.
+    /// The secrets that the host adds beside what the authenticator has.
     pub(crate) secrets: Vec<String>,
 }
 
@@ -90,18 +90,20 @@ impl Requester {
         }
         let url = fields.expression("url")?.filter(|url| !url.written().is_empty());
         let base = fields.expression("url_base")?.filter(|base| !base.written().is_empty());
-        if url.is_none() && base.is_none() {
+        let path = fields.unchecked("path")?.filter(|path| !path.written().is_empty());
+        if url.is_none() && base.is_none() && path.is_none() {
             return Err(fields.missing("url"));
         }
         let authenticator = fields.component("authenticator", Authenticator::read)?.unwrap_or_default();
-        let mut secrets: Vec<String> = authenticator.secret().map(str::to_owned).into_iter().collect();
+        let mut secrets = Vec::new();
         let headers =
             Inputs::read(&fields, "request_headers", &mut |name, prefix| in_field(name, prefix), &mut secrets)?;
-        let parameters = Inputs::read(&fields, "request_parameters", &mut in_query, &mut secrets)?;
+        let mut parameters = Inputs::read(&fields, "request_parameters", &mut in_query, &mut secrets)?;
+        let path = path.map(|path| lifted(&fields, path, &mut parameters, &mut secrets)).transpose()?;
         Ok(Self {
             url,
             base,
-            path: fields.expression("path")?.filter(|path| !path.written().is_empty()),
+            path,
             method: method(&fields)?,
             headers,
             parameters,
@@ -111,6 +113,39 @@ impl Requester {
             handlers: fields.component("error_handler", Handlers::read)?.unwrap_or_default(),
         })
     }
+}
+
+impl Requester {
+    /// All secrets that the host may have to add.
+    pub(crate) fn all_secrets(&self) -> impl Iterator<Item = &str> {
+        self.authenticator.secrets().into_iter().chain(self.secrets.iter().map(String::as_str))
+    }
+}
+
+/// A path without its query where that has a secret, which the host adds; the rest of the query becomes parameters.
+fn lifted(
+    fields: &Fields<'_>,
+    path: Expression,
+    parameters: &mut Inputs,
+    secrets: &mut Vec<String>,
+) -> Result<Expression, ManifestError> {
+    let at = fields.member("path");
+    let Some((before, query)) =
+        path.written().split_once('?').filter(|_| fields.secrets().check(path.template(), &at).is_err())
+    else {
+        return fields.checked("path", path);
+    };
+    let Inputs::Pairs(pairs) = parameters else { return fields.checked("path", path) };
+    let expression = |text: &str| Expression::of(&Value::from(text), &fields.parameters(), &at);
+    for part in query.split('&') {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let value = expression(value)?;
+        match fields.secrets().named(&value, false, |prefix| in_query(name, prefix)) {
+            Some(secret) => secrets.push(secret),
+            None => pairs.push((expression(name)?, Input::Text(fields.checked("path", value)?))),
+        }
+    }
+    fields.checked("path", expression(before)?)
 }
 
 fn method(fields: &Fields<'_>) -> Result<Method, ManifestError> {

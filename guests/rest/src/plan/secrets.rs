@@ -76,6 +76,11 @@ impl Secrets {
         marked.iter().any(|secret| secret.starts_with(way) || way.starts_with(secret))
     }
 
+    /// That a value is read of the configuration.
+    pub(crate) fn note(&self, way: Way) {
+        self.reads.borrow_mut().insert(way);
+    }
+
     /// That an expression reads no secret.
     pub(crate) fn check(&self, template: &Template, place: &Place<'_>) -> Result<(), ManifestError> {
         for read in template.reads() {
@@ -146,7 +151,10 @@ pub(crate) fn setting(way: &[Rc<str>]) -> String {
 
 /// Where a secret goes that is sent in this field, behind this text.
 pub(crate) fn in_field(field: &str, prefix: &str) -> Option<Placement> {
-    let scheme = prefix.strip_suffix(' ').filter(|scheme| !scheme.is_empty() && !scheme.contains(' '));
+    let scheme = match prefix.strip_suffix('=') {
+        Some(before) if before.split(' ').filter(|word| !word.is_empty()).count() == 2 => Some(prefix),
+        _ => prefix.strip_suffix(' ').filter(|scheme| !scheme.is_empty() && !scheme.contains(' ')),
+    };
     match (field.eq_ignore_ascii_case("authorization"), scheme) {
         (true, Some("Bearer")) => Some(Placement::Bearer),
         (true, Some(scheme)) => Some(Placement::Scheme(scheme.to_owned())),

@@ -45,6 +45,9 @@ impl Selector {
         if fields.kind() != "RecordSelector" {
             return Err(fields.unsupported());
         }
+        if fields.given("schema_normalization").is_some_and(|normalization| normalization.as_dict().is_some()) {
+            fields.needed("schema_normalization", |custom| Err::<(), _>(custom.unsupported()))?;
+        }
         if fields.text("schema_normalization")?.is_some_and(|normalization| &*normalization != "None") {
             return Err(fields.wrong("schema_normalization", "values are not made to fit a schema here"));
         }

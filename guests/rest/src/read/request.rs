@@ -16,6 +16,8 @@ pub(crate) enum RequestError {
     Eval(#[from] EvalError),
     #[error("two parts of the request set `{0}`")]
     Twice(String),
+    #[error("{0}")]
+    Choice(String),
     #[error("the request has both a form and a JSON body")]
     TwoBodies,
     #[error("the value of the parameter `{0}` is an object")]
@@ -163,7 +165,8 @@ pub(crate) fn outgoing(
         Body::Json(nested) => members(nested.eval(world, names)?, &mut options.json)?,
         Body::JsonText(expression) => members(expression.eval_or_none(world, names)?, &mut options.json)?,
     }
-    authenticate(&requester.authenticator, world, names, &mut options)?;
+    let authenticator = requester.authenticator.chosen(&world.config).map_err(RequestError::Choice)?;
+    authenticate(authenticator, world, names, &mut options)?;
     options.extend(added)?;
     if text.is_some() && !options.data.is_empty() {
         return Err(RequestError::Text("body"));
@@ -236,7 +239,7 @@ fn authenticate(
     options: &mut Options,
 ) -> Result<(), RequestError> {
     match authenticator {
-        Authenticator::None | Authenticator::Secret(_) => Ok(()),
+        Authenticator::None | Authenticator::Secret(_) | Authenticator::Selective { .. } => Ok(()),
         Authenticator::Bearer(token) => {
             let token = token.text(world, names)?;
             add(&mut options.headers, "Authorization", Value::from(format!("Bearer {token}")), false)

@@ -78,7 +78,9 @@ async fn once(requester: &Requester, outgoing: &Outgoing, world: &World) -> Resu
     let request = Request::get(&outgoing.url).repeated_on(&[]);
     request.set_method(outgoing.method);
     let request = outgoing.headers.iter().fold(request, |request, (name, value)| request.with_header(name, value));
-    let sent = requester.secrets.iter().filter(|name| !world.optional.contains(*name) || run::has_secret(name));
+    let authenticator = requester.authenticator.chosen(&world.config).map_err(Error::new)?;
+    let names = authenticator.secrets().into_iter().chain(requester.secrets.iter().map(String::as_str));
+    let sent = names.filter(|name| !world.optional.contains(*name) || run::has_secret(name));
     let request = sent.fold(request, |request, name| request.with_secret(name));
     if let Some(body) = &outgoing.body {
         request.set_body(body);

@@ -16,6 +16,7 @@ pub(super) fn apply(context: &Context<'_>, name: &'static str, value: Value, giv
             let [kind, salt] = given.bind(name, ["hash_type?", "salt?"])?;
             let kind = kind.map_or(Ok("md5".into()), |kind| text(&kind, "hash_type"))?;
             let mut message = value.to_text().as_bytes().to_vec();
+            context.budget.make(message.len())?;
             if let Some(salt) = salt.filter(Value::is_true) {
                 message.extend_from_slice(salt.to_text().as_bytes());
             }
@@ -43,11 +44,15 @@ pub(super) fn apply(context: &Context<'_>, name: &'static str, value: Value, giv
         }
         "string" => {
             let [] = given.plain(name, [])?;
-            string(&value)
+            let text = string(&value)?;
+            context.budget.make(text.as_str().map_or(0, str::len))?;
+            Ok(text)
         }
         "tojson" => {
             let [indent] = given.bind(name, ["indent?"])?;
-            to_json(&value, indent)
+            let text = to_json(&value, indent)?;
+            context.budget.make(text.as_str().map_or(0, str::len))?;
+            Ok(text)
         }
         "regex_search" => {
             let [pattern] = given.bind(name, ["regex"])?;

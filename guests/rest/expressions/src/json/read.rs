@@ -13,14 +13,19 @@ pub fn read(bytes: &[u8]) -> Result<Value, JsonError> {
 /// How many names are remembered, so that the records of a page share them.
 const NAMES: usize = 128;
 
+/// At how many levels sizes are remembered.
+const LEVELS: usize = 6;
+
 /// Reads values that have the same names: it keeps those between one and the next.
 pub struct Reader {
     names: Vec<Option<Rc<str>>>,
+    /// How many members the last dict had, for each of the outer levels: the next one has as many, as a rule.
+    sizes: [usize; LEVELS],
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { names: vec![None; NAMES] }
+        Self { names: vec![None; NAMES], sizes: [0; LEVELS] }
     }
 }
 
@@ -30,7 +35,8 @@ impl Reader {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = std::str::from_utf8(bytes)
             .map_err(|error| JsonError::Syntax { message: "the text is not UTF-8", at: error.valid_up_to() })?;
-        let mut input = Input { text, bytes, at: 0, names: &mut self.names, scratch: String::new() };
+        let mut input =
+            Input { text, bytes, at: 0, names: &mut self.names, sizes: &mut self.sizes, scratch: String::new() };
         input.space();
         let value = input.value(0)?;
         input.space();
@@ -43,6 +49,7 @@ struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
     names: &'a mut [Option<Rc<str>>],
+    sizes: &'a mut [usize; LEVELS],
     scratch: String,
 }
 
@@ -117,11 +124,11 @@ impl Input<'_> {
     fn members(&mut self, depth: usize) -> Result<Value, JsonError> {
         self.at += 1;
         self.space();
-        let mut members = Map::new();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(members.into());
+            return Ok(Map::new().into());
         }
+        let mut members = Map::with_capacity(self.sizes.get(depth).copied().unwrap_or_default());
         loop {
             if self.peek() != Some(b'"') {
                 return Err(self.error("the name of a member is expected"));
@@ -140,6 +147,9 @@ impl Input<'_> {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
+                    if let Some(size) = self.sizes.get_mut(depth) {
+                        *size = members.len().min(64);
+                    }
                     return Ok(members.into());
                 }
                 _ => return Err(self.error("',' or '}' is expected")),

@@ -48,9 +48,17 @@ pub(crate) fn attribute(value: &Value, name: &str) -> Option<Value> {
 pub(crate) fn call(context: &Context<'_>, value: &Value, name: &'static str, given: Given) -> Result<Value> {
     match value {
         Value::Str(text) => string::call(context, text, name, given),
-        Value::Dict(_) | Value::Table(_) => dict::call(value, name, given),
+        Value::Dict(_) | Value::Table(_) => {
+            if name != "get" {
+                context.budget.work(value.length()?)?;
+            }
+            dict::call(value, name, given)
+        }
         Value::Date(_) | Value::Time(_) | Value::Span(_) => times::call(value, name, given),
-        Value::List(items) | Value::Tuple(items) => list(value, items, name, given),
+        Value::List(items) | Value::Tuple(items) => {
+            context.budget.work(items.len() / 16)?;
+            list(value, items, name, given)
+        }
         Value::Bytes(bytes) if name == "decode" => {
             let [_, _] = given.bind(name, ["encoding?", "errors?"])?;
             let text = std::str::from_utf8(bytes);

@@ -72,6 +72,7 @@ impl Program {
             Node::Any { lines } => self.push(Step::Any { lines: *lines }).map(drop),
             Node::Edge(edge) => self.push(Step::Edge(*edge)).map(drop),
             Node::Back(number, ignore_case) => self.push(Step::Back(*number, *ignore_case)).map(drop),
+            Node::Nothing => Ok(()),
             Node::All(nodes) => nodes.iter().try_for_each(|node| self.node(node)),
             Node::Group(number, node) => {
                 self.push(Step::Save(number * 2))?;
@@ -157,7 +158,7 @@ impl Program {
 fn width(node: &Node) -> Option<usize> {
     match node {
         Node::Class(_) | Node::Any { .. } => Some(1),
-        Node::Edge(_) | Node::Look { .. } => Some(0),
+        Node::Edge(_) | Node::Look { .. } | Node::Nothing => Some(0),
         Node::Group(_, node) | Node::Atomic(node) => width(node),
         Node::All(nodes) => nodes.iter().map(width).sum(),
         Node::Either(nodes) => {

@@ -73,29 +73,10 @@ impl<'a> Machine<'a> {
                     Some(*first)
                 }
                 Step::Jump(to) => Some(*to),
-                Step::Look { behind, negated, end } => {
-                    let mut inner = slots.clone();
-                    let found = match behind {
-                        Some(width) => match at.checked_sub(*width) {
-                            Some(from) => self.run(step + 1, from, &mut inner, None)?,
-                            None => None,
-                        },
-                        None => self.run(step + 1, at, &mut inner, None)?,
-                    };
-                    if found.is_some() && !negated {
-                        self.keep(slots, inner, &mut back);
-                    }
-                    (found.is_some() != *negated).then_some(*end)
-                }
-                Step::Atomic { end } => {
-                    let mut inner = slots.clone();
-                    let found = self.run(step + 1, at, &mut inner, None)?;
-                    if let Some(to) = found {
-                        self.keep(slots, inner, &mut back);
-                        at = to;
-                    }
-                    found.map(|_| *end)
-                }
+                Step::Look { .. } | Step::Atomic { .. } => self.aside(step, at, slots, &mut back)?.map(|(to, next)| {
+                    at = to;
+                    next
+                }),
                 own => self.one(own, slots, at).map(|taken| {
                     at += taken;
                     step + 1
@@ -116,6 +97,31 @@ impl<'a> Machine<'a> {
                 }
             }
         }
+    }
+
+    /// Looks around, or matches what then stays: where the text and the program go on.
+    fn aside(&self, step: usize, at: usize, slots: &mut Slots, back: &mut Vec<Back>) -> Result<Option<(usize, usize)>> {
+        let mut inner = slots.clone();
+        Ok(match &self.program.steps[step] {
+            Step::Look { behind, negated, end } => {
+                let found = match at.checked_sub(behind.unwrap_or_default()) {
+                    Some(from) => self.run(step + 1, from, &mut inner, None)?,
+                    None => None,
+                };
+                if found.is_some() && !negated {
+                    self.keep(slots, inner, back);
+                }
+                (found.is_some() != *negated).then_some((at, *end))
+            }
+            Step::Atomic { end } => {
+                let found = self.run(step + 1, at, &mut inner, None)?;
+                if found.is_some() {
+                    self.keep(slots, inner, back);
+                }
+                found.map(|to| (to, *end))
+            }
+            _ => None,
+        })
     }
 
     /// Takes the groups of an inner match over.

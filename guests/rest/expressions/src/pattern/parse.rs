@@ -1,5 +1,7 @@
 //! A pattern's text to its parts.
 
+mod class;
+
 use super::failed;
 use crate::error::{EvalError, Result};
 
@@ -64,6 +66,8 @@ pub(super) enum Node {
     /// What it matches first stays.
     Atomic(Box<Node>),
     Back(usize, bool),
+    /// A comment or flags: nothing that could be repeated.
+    Nothing,
 }
 
 /// How deep groups may be nested.
@@ -76,12 +80,25 @@ pub(super) struct Parser {
     flags: Flags,
     pub names: Vec<(String, usize)>,
     pub groups: usize,
+    /// The groups that are not closed yet.
+    open: Vec<usize>,
+    /// Where the flags at the start end.
+    flags_end: usize,
 }
 
 impl Parser {
     pub fn new(pattern: &str) -> Self {
         let letters = pattern.chars().collect();
-        Self { letters, at: 0, depth: 0, flags: Flags::default(), names: Vec::new(), groups: 0 }
+        Self {
+            letters,
+            at: 0,
+            depth: 0,
+            flags: Flags::default(),
+            names: Vec::new(),
+            groups: 0,
+            open: Vec::new(),
+            flags_end: 0,
+        }
     }
 
     pub fn parse(&mut self) -> Result<Node> {
@@ -116,15 +133,28 @@ impl Parser {
     fn all(&mut self) -> Result<Node> {
         let mut nodes = Vec::new();
         loop {
-            if self.flags.verbose {
-                self.skip_comments();
-            }
+            self.skip_remarks();
             match self.peek() {
                 None | Some('|' | ')') => return Ok(Node::All(nodes)),
                 Some(_) => {}
             }
             let node = self.atom()?;
             nodes.push(self.repeated(node)?);
+        }
+    }
+
+    /// `(?#…)`, and white space and comments where those do not count.
+    fn skip_remarks(&mut self) {
+        loop {
+            if self.flags.verbose {
+                self.skip_comments();
+            }
+            let rest = &self.letters[self.at..];
+            let end = rest.iter().position(|letter| *letter == ')');
+            match end {
+                Some(end) if rest.starts_with(&['(', '?', '#']) => self.at += end + 1,
+                _ => return,
+            }
         }
     }
 
@@ -145,6 +175,7 @@ impl Parser {
     fn repeated(&mut self, mut node: Node) -> Result<Node> {
         let mut repeated = false;
         loop {
+            self.skip_remarks();
             let before = self.at;
             let (least, most) = match self.peek() {
                 Some('*') => (0, None),
@@ -162,7 +193,7 @@ impl Parser {
             if repeated {
                 return Err(failed("multiple repeat"));
             }
-            if matches!(node, Node::Edge(_)) {
+            if matches!(node, Node::Edge(_) | Node::Nothing) {
                 return Err(failed("nothing to repeat"));
             }
             repeated = true;
@@ -222,100 +253,16 @@ impl Parser {
             '[' => self.set()?,
             '\\' => self.escape()?,
             '*' | '+' | '?' => return Err(failed("nothing to repeat")),
+            '{' => {
+                self.at -= 1;
+                if self.counts()?.is_some() {
+                    return Err(failed("nothing to repeat"));
+                }
+                self.at += 1;
+                self.letter(letter)
+            }
             _ => self.letter(letter),
         })
-    }
-
-    fn escape(&mut self) -> Result<Node> {
-        let letter = self.next()?;
-        Ok(match letter {
-            'A' => Node::Edge(Edge::Start),
-            'Z' => Node::Edge(Edge::End),
-            'b' => Node::Edge(Edge::Word),
-            'B' => Node::Edge(Edge::NoWord),
-            '1'..='9' => {
-                let mut number = letter.to_digit(10).unwrap_or_default() as usize;
-                if let Some(digit) = self.peek().and_then(|next| next.to_digit(10)) {
-                    number = number * 10 + digit as usize;
-                    self.at += 1;
-                }
-                if number > self.groups {
-                    return Err(failed(format!("invalid group reference {number}")));
-                }
-                Node::Back(number, self.flags.ignore_case)
-            }
-            _ => match self.escaped(letter)? {
-                Part::Letter(letter) => self.letter(letter),
-                part => self.class(vec![part], false),
-            },
-        })
-    }
-
-    /// An escape that stands for a character or a kind of them.
-    fn escaped(&mut self, letter: char) -> Result<Part> {
-        Ok(match letter {
-            'd' => Part::Digit(true),
-            'D' => Part::Digit(false),
-            's' => Part::Space(true),
-            'S' => Part::Space(false),
-            'w' => Part::Word(true),
-            'W' => Part::Word(false),
-            'n' => Part::Letter('\n'),
-            'r' => Part::Letter('\r'),
-            't' => Part::Letter('\t'),
-            'f' => Part::Letter('\u{c}'),
-            'v' => Part::Letter('\u{b}'),
-            'a' => Part::Letter('\u{7}'),
-            '0' => Part::Letter('\0'),
-            'x' => Part::Letter(self.code(2)?),
-            'u' => Part::Letter(self.code(4)?),
-            'U' => Part::Letter(self.code(8)?),
-            _ if letter.is_ascii_alphanumeric() => return Err(failed(format!("bad escape \\{letter}"))),
-            _ => Part::Letter(letter),
-        })
-    }
-
-    fn code(&mut self, digits: usize) -> Result<char> {
-        let mut code = 0;
-        for _ in 0..digits {
-            let digit = self.next()?.to_digit(16).ok_or_else(|| failed("incomplete escape"))?;
-            code = code * 16 + digit;
-        }
-        char::from_u32(code).ok_or_else(|| failed("bad escape"))
-    }
-
-    fn set(&mut self) -> Result<Node> {
-        let negated = self.take('^');
-        let mut parts = Vec::new();
-        let unterminated = || failed("unterminated character set");
-        loop {
-            let letter = self.next().map_err(|_| unterminated())?;
-            if letter == ']' && !parts.is_empty() {
-                return Ok(self.class(parts, negated));
-            }
-            let part = self.set_part(letter)?;
-            let is_range = self.peek() == Some('-') && self.letters.get(self.at + 1).is_some_and(|next| *next != ']');
-            let (Part::Letter(from), true) = (&part, is_range) else {
-                parts.push(part);
-                continue;
-            };
-            self.at += 1;
-            let letter = self.next().map_err(|_| unterminated())?;
-            match self.set_part(letter)? {
-                Part::Letter(to) if *from <= to => parts.push(Part::Range(*from, to)),
-                _ => return Err(failed("bad character range")),
-            }
-        }
-    }
-
-    fn set_part(&mut self, letter: char) -> Result<Part> {
-        if letter != '\\' {
-            return Ok(Part::Letter(letter));
-        }
-        match self.next()? {
-            'b' => Ok(Part::Letter('\u{8}')),
-            letter => self.escaped(letter),
-        }
     }
 
     fn group(&mut self) -> Result<Node> {
@@ -323,15 +270,22 @@ impl Parser {
             return Err(EvalError::Unsupported(format!("a pattern nested more than {DEPTH} levels deep")));
         }
         self.depth += 1;
-        let flags = self.flags;
+        let (flags, at) = (self.flags, self.at);
         let node = self.group_inside()?;
+        if node.is_none() {
+            // Other flags may stand before these, but nothing else.
+            if at != self.flags_end + 1 {
+                return Err(failed("global flags not at the start of the expression"));
+            }
+            self.flags_end = self.at;
+        }
         self.depth -= 1;
         if let Some(node) = node {
             self.flags = flags;
             return Ok(node);
         }
-        // `(?i)` holds for what follows, and is at the start.
-        Ok(Node::All(Vec::new()))
+        // `(?i)` holds for what follows.
+        Ok(Node::Nothing)
     }
 
     fn closed(&mut self) -> Result<Box<Node>> {
@@ -342,7 +296,10 @@ impl Parser {
     fn numbered(&mut self) -> Result<Node> {
         self.groups += 1;
         let number = self.groups;
-        Ok(Node::Group(number, self.closed()?))
+        self.open.push(number);
+        let node = self.closed()?;
+        self.open.pop();
+        Ok(Node::Group(number, node))
     }
 
     fn group_inside(&mut self) -> Result<Option<Node>> {
@@ -370,11 +327,7 @@ impl Parser {
                 let name = self.name(')')?;
                 let known = self.names.iter().find(|(known, _)| *known == name);
                 let number = known.ok_or_else(|| failed(format!("unknown group name '{name}'")))?.1;
-                Node::Back(number, self.flags.ignore_case)
-            }
-            '#' => {
-                self.name(')')?;
-                Node::All(Vec::new())
+                self.back(number)?
             }
             '(' => return Err(EvalError::Unsupported("a conditional group in a pattern".to_owned())),
             _ => {

@@ -157,7 +157,9 @@ fn closing(text: &str) -> Option<usize> {
 struct Spec {
     fill: Option<char>,
     align: Option<char>,
-    sign: char,
+    sign: Option<char>,
+    /// A zero stands before the width.
+    zero: bool,
     other: bool,
     width: usize,
     group: Option<char>,
@@ -168,7 +170,7 @@ struct Spec {
 impl Spec {
     fn parse(spec: &str) -> Result<Self> {
         let letters: Vec<char> = spec.chars().collect();
-        let mut found = Self { sign: '-', ..Self::default() };
+        let mut found = Self::default();
         let is_align = |letter: Option<&char>| letter.is_some_and(|letter| matches!(letter, '<' | '>' | '=' | '^'));
         let mut at = 0;
         if is_align(letters.get(1)) {
@@ -177,7 +179,7 @@ impl Spec {
             (found.align, at) = (Some(letters[0]), 1);
         }
         if let Some(sign @ ('+' | '-' | ' ')) = letters.get(at) {
-            found.sign = *sign;
+            found.sign = Some(*sign);
             at += 1;
         }
         if letters.get(at) == Some(&'#') {
@@ -186,6 +188,7 @@ impl Spec {
         }
         if letters.get(at) == Some(&'0') {
             found.fill = found.fill.or(Some('0'));
+            found.zero = found.align.is_none();
             found.align = found.align.or(Some('='));
             at += 1;
         }
@@ -237,8 +240,9 @@ fn show(context: &Context<'_>, value: &Value, spec: &str) -> Result<String> {
         if let Some(kind) = spec.kind.filter(|kind| *kind != 's') {
             return Err(unknown(kind));
         }
-        if spec.align == Some('=') && spec.fill != Some('0') || spec.group.is_some() {
-            return Err(EvalError::value("'=' alignment or a separator not allowed in string format specifier"));
+        let aligned_number = spec.align == Some('=') && !spec.zero;
+        if aligned_number || spec.group.is_some() || spec.sign.is_some() || spec.other {
+            return Err(EvalError::value("a sign, '#', '=' or a separator is not allowed in string format specifier"));
         }
         let cut: String = text.chars().take(spec.precision.unwrap_or(usize::MAX)).collect();
         return Ok(aligned(&spec, "", &cut, '<'));
@@ -270,8 +274,8 @@ fn show(context: &Context<'_>, value: &Value, spec: &str) -> Result<String> {
     };
     let sign = match (negative, spec.sign) {
         (true, _) => "-",
-        (_, '+') => "+",
-        (_, ' ') => " ",
+        (_, Some('+')) => "+",
+        (_, Some(' ')) => " ",
         _ => "",
     };
     Ok(aligned(&spec, sign, &body, '>'))

@@ -64,4 +64,6 @@ pub(super) struct For {
     pub test: Option<Expr>,
     pub body: Vec<Node>,
     pub otherwise: Vec<Node>,
+    /// Whether the body names `loop`.
+    pub counts: bool,
 }

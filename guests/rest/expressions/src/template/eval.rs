@@ -87,6 +87,7 @@ impl<'a> Run<'a> {
 
     fn repeat(&mut self, node: &For) -> Result<()> {
         let mut items = self.eval(&node.over)?.items()?;
+        self.context.budget.work(items.len() / 4)?;
         if let Some(test) = &node.test {
             let mut kept = Vec::new();
             for item in items {
@@ -104,8 +105,12 @@ impl<'a> Run<'a> {
         }
         let count = items.len();
         for (index, item) in items.iter().enumerate() {
-            let (before, after) = (index.checked_sub(1).and_then(|at| items.get(at)), items.get(index + 1));
-            self.frames.push(vec![("loop".into(), loop_value(index, count, before, after))]);
+            let mut frame = Vec::new();
+            if node.counts {
+                let (before, after) = (index.checked_sub(1).and_then(|at| items.get(at)), items.get(index + 1));
+                frame.push(("loop".into(), loop_value(index, count, before, after)));
+            }
+            self.frames.push(frame);
             self.assign(&node.target, item.clone())?;
             self.nodes(&node.body)?;
             self.frames.pop();
@@ -251,6 +256,8 @@ impl<'a> Run<'a> {
         let mut left = self.eval(left)?;
         for (operator, right) in with {
             let right = self.eval(right)?;
+            // What is looked through or compared whole takes its time.
+            self.context.budget.work(right.length().unwrap_or_default() / 16)?;
             if !match *operator {
                 "in" => contains(&right, &left)?,
                 "not in" => !contains(&right, &left)?,

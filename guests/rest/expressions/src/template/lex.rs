@@ -113,6 +113,10 @@ impl<'a> Lexer<'a> {
 
     fn comment(&mut self) -> Result<(), SyntaxError> {
         let rest = self.rest();
+        if rest.is_empty() {
+            // At the very end Jinja does not ask for it.
+            return Ok(());
+        }
         let Some(end) = rest.find("#}") else { return self.error("a comment has no end: '#}' is missing") };
         let strip = rest[..end].ends_with('-');
         self.skip(end + 2);

@@ -94,8 +94,8 @@ impl Walk {
                     self.declare(target, own);
                 }
                 Node::SetBlock(target, body) => {
-                    self.nodes(body, &mut own.clone());
                     self.declare(target, own);
+                    self.nodes(body, &mut own.clone());
                 }
                 Node::With(values, body) => {
                     let mut inner = own.clone();
@@ -129,6 +129,7 @@ impl Walk {
 
     fn declare(&mut self, target: &Target, own: &mut Vec<Name>) {
         match target {
+            Target::Name(name) if own.contains(name) => {}
             Target::Name(name) => own.push(name.clone()),
             Target::Tuple(targets) => targets.iter().for_each(|target| self.declare(target, own)),
             Target::Member(name, _) => {

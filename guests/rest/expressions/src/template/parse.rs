@@ -223,10 +223,13 @@ impl Parser {
         if self.is_name("recursive") {
             return self.fail("a recursive loop is not supported");
         }
+        let from = self.at;
         let body = self.body(&["endfor", "else"])?;
+        let counts =
+            self.tokens[from..self.at].iter().any(|(token, _)| matches!(token, Token::Name(name) if name == "loop"));
         let otherwise = if self.take_name("else") { self.body(&["endfor"])? } else { Vec::new() };
         self.expect_name("endfor")?;
-        Ok(Node::For(Box::new(For { target, over, test, body, otherwise })))
+        Ok(Node::For(Box::new(For { target, over, test, body, otherwise, counts })))
     }
 
     /// What is assigned to: a name, names with commas, or a member of a namespace.

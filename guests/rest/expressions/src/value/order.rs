@@ -130,27 +130,67 @@ pub(crate) fn contains(whole: &Value, item: &Value) -> Result<bool> {
     })
 }
 
-/// Sorted by the keys that stand beside the items, equal ones in their order. The first comparison that fails is the
-/// error.
+/// Sorted by the keys that stand beside the items, equal ones in their order. A comparison that fails is the error: so the
+/// order need not be total, which the sorting of the standard library asks for. Of two errors it is the one that CPython
+/// meets first, as it compares in the same order where there are few items.
 pub(crate) fn sort(mut items: Vec<(Value, Value)>, reverse: bool) -> Result<Vec<Value>> {
-    let mut failed = None;
-    items.sort_by(|(left, _), (right, _)| {
-        if failed.is_some() {
-            return Ordering::Equal;
-        }
-        match compare(left, right, "<") {
-            Ok(order) => {
-                let order = order.unwrap_or(Ordering::Equal);
-                if reverse { order.reverse() } else { order }
-            }
-            Err(error) => {
-                failed = Some(error);
-                Ordering::Equal
-            }
-        }
-    });
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(items.into_iter().map(|(_, item)| item).collect()),
+    if reverse {
+        items.reverse();
     }
+    let mut sorted: Vec<Value> = merge_sort(items)?.into_iter().map(|(_, item)| item).collect();
+    if reverse {
+        sorted.reverse();
+    }
+    Ok(sorted)
+}
+
+type Keyed = (Value, Value);
+
+fn less(left: &Keyed, right: &Keyed) -> Result<bool> {
+    Ok(compare(&left.0, &right.0, "<")? == Some(Ordering::Less))
+}
+
+fn merge_sort(mut left: Vec<Keyed>) -> Result<Vec<Keyed>> {
+    if left.len() <= 64 {
+        return insertion_sort(left);
+    }
+    let right = left.split_off(left.len() / 2);
+    let mut sorted = Vec::with_capacity(left.len() + right.len());
+    let mut left = merge_sort(left)?.into_iter().peekable();
+    let mut right = merge_sort(right)?.into_iter().peekable();
+    while let (Some(first), Some(second)) = (left.peek(), right.peek()) {
+        let side = if less(second, first)? { &mut right } else { &mut left };
+        sorted.extend(side.next());
+    }
+    sorted.extend(left);
+    sorted.extend(right);
+    Ok(sorted)
+}
+
+/// The run that is sorted already, in either direction, and then each item in its place.
+fn insertion_sort(mut items: Vec<Keyed>) -> Result<Vec<Keyed>> {
+    if items.len() < 2 {
+        return Ok(items);
+    }
+    let falls = less(&items[1], &items[0])?;
+    let mut run = 2;
+    while run < items.len() && less(&items[run], &items[run - 1])? == falls {
+        run += 1;
+    }
+    if falls {
+        items[..run].reverse();
+    }
+    for at in run..items.len() {
+        let (mut low, mut high) = (0, at);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if less(&items[at], &items[middle])? {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        items[low..=at].rotate_right(1);
+    }
+    Ok(items)
 }

@@ -1,6 +1,7 @@
 //! Expressions, loosest operators first.
 
 use super::super::ast::{Args, Expr};
+use super::super::names;
 use super::{Parsed, Parser, Token};
 use crate::value::{Arith, Value};
 use crate::{filters, functions, tests};
@@ -157,7 +158,7 @@ impl Parser {
             }
             Token::Op("(") => {
                 self.at += 1;
-                let (mut items, comma) = self.deeper(|parser| parser.items(true, &[]))?;
+                let (mut items, comma) = self.items(true, &[])?;
                 self.expect_op(")")?;
                 Ok(if items.len() == 1 && !comma { items.remove(0) } else { Expr::Tuple(items) })
             }
@@ -217,7 +218,7 @@ impl Parser {
                 self.at += 1;
             } else if self.take_op("[") {
                 self.operation()?;
-                value = self.deeper(|parser| parser.subscript(value))?;
+                value = self.subscript(value)?;
             } else if self.is_op("(") {
                 value = self.call(value)?;
             } else {
@@ -258,50 +259,44 @@ impl Parser {
 
     fn call(&mut self, value: Expr) -> Parsed<Expr> {
         self.operation()?;
-        if let Expr::Name(name) = &value
-            && let Some(refused) = functions::refusal(name)
-        {
+        if let Some(refused) = refused(&value) {
             return self.fail(refused);
         }
-        if let Expr::Attr(_, name) = &value
-            && matches!(
-                &**name,
-                "append" | "clear" | "extend" | "insert" | "popitem" | "remove" | "setdefault" | "sort" | "update"
-            )
-        {
-            return self.fail(format!("the method '{name}' changes a value, and is not supported"));
-        }
         let args = self.args()?;
+        if let (Expr::Name(name), [Expr::Const(Value::Str(zone)), ..]) = (&value, &args.positional[..])
+            && &**name == "today_with_timezone"
+            && functions::fixed_zone(zone).is_none()
+        {
+            return self.fail(format!("the time zone '{zone}' is not supported"));
+        }
         Ok(Expr::Call(Box::new(value), args))
     }
 
     fn args(&mut self) -> Parsed<Args> {
         self.expect_op("(")?;
-        self.deeper(|parser| {
-            let mut args = Args::default();
-            let mut first = true;
-            while !parser.take_op(")") {
-                if !std::mem::take(&mut first) {
-                    parser.expect_op(",")?;
-                    if parser.take_op(")") {
-                        break;
-                    }
-                }
-                if parser.is_op("*") || parser.is_op("**") {
-                    return parser.fail("an argument with '*' before it is not supported");
-                }
-                if matches!(parser.peek(), Token::Name(_)) && *parser.after() == Token::Op("=") {
-                    let name = parser.name()?;
-                    parser.at += 1;
-                    args.named.push((name, parser.expression()?));
-                } else if args.named.is_empty() {
-                    args.positional.push(parser.expression()?);
-                } else {
-                    return parser.fail("an argument without a name stands behind one with a name");
+        let mut args = Args::default();
+        let mut first = true;
+        while !self.take_op(")") {
+            if !std::mem::take(&mut first) {
+                self.expect_op(",")?;
+                if self.take_op(")") {
+                    break;
                 }
             }
-            Ok(args)
-        })
+            if self.is_op("*") || self.is_op("**") {
+                return self.fail("an argument with '*' before it is not supported");
+            }
+            if matches!(self.peek(), Token::Name(_)) && *self.after() == Token::Op("=") {
+                let name = self.name()?;
+                self.at += 1;
+                args.named.push((name, self.expression()?));
+            } else if args.named.is_empty() {
+                args.positional.push(self.expression()?);
+            } else {
+                return self.fail("an argument without a name stands behind one with a name");
+            }
+        }
+        Ok(args)
     }
 
     fn dotted(&mut self) -> Parsed<String> {
@@ -365,5 +360,23 @@ impl Parser {
         }
         let test = Expr::Test(Box::new(value), known, args);
         Ok(if negated { Expr::Not(Box::new(test)) } else { test })
+    }
+}
+
+/// Why something cannot be called: there is no such function, or the method changes a value that others see.
+fn refused(function: &Expr) -> Option<String> {
+    match function {
+        Expr::Name(name) => functions::refusal(name),
+        Expr::Attr(of, name) => {
+            let changes = match &**name {
+                "append" | "clear" | "extend" | "insert" | "popitem" | "remove" | "setdefault" | "sort" | "update" => {
+                    true
+                }
+                "pop" => names::path(of).is_some(),
+                _ => false,
+            };
+            changes.then(|| format!("the method '{name}' changes a value, and is not supported"))
+        }
+        _ => None,
     }
 }
