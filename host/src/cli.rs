@@ -19,6 +19,8 @@ mod new;
 mod pack;
 mod plan;
 mod prune;
+mod pull;
+mod push;
 mod quarantine;
 mod repair;
 mod report;
@@ -41,9 +43,10 @@ use clap::builder::{Resettable, StyledStr};
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use crate::config::Configuration;
 use crate::error::{Error, Kind, WriteError};
-use crate::program;
-use engine::{LoadError, ManifestError};
+use crate::{program, shipping};
+use engine::{LoadError, ManifestError, Package};
 use rules::text;
 
 /// Runs sandboxed data extractors into an append-only landing zone.
@@ -75,6 +78,8 @@ enum Command {
     New(new::NewArgs),
     Build(build::BuildArgs),
     Pack(pack::PackArgs),
+    Push(push::PushArgs),
+    Pull(pull::PullArgs),
     Wit(wit::WitArgs),
     Runs(runs::RunsArgs),
     Status(status::StatusArgs),
@@ -131,6 +136,8 @@ pub fn main() -> ExitCode {
         Command::New(arguments) => new::execute(&arguments),
         Command::Build(arguments) => build::execute(&arguments),
         Command::Pack(arguments) => pack::execute(&arguments),
+        Command::Push(arguments) => push::execute(&arguments),
+        Command::Pull(arguments) => pull::execute(&arguments),
         Command::Wit(arguments) => wit::execute(&arguments),
         Command::Runs(arguments) => runs::execute(&arguments),
         Command::Status(arguments) => status::execute(&arguments),
@@ -163,6 +170,14 @@ pub fn main() -> ExitCode {
             complain(&error);
             ExitCode::from(error.kind.exit_code())
         }
+    }
+}
+
+/// The component of a path, or of a reference into a registry.
+fn opened(to_do: &str, configuration: &Configuration, path: &Path) -> Result<Package, Error> {
+    match shipping::reference(path) {
+        Some(reference) => Ok(shipping::read(configuration, &reference?)?.package),
+        None => Package::read(path).map_err(|error| unusable(to_do, path, &error)),
     }
 }
 

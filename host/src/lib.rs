@@ -38,8 +38,9 @@
 //! `engine`, only says *what*; on the main path the body never enters the sandbox. All parts meet in `run`, and for
 //! upkeep in `verify` and `repair`, which share `upkeep`.
 //!
-//! Six crates below this one do the work, and none of `zone`, `state`, `fetch` and `engine` knows another: what must
-//! not be seen is no dependency. `rules` holds the pure rules and the words that all share; it touches nothing.
+//! Eight crates below this one do the work, and none of `zone`, `state`, `fetch`, `engine` and `registry` knows another:
+//! what must not be seen is no dependency. `outbound` is the host's own way to servers that the operator names; `objects`
+//! and `registry` take it, and no extractor can. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
 //! `quarantine` settles what was not as expected of a source; `erase` takes away what may not be kept.
 //!
@@ -50,6 +51,8 @@
 //! `models` writes SQL for the tools that read what has landed.
 //!
 //! `shards` cuts an order into runs that an engine starts.
+//!
+//! `shipping` gets components from registries; the crate `registry` is how.
 //!
 //! `batch` runs several extractors, each as a process of its own.
 //!
@@ -99,6 +102,7 @@ mod repair;
 mod report;
 mod run;
 mod shards;
+mod shipping;
 #[expect(clippy::disallowed_methods, reason = "cases are the author's own files, far from any landing zone")]
 mod testing;
 mod timings;

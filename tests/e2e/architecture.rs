@@ -11,7 +11,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engine", &["clock", "rules"]),
     ("fetch", &["clock", "rules"]),
     ("state", &["clock", "rules"]),
-    ("objects", &["clock", "rules"]),
+    ("outbound", &["clock"]),
+    ("objects", &["clock", "outbound", "rules"]),
+    ("registry", &["clock", "outbound", "rules"]),
     ("zone", &["objects", "rules"]),
 ];
 
@@ -21,11 +23,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["state"]),
     ("object_store", &["objects"]),
     ("memmap2", &["objects"]),
-    ("hyper", &["fetch", "objects"]),
+    ("hyper", &["fetch", "outbound"]),
     ("tokio-rustls", &["fetch"]),
-    ("rustls", &["fetch", "objects"]),
-    ("tokio", &["engine", "fetch", "host", "objects"]),
-    ("rustix", &["clock", "engine", "host", "zone"]),
+    ("ring", &["registry"]),
+    ("rustls", &["fetch", "objects", "outbound", "registry"]),
+    ("tokio", &["engine", "fetch", "host", "objects", "outbound", "registry"]),
+    ("rustix", &["clock", "engine", "host", "registry", "zone"]),
 ];
 
 fn here() -> PathBuf {

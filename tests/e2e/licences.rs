@@ -30,14 +30,23 @@ fn crates_in(program: &Path) -> BTreeSet<String> {
     let mut parts = program.split(b'/').map(|part| part.expect("the program"));
     let mut found = BTreeSet::new();
     while let Some(part) = parts.next() {
-        // `…/registry/src/REGISTRY/NAME-VERSION/src/…`
-        if part == b"registry" && parts.next().is_some_and(|part| part == b"src") {
-            let name = parts.nth(1).and_then(|name| String::from_utf8(name).ok()).unwrap_or_default();
+        // `…/registry/src/REGISTRY/NAME-VERSION/src/…`, and not our own crate of that name.
+        if part == b"registry"
+            && parts.next().is_some_and(|part| part == b"src")
+            && parts.next().is_some_and(|part| is_a_registry(&part))
+        {
+            let name = parts.next().and_then(|name| String::from_utf8(name).ok()).unwrap_or_default();
             // In the tables of a debugger it ends there.
             found.extend(name.split('\0').next().map(str::to_owned));
         }
     }
     found
+}
+
+/// Whether a folder is one that cargo has for a registry: a host, and sixteen digits behind it.
+fn is_a_registry(folder: &[u8]) -> bool {
+    let digits = folder.rsplit(|byte| *byte == b'-').next().unwrap_or_default();
+    digits.len() == 16 && digits.len() < folder.len() && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 #[test]

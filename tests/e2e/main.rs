@@ -53,6 +53,7 @@ mod prune;
 mod python;
 mod quarantine;
 mod readers;
+mod registries;
 mod released;
 mod replay;
 mod report;

@@ -17,6 +17,7 @@ pub mod nginx;
 pub mod origin;
 pub mod packages;
 pub mod python;
+pub mod registry;
 pub mod reply;
 pub mod samples;
 pub mod servers;

@@ -211,14 +211,14 @@ impl Drop for Server {
 }
 
 /// A program on the path, or where Debian has servers, which is on root's path alone.
-fn installed(program: &str) -> Option<PathBuf> {
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).chain(["/usr/sbin".into()]).map(|place| place.join(program));
     places.find(|place| place.is_file())
 }
 
 /// A port that nobody has at the moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
     listener.local_addr().expect("an address").port()
 }

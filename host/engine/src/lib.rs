@@ -22,6 +22,7 @@ mod section;
 mod services;
 mod streams;
 mod wasi;
+mod world;
 mod wrap;
 
 use std::fs::File;
@@ -45,6 +46,7 @@ pub use processes::{end_with_parent, this_program};
 pub use rendering::sync_contract;
 pub use section::{Packed, pack};
 pub use services::{Content, OpenSource, Origin, Services};
+pub use world::World;
 
 use bindings::{Extractor, ExtractorPre};
 use compiled::Compiled;
@@ -56,7 +58,7 @@ use rules::text;
 use wasi::{Hooks, LogLines};
 
 /// Largest component, in bytes.
-const MAX_COMPONENT: u64 = 256 * 1024 * 1024;
+pub const MAX_COMPONENT: u64 = 256 * 1024 * 1024;
 /// Most frames of a trap's backtrace that are shown.
 const MAX_FRAMES: usize = 8;
 /// Longest name of one, in characters.
@@ -160,6 +162,16 @@ impl Package {
         let manifest = manifest::read(&bytes)?;
         let digest = Digest(Sha256::digest(&bytes).into());
         Ok(Self { bytes, digest, manifest })
+    }
+
+    /// The names of what it offers and wants.
+    pub fn world(&self) -> Result<World, LoadError> {
+        Ok(world::world(&self.bytes)?)
+    }
+
+    /// Its bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// How many bytes it has.

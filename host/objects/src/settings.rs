@@ -66,8 +66,10 @@ pub(crate) fn open(
     let because = |reason: String| ObjectsError::because(USE, address, reason);
     let mut tls = match plain {
         // Reading the roots takes milliseconds, and nothing here needs them but a role that is asked for over https.
-        true if own.keys.is_some() || variable("AWS_ACCESS_KEY_ID").is_some() => without_roots().map_err(because)?,
-        true => tls().or_else(|_| without_roots()).map_err(because)?,
+        true if own.keys.is_some() || variable("AWS_ACCESS_KEY_ID").is_some() => {
+            outbound::without_roots().map_err(because)?
+        }
+        true => tls().or_else(|_| outbound::without_roots()).map_err(because)?,
         false => tls().map_err(because)?,
     };
     // Without any it is HTTP/1.1.
@@ -127,14 +129,6 @@ pub(crate) fn open(
             Opened { store: Arc::new(builder.build().map_err(of)?), parts: None, date }
         }
     })
-}
-
-/// A client that trusts nobody.
-fn without_roots() -> Result<rustls::ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
 fn endpoint_variable(kind: Kind) -> Option<String> {

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use crate::allow::{Offer, Review};
 use crate::config::{self, Component, Configuration, Configured, Flags, SecretFrom};
 use crate::error::{Error, Kind};
-use engine::Package;
 use rules::text;
 
 /// Show what an extractor asks for, and grant it
@@ -15,7 +14,7 @@ use rules::text;
 /// The grant is added to host.toml. Of what is granted already, nothing is asked again.
 #[derive(Debug, clap::Args)]
 pub(super) struct AllowArgs {
-    /// The extractor: a WebAssembly component, or a name of the configuration
+    /// The extractor: a WebAssembly component, a reference such as oci://HOST/NAME:TAG, or a name of the configuration
     #[arg(value_name = "EXTRACTOR")]
     extractor: String,
     /// The extractor's identity [default: the component's own name, else its file's]
@@ -55,7 +54,7 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let configuration = Configuration::read_or_new(arguments.config.as_deref(), true)?;
     let named = configuration.extractor(&arguments.extractor, arguments.name.as_deref())?;
     let path = &named.component;
-    let package = Package::read(path).map_err(|error| super::unusable("grant anything to", path, &error))?;
+    let package = super::opened("grant anything to", &configuration, path)?;
     let flags = Flags { name: named.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     let configured = Configured::resolve(&flags, &configuration, component)?;

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::config::{Configuration, Provenance, SCHEMA, Setting};
 use crate::error::Error;
+use crate::shipping;
 use rules::text;
 
 /// Show what is in force, and where each value came from
@@ -47,7 +48,13 @@ pub(super) fn execute(arguments: &ConfigArgs) -> Result<ExitCode, Error> {
     for name in configuration.all() {
         configuration.notifications(name)?;
     }
-    let manifest = |path: &std::path::Path| Package::read(path).ok().map(|package| package.manifest);
+    let manifest = |path: &std::path::Path| {
+        let package = match shipping::reference(path) {
+            Some(reference) => shipping::cached(&configuration, &reference.ok()?),
+            None => Package::read(path).ok(),
+        };
+        package.map(|package| package.manifest)
+    };
     let settings = configuration.settings(arguments.extractor.as_deref(), manifest)?;
     let file = configuration.exists().then_some(&configuration.path);
     match arguments.json {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::allow::{Offer, Review};
 use crate::config::{Component, Configuration, Configured, Flags, compiled_store};
 use crate::error::Error;
-use engine::{ImportedInterface, Manifest, Package, Param, SecretAsk};
+use engine::{ImportedInterface, Manifest, Param, SecretAsk};
 use rules::budget::Budget;
 use rules::text;
 
@@ -18,7 +18,7 @@ const MAX_SAID: usize = 200;
 /// Show what a component is and asks for, and what its grant covers, without running it
 #[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// The extractor: a WebAssembly component, or a name of the configuration
+    /// The extractor: a WebAssembly component, a reference such as oci://HOST/NAME:TAG, or a name of the configuration
     #[arg(value_name = "EXTRACTOR")]
     extractor: String,
     /// The extractor's identity [default: the component's own name, else its file's]
@@ -36,7 +36,7 @@ pub(super) fn execute(arguments: &InspectArgs) -> Result<ExitCode, Error> {
     let configuration = Configuration::read(arguments.config.as_deref())?;
     let named = configuration.extractor(&arguments.extractor, arguments.name.as_deref())?;
     let path = &named.component;
-    let package = Package::read(path).map_err(|error| super::unusable("inspect", path, &error))?;
+    let package = super::opened("inspect", &configuration, path)?;
     let flags = Flags { name: named.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component_manifest = package.manifest.clone();
     let component = Component { path, digest: package.digest, manifest: &component_manifest };

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use crate::config::{Configuration, Named, key_value};
 use crate::error::Error;
 use crate::shards::{self, Cuts, Order};
-use engine::{LoadError, Package};
 use rules::domain::{Step, Window};
 use rules::text;
 
@@ -16,7 +15,7 @@ use rules::text;
 /// `host run --plan FILE --shard N` runs one shard of it. The same order gives the same plan, always.
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanArgs {
-    /// The extractor: a WebAssembly component, or a name of the configuration
+    /// The extractor: a WebAssembly component, a reference such as oci://HOST/NAME:TAG, or a name of the configuration
     extractor: String,
     /// The days, the end not included, such as 2025-01-01..2026-01-01
     #[arg(long, value_name = "START..END", required_unless_present = "over")]
@@ -47,8 +46,7 @@ pub(super) fn execute(arguments: &PlanArgs) -> Result<ExitCode, Error> {
     let configuration = Configuration::read(arguments.config.as_deref())?;
     // So that a slip of the pen is found here, and not by each shard.
     let Named { component, .. } = configuration.extractor(extractor, name.as_deref())?;
-    let unusable = |error: LoadError| super::unusable("plan", &component, &error);
-    let manifest = Package::read(&component).map_err(unusable)?.manifest;
+    let manifest = super::opened("plan", &configuration, &component)?.manifest;
     let mut named = params.iter().chain(over).map(|(key, _)| key);
     if let Some(key) = named.find(|key| manifest.declared && !manifest.params.contains_key(*key)) {
         return Err(Error::usage(format!("{extractor} has no parameter `{}`", text::quoted(key)))

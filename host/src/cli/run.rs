@@ -19,13 +19,13 @@ use crate::run::{self, Observers};
 use crate::shards::{self, Order};
 use crate::timings::Timings;
 use crate::{metrics, notify};
-use engine::{Linked, LoadError, Package};
+use engine::{Linked, LoadError};
 use rules::domain::Level;
 
 /// Run extractors, once each
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunArgs {
-    /// The extractors: WebAssembly components, or names of the configuration
+    /// The extractors: WebAssembly components, references such as oci://HOST/NAME:TAG, or names of the configuration
     #[arg(value_name = "EXTRACTOR", required_unless_present_any = ["all", "plan"])]
     extractors: Vec<String>,
     /// Run all extractors that the configuration names
@@ -158,7 +158,7 @@ fn prepare(
     timings: &Timings,
 ) -> Result<Prepared, Error> {
     let unusable = |error: LoadError| super::unusable("run", path, &error);
-    let package = Package::read(path).map_err(unusable)?;
+    let package = super::opened("run", configuration, path)?;
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     timings.step("read the component");
     if !arguments.json && somebody_is_there() && ask_first(flags, configuration, component)? {

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::config::{Configuration, is_reference};
 use crate::error::{Error, Kind};
-use crate::files;
 use crate::testing::{self, CaseError, Extractor, Making, TestError, Verdict};
+use crate::{files, shipping};
 use engine::Package;
 use rules::text;
 
@@ -60,13 +61,20 @@ pub(super) struct TestArgs {
 
 pub(super) fn execute(arguments: &TestArgs) -> Result<ExitCode, Error> {
     let (components, named): (Vec<String>, Vec<String>) =
-        arguments.named.iter().cloned().partition(|name| name.ends_with(".wasm"));
-    let path = match &components[..] {
+        arguments.named.iter().cloned().partition(|name| name.ends_with(".wasm") || is_reference(Path::new(name)));
+    let mut path = match &components[..] {
         [] => only_component()?,
         [path] => PathBuf::from(path),
         _ => return Err(Error::usage("there are two components").hint("run the cases of one extractor at a time")),
     };
-    let package = Package::read(&path).map_err(|error| super::unusable("test", &path, &error))?;
+    let package = match shipping::reference(&path) {
+        Some(reference) => {
+            let shipped = shipping::read(&Configuration::read(arguments.config.as_deref())?, &reference?)?;
+            path = shipped.path;
+            shipped.package
+        }
+        None => Package::read(&path).map_err(|error| super::unusable("test", &path, &error))?,
+    };
     let extractor = Extractor { path: &path, manifest: &package.manifest };
     if let Some(name) = &arguments.record {
         return record(&extractor, name, arguments);

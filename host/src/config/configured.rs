@@ -12,6 +12,7 @@ use super::secrets::{self, SecretGrant};
 use crate::error::{Error, Kind};
 use engine::Manifest;
 use fetch::ClientCertificate;
+use registry::Reference;
 use rules::budget::Settings;
 use rules::domain::{Digest, Grant};
 use rules::name::check_name;
@@ -212,7 +213,10 @@ fn is_digest(text: &str) -> bool {
 }
 
 fn name(flags: &Flags, path: &Path, manifest: &Manifest) -> Result<String, Error> {
-    let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = || match path.to_str().filter(|text| Reference::is_meant(text)).map(str::parse::<Reference>) {
+        Some(Ok(reference)) => reference.stem().to_owned(),
+        _ => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+    };
     let name = flags.name.clone().or_else(|| manifest.name.clone()).unwrap_or_else(stem);
     check_name(&name)
         .map_err(|error| Error::usage(error).wrapped().hint("give the extractor a name with `--name NAME`"))?;

@@ -11,11 +11,13 @@ use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 
 use super::notify;
 use super::place;
+use super::registries::{Registry, Trust};
 use super::secrets::{SecretFrom, SecretGrant};
 use super::store::Store;
 use crate::error::Error;
 use fetch::{Authorities, Proxy};
 use objects::Address;
+use registry::Reference;
 use rules::budget::{Age, Settings};
 use rules::expectation::Expectations;
 use rules::name::check_name;
@@ -31,6 +33,10 @@ pub(super) struct ConfigFile {
     pub(super) network: Network,
     pub(super) metrics: Metrics,
     pub(super) store: Store,
+    /// How registries are reached, by their hosts.
+    pub(super) registry: BTreeMap<String, Registry>,
+    /// Whose signatures are needed, by the names that they are needed for.
+    pub(super) trust: BTreeMap<String, Trust>,
     pub(super) defaults: Defaults,
     /// Who is told of what, by its name.
     pub(super) notify: BTreeMap<String, notify::Written>,
@@ -98,7 +104,7 @@ impl<'de> serde::Deserialize<'de> for TimeZone {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ExtractorConfig {
-    /// Its file, relative to the one that names it: what `host run NAME` runs.
+    /// Its file, relative to the one that names it, or its reference: what `host run NAME` runs.
     pub(super) component: Option<PathBuf>,
     /// When it is due: five fields of cron.
     pub(super) schedule: Option<Schedule>,
@@ -225,7 +231,8 @@ impl Configuration {
         let relative = file.defaults.landing.iter_mut().filter(|landing| !is_address(landing));
         relative.for_each(|landing| *landing = directory.join(&*landing));
         let components = file.extractor.values_mut().filter_map(|extractor| extractor.component.as_mut());
-        components.for_each(|component| *component = directory.join(&*component));
+        let files = components.filter(|component| !is_reference(component));
+        files.for_each(|component| *component = directory.join(&*component));
         Ok(Self { path, text, file })
     }
 
@@ -253,6 +260,11 @@ impl Configuration {
     pub fn textfile(&self) -> Option<PathBuf> {
         self.file.metrics.textfile.clone()
     }
+}
+
+/// Whether the path of a component is a reference into a registry.
+pub fn is_reference(component: &Path) -> bool {
+    component.to_str().is_some_and(Reference::is_meant)
 }
 
 pub(super) fn parse(text: &str) -> Result<ConfigFile, String> {

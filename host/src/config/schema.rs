@@ -35,6 +35,8 @@ mod tests {
             ("metrics", "/properties/metrics"),
             ("store", "/properties/store"),
             ("defaults", "/properties/defaults"),
+            ("registry.x", "/$defs/registry"),
+            ("trust.x", "/$defs/trust"),
             ("notify.x", "/$defs/notifier"),
             ("extractor.x", "/$defs/extractor"),
             ("extractor.x.expect", "/$defs/expectations"),

@@ -7,9 +7,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Account, Setup, WATCH};
-use crate::config::{Configuration, Scheduled};
+use crate::config::{Configuration, Scheduled, is_reference};
 use crate::error::Error;
 use crate::landing::Landing;
+use crate::shipping;
 use rules::text;
 
 /// Where systemd keeps the directories of the users that it makes, and where they are seen.
@@ -64,9 +65,20 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
         std::env::current_exe().map_err(|error| Error::usage(format!("cannot find this program: {error}")))?;
     let program = checked(&program)?;
     let folder = parent(&config);
-    let components = jobs.iter().map(|job| absolute(&job.component)).collect::<Result<Vec<_>, _>>()?;
-    let all = || components.iter().chain([&program, &config]).chain(&directory);
+    let (shipped, files): (Vec<_>, Vec<_>) = jobs.iter().partition(|job| is_reference(&job.component));
     let mut warnings: Vec<String> = Vec::new();
+    for reference in shipped.into_iter().filter_map(|job| shipping::reference(&job.component)) {
+        let reference = reference?;
+        // So that it is told now, and not when it is due.
+        shipping::locked(configuration, &reference)?;
+        if wishes.systemd && !wishes.user {
+            warnings.push(format!(
+                "{reference}: what is scheduled gets it by itself when it is due, without your credentials"
+            ));
+        }
+    }
+    let components = files.iter().map(|job| absolute(&job.component)).collect::<Result<Vec<_>, _>>()?;
+    let all = || components.iter().chain([&program, &config]).chain(&directory);
     if wishes.systemd && !wishes.user {
         let temporary = all().filter(|path| below(path, &TEMPORARY));
         warnings.extend(temporary.map(|path| {
