@@ -115,13 +115,13 @@ fn answer(answers: &mut [Value], asked: &Asked) -> Reply {
 }
 
 /// Make an extractor of a case's manifest, with all that it asks for granted.
-fn prepare(environment: &Environment, case: &Path, config: &Value) -> Vec<String> {
+fn prepare(environment: &Environment, case: &Path, description: &Value) -> Vec<String> {
     environment.write("manifest.yaml", read(case, "manifest.yaml"));
     let component = guest("rest").display().to_string();
     environment.host(["add", "api", "manifest.yaml", "--component", &component]).exits(0);
     let asks = environment.host(["inspect", "api.wasm", "--json"]).exits(0).json();
     let mut values = Vec::new();
-    flat(config, "", &mut values);
+    flat(&description["config"], "", &mut values);
     let mut allow = vec!["allow".to_owned(), "api.wasm".to_owned(), "--yes".to_owned()];
     let secrets = asks["manifest"]["secrets"].as_object().cloned().unwrap_or_default();
     for name in secrets.keys() {
@@ -131,6 +131,9 @@ fn prepare(environment: &Environment, case: &Path, config: &Value) -> Vec<String
             environment.write(&format!("{name}.secret"), value);
             allow.extend(["--secret".to_owned(), format!("{name}=file:{name}.secret")]);
         }
+    }
+    for source in description["sources"].as_array().into_iter().flatten() {
+        allow.extend(["--source".to_owned(), source.as_str().unwrap_or_default().to_owned()]);
     }
     environment.host(&allow).exits(0);
     let takes = asks["manifest"]["params"].as_object().cloned().unwrap_or_default();
@@ -159,7 +162,7 @@ fn sorted(values: impl IntoIterator<Item = Value>) -> Vec<String> {
 fn check(case: &Path) {
     let (description, expected) = (parsed(&read(case, "case.json")), parsed(&read(case, "expected.json")));
     let (environment, name) = (environment(), case.file_name().unwrap_or_default().display().to_string());
-    let params = prepare(&environment, case, &description["config"]);
+    let params = prepare(&environment, case, &description);
     let landing = environment.landing().display().to_string();
     let second = description["second"]["answers"].as_array().or(description["answers"].as_array());
     let scripts = [description["answers"].as_array(), second];

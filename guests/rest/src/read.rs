@@ -127,7 +127,11 @@ impl Reading {
             return Ok(());
         }
         let began = run::now();
-        let partitions = partitions::of(&stream.retriever, &stream.name, self).await?;
+        let mut partitions = partitions::of(&stream.retriever, &stream.name, self).await?;
+        // A cursor is that of a partition, which counts once. Without one each is read.
+        if track.is_some() {
+            partitions::distinct(&mut partitions);
+        }
         let is_partitioned = !stream.retriever.routers.is_empty();
         let keeps_partitions = partitions.len() <= MAX_KEPT;
         let global = match &track {
@@ -199,9 +203,7 @@ impl Reading {
         }
         if keeps {
             let cursor = Point::newest(state, newest).map(|point| track.write(point));
-            if cursor.is_some() || kept.after.is_some() {
-                kept::save(&key, &Kept { cursor, after: None, lookback: kept.lookback });
-            }
+            kept::save(&key, &Kept { cursor, after: None, lookback: kept.lookback });
         }
         Ok(newest)
     }

@@ -42,7 +42,7 @@ pub(super) fn execute(arguments: &AddArgs) -> Result<ExitCode, Error> {
     let packed = adding::make(name, path, manifest, &component)?;
     files::replace(&output, &packed.bytes)
         .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
-    let asks = Asks::of(&packed.manifest, name).map_err(|reason| Error::usage(reason))?;
+    let asks = Asks::of(&packed.manifest, name).map_err(Error::usage)?;
     let size = text::counted(packed.bytes.len() as u64, "byte");
     let shown = output.display();
     let streams = packed.manifest.description.as_deref().unwrap_or_default();

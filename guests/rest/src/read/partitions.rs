@@ -22,7 +22,7 @@ pub(crate) struct Partition {
     pub(crate) extra: Map,
 }
 
-/// The partitions of a stream, each once. A stream that is cut by nothing has one.
+/// The partitions of a stream. A stream that is cut by nothing has one.
 pub(crate) async fn of(retriever: &Retriever, stream: &str, reading: &Reading) -> Result<Vec<Partition>, Error> {
     let mut product = vec![Partition::default()];
     for router in &retriever.routers {
@@ -32,9 +32,13 @@ pub(crate) async fn of(retriever: &Retriever, stream: &str, reading: &Reading) -
         }
         product = product.iter().flat_map(|outer| of_router.iter().map(|inner| both(outer, inner))).collect();
     }
-    let mut seen = HashSet::new();
-    product.retain(|partition| seen.insert(kept::key("", &partition.values)));
     Ok(product)
+}
+
+/// Leave out partitions that were there before.
+pub(crate) fn distinct(partitions: &mut Vec<Partition>) {
+    let mut seen = HashSet::new();
+    partitions.retain(|partition| seen.insert(kept::key("", &partition.values)));
 }
 
 async fn of_router(stream: &str, router: &Router, reading: &Reading) -> Result<Vec<Partition>, Error> {
