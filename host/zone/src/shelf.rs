@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use objects::Begun;
 use rules::domain::Digest;
 
 use crate::disk::{DiskError, Entry, Found, Removed, Seen, Unnamed};
@@ -32,6 +33,12 @@ pub(crate) trait Shelf: Send + Sync {
 
     /// A file without a name, for what is to get one below `directory`.
     fn file(&self, directory: &str) -> Result<Unnamed, LandingError>;
+
+    /// Get ready to send what goes into `file` while it is still being made, so that [`Shelf::put`] can give it that name
+    /// sooner. Nothing is seen of it before. `None` where there is nothing to send.
+    fn begin(&self, _directory: &str, _name: &str, _file: &Unnamed) -> Result<Option<Begun>, LandingError> {
+        Ok(None)
+    }
 
     /// Give a content a name below `directory` that nothing has; the size of its file, or `None` where the name is taken.
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError>;

@@ -1,10 +1,11 @@
 //! Names in an object store: an object is there as a whole or not at all, and is durable as soon as it is there.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use objects::{Content, Listed, Objects, Put};
+use objects::{Begun, Content, Listed, Objects, Put};
 use rules::domain::Digest;
 use rules::findings::is_listed;
 use rules::name::Quarantined;
@@ -35,6 +36,10 @@ fn unreadable(error: io::Error) -> LandingError {
     LandingError::Io("read a landed object", error)
 }
 
+fn spool(error: io::Error) -> LandingError {
+    LandingError::Io("use the spool", error)
+}
+
 /// A file in the spool, which is durable nowhere: a body that is lost with the machine comes again.
 fn unnamed(spool: &Root) -> Result<Unnamed, DiskError> {
     spool.unnamed_in("")?.ok_or_else(|| disk::gone("the spool"))
@@ -45,9 +50,14 @@ impl Stored {
         Self { objects, spool, found: Mutex::default() }
     }
 
-    fn create(&self, path: &str, file: &std::fs::File) -> Result<bool, LandingError> {
-        let content = Content::of_file(file).map_err(|error| LandingError::Io("read the spool", error))?;
-        Ok(matches!(self.objects.create(path, &content)?, Put::Done(_)))
+    /// Make an object of a file. What was begun of it under that name goes on; under another one it is given up.
+    fn create(&self, path: &str, file: &File, begun: Option<Begun>) -> Result<bool, LandingError> {
+        let content = Content::of_file(file).map_err(spool)?;
+        let put = match begun.filter(|begun| begun.path() == path) {
+            Some(begun) => self.objects.finish(begun, &content)?,
+            None => self.objects.create(path, &content)?,
+        };
+        Ok(matches!(put, Put::Done(_)))
     }
 }
 
@@ -107,9 +117,15 @@ impl Shelf for Stored {
         Ok(unnamed(&self.spool)?)
     }
 
+    fn begin(&self, directory: &str, name: &str, file: &Unnamed) -> Result<Option<Begun>, LandingError> {
+        let file = file.content().try_clone().map_err(spool)?;
+        Ok(self.objects.begin(&format!("{directory}/{name}"), file)?)
+    }
+
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
         let packed = content.pack(|| unnamed(&self.spool))?;
-        let made = self.create(&format!("{directory}/{name}"), packed.file.content())?;
+        let begun = packed.begun.take();
+        let made = self.create(&format!("{directory}/{name}"), packed.file.content(), begun)?;
         Ok(made.then_some(packed.stored_size))
     }
 
@@ -118,7 +134,7 @@ impl Shelf for Stored {
         let Some((_, mut reader)) = self.objects.get(quarantined)? else { return Ok(false) };
         let mut copy = self.spool.scratch()?;
         io::copy(&mut reader, &mut copy).map_err(unreadable)?;
-        let given = self.create(&format!("{directory}/{name}"), copy.reader())?;
+        let given = self.create(&format!("{directory}/{name}"), copy.reader(), None)?;
         if given {
             self.drop_quarantined(quarantined)?;
         }
