@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use objects::Begun;
+use objects::{Begun, Content};
 use rules::domain::Digest;
 
 use crate::disk::{DiskError, Entry, Found, Removed, Seen, Unnamed};
@@ -72,11 +72,25 @@ pub(crate) trait Shelf: Send + Sync {
 pub(crate) enum Unplaced {
     Staged(Staged),
     Packed(Packed),
+    /// Packed in memory, for a place that needs no file of it.
+    Held(Content),
     /// Packing it failed.
     Lost,
 }
 
 impl Unplaced {
+    /// What it is packed to, in memory; `None` where it is too large for that. A file costs a file system more than its
+    /// bytes: of thousands that come and go, each is looked for longer than the one before.
+    pub(crate) fn hold(&mut self) -> Result<Option<&Content>, LandingError> {
+        if let Self::Staged(staged) = self
+            && staged.is_held()
+            && let Self::Staged(staged) = std::mem::replace(self, Self::Lost)
+        {
+            *self = staged.hold()?;
+        }
+        if let Self::Held(content) = self { Ok(Some(content)) } else { Ok(None) }
+    }
+
     /// The file that holds it, in what `file` makes where it has none yet.
     pub(crate) fn pack(
         &mut self,
@@ -89,7 +103,9 @@ impl Unplaced {
         }
         match self {
             Self::Packed(packed) => Ok(packed),
-            Self::Staged(_) | Self::Lost => Err(disk::gone("a content that could not be packed").into()),
+            Self::Staged(_) | Self::Held(_) | Self::Lost => {
+                Err(disk::gone("a content that could not be packed").into())
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use rules::gunzip::MAGIC;
 use crate::content::{Content, Intake, Limits, Packing};
 use crate::disk::{DiskError, Scratch, Unnamed, Writer};
 use crate::packer::{self, Packer};
+use crate::shelf::Unplaced;
 use crate::{LandingError, Zone};
 
 /// Bodies up to this many bytes are held in memory.
@@ -162,6 +163,19 @@ impl Staged {
         &self.content.head
     }
 
+    /// Whether it is in memory.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.kept, Kept::Memory(_))
+    }
+
+    /// The file as it will be stored, in memory where it is there already.
+    pub(crate) fn hold(self) -> Result<Unplaced, LandingError> {
+        let Kept::Memory(held) = self.kept else { return Ok(Unplaced::Staged(self)) };
+        let packed =
+            pack_held(held, self.content.packing).map_err(|error| LandingError::Io("pack a content", error))?;
+        Ok(Unplaced::Held(packed.into()))
+    }
+
     /// The file as it will be stored, in what `new` makes where it is in none yet.
     pub(crate) fn pack(self, new: impl FnOnce() -> Result<Unnamed, DiskError>) -> Result<Packed, LandingError> {
         let new_file = |error| LandingError::Io("write a new file", error);
@@ -174,15 +188,8 @@ impl Staged {
             Kept::Packing(_) => unreachable!("`finish` has made a file of it"),
             Kept::Memory(held) => {
                 let file = new()?;
-                let written = match self.content.packing {
-                    Packing::Compress => packer::pack_held(&held),
-                    Packing::Repack => {
-                        let mut output = Vec::new();
-                        packer::repack(&held[..], &mut output).map(|()| output)
-                    }
-                    Packing::AsItCame => Ok(held),
-                };
-                written.and_then(|bytes| file.writer().write_all(&bytes)).map_err(new_file)?;
+                let packed = pack_held(held, self.content.packing);
+                packed.and_then(|bytes| file.writer().write_all(&bytes)).map_err(new_file)?;
                 file
             }
             Kept::Scratch(scratch) => {
@@ -199,6 +206,17 @@ impl Staged {
             }
         };
         packed(file, None)
+    }
+}
+
+fn pack_held(held: Vec<u8>, packing: Packing) -> io::Result<Vec<u8>> {
+    match packing {
+        Packing::Compress => packer::pack_held(&held),
+        Packing::Repack => {
+            let mut output = Vec::new();
+            packer::repack(&held[..], &mut output).map(|()| output)
+        }
+        Packing::AsItCame => Ok(held),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Names in an object store: an object is there as a whole or not at all, and is durable as soon as it is there.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,14 +49,9 @@ impl Stored {
         Self { objects, spool, found: Mutex::default() }
     }
 
-    /// Make an object of a file. What was begun of it under that name goes on; under another one it is given up.
-    fn create(&self, path: &str, file: &File, begun: Option<Begun>) -> Result<bool, LandingError> {
-        let content = Content::of_file(file).map_err(spool)?;
-        let put = match begun.filter(|begun| begun.path() == path) {
-            Some(begun) => self.objects.finish(begun, &content)?,
-            None => self.objects.create(path, &content)?,
-        };
-        Ok(matches!(put, Put::Done(_)))
+    fn create(&self, path: &str, content: &Content) -> Result<Option<u64>, LandingError> {
+        let put = self.objects.create(path, content)?;
+        Ok(matches!(put, Put::Done(_)).then(|| content.size()))
     }
 }
 
@@ -123,10 +117,20 @@ impl Shelf for Stored {
     }
 
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
+        let path = format!("{directory}/{name}");
+        if let Some(content) = content.hold()? {
+            return self.create(&path, content);
+        }
         let packed = content.pack(|| unnamed(&self.spool))?;
-        let begun = packed.begun.take();
-        let made = self.create(&format!("{directory}/{name}"), packed.file.content(), begun)?;
-        Ok(made.then_some(packed.stored_size))
+        let content = Content::of_file(packed.file.content()).map_err(spool)?;
+        // What was begun of it under another name is given up.
+        match packed.begun.take().filter(|begun| begun.path() == path) {
+            Some(begun) => {
+                let put = self.objects.finish(begun, &content)?;
+                Ok(matches!(put, Put::Done(_)).then_some(packed.stored_size))
+            }
+            None => self.create(&path, &content),
+        }
     }
 
     /// A store cannot rename under a condition, so there are two objects for a moment, and the second is whole.
@@ -134,7 +138,8 @@ impl Shelf for Stored {
         let Some((_, mut reader)) = self.objects.get(quarantined)? else { return Ok(false) };
         let mut copy = self.spool.scratch()?;
         io::copy(&mut reader, &mut copy).map_err(unreadable)?;
-        let given = self.create(&format!("{directory}/{name}"), copy.reader(), None)?;
+        let content = Content::of_file(copy.reader()).map_err(spool)?;
+        let given = self.create(&format!("{directory}/{name}"), &content)?.is_some();
         if given {
             self.drop_quarantined(quarantined)?;
         }
