@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use futures_util::FutureExt as _;
@@ -24,6 +25,8 @@ struct Parted {
     /// What was asked so far.
     asked: Mutex<Vec<&'static str>>,
     open: Mutex<BTreeSet<MultipartId>>,
+    /// Whether parts are never answered.
+    hangs: AtomicBool,
     told: mpsc::Sender<&'static str>,
 }
 
@@ -83,6 +86,9 @@ impl MultipartStore for Parted {
     }
 
     async fn put_part(&self, path: &Path, id: &MultipartId, part: usize, data: PutPayload) -> Result<PartId> {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let put = || {
             let data = data.clone();
             let act = async move {
@@ -132,6 +138,7 @@ fn parted(faults: &[(usize, Fault)]) -> (Arc<Parted>, Objects, mpsc::Receiver<&'
         faults: Mutex::new(faults.to_vec()),
         asked: Mutex::default(),
         open: Mutex::default(),
+        hangs: AtomicBool::new(false),
         told,
     });
     let opened = settings::Opened { store: memory, parts: Some(Arc::clone(&parted) as _), date: ServerDate::default() };
@@ -233,6 +240,19 @@ fn what_is_given_up_leaves_nothing() {
         assert_eq!(asked.last().copied(), (sent > PART).then_some("abort"), "{asked:?}");
         assert_eq!(*parted.open.lock().expect("no panic"), BTreeSet::new(), "{sent}");
     }
+}
+
+#[test]
+fn what_is_given_up_does_not_wait_for_its_parts() {
+    let (parted, objects, heard) = parted(&[]);
+    parted.hangs.store(true, Ordering::Relaxed);
+    let begun = objects.begin("large", file(&bytes(1).repeat(3))).expect("a store").expect("parts");
+    // As many as go up side by side, and one more.
+    begun.grown_to(5 * PART as u64);
+    assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok("create"));
+    drop(begun);
+    drop(objects);
+    assert_eq!(*parted.asked.lock().expect("no panic"), ["create", "abort"]);
 }
 
 #[test]
