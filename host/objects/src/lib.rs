@@ -31,7 +31,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, PutResult, UpdateVersion};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use address::{Address, AddressError, Kind};
 pub use connector::ServerDate;
@@ -79,6 +79,8 @@ pub struct Objects {
     prefix: String,
     /// Bytes of a part.
     part: u64,
+    /// Turns to send one.
+    turns: Arc<Semaphore>,
     date: ServerDate,
     retries: Retries,
     /// Where everything asynchronous happens: a thread that ends once this is dropped.
@@ -156,6 +158,7 @@ impl Objects {
             shown,
             prefix,
             part: parts::PART,
+            turns: Arc::new(Semaphore::new(parts::AT_ONCE)),
             date,
             retries: Retries::new(u64::from_le_bytes(seed), timeout * 2),
             runtime: handle,
@@ -318,6 +321,7 @@ impl Objects {
             source,
             part: self.part,
             retries: self.retries.clone(),
+            turns: Arc::clone(&self.turns),
             _alive: self.alive.clone(),
         }
     }

@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{Error, MultipartId, PutMultipartOptions, PutResult, Result};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::content;
@@ -27,8 +27,10 @@ use crate::writing::Mark;
 pub(crate) const PART: u64 = 8 << 20;
 /// Most parts that S3 makes an object of.
 const MAX_PARTS: u64 = 10_000;
-/// How many parts go up side by side.
+/// How many parts of an object go up side by side.
 const SIDE_BY_SIDE: usize = 4;
+/// The same of all objects together: each takes memory while it is sent.
+pub(crate) const AT_ONCE: usize = 16;
 
 /// Where the bytes of an object are.
 pub(crate) enum Source {
@@ -111,6 +113,7 @@ pub(crate) struct Sender {
     /// Bytes of a part.
     pub(crate) part: u64,
     pub(crate) retries: Retries,
+    pub(crate) turns: Arc<Semaphore>,
     /// Says that this goes on.
     pub(crate) _alive: Option<mpsc::Sender<Infallible>>,
 }
@@ -189,6 +192,7 @@ impl Sender {
     }
 
     async fn send_part(self: Arc<Self>, upload: MultipartId, number: usize, range: Range<u64>) -> Result<PartId> {
+        let _turn = self.turns.acquire().await.map_err(|error| wrong(error.into()))?;
         let bytes = self.source.bytes(range)?;
         let mut retrying = self.retries.begin();
         loop {

@@ -10,6 +10,7 @@ use harness::{Gate, Part, Reply};
 
 use super::landing::{MIRRORED, are, counted};
 use super::{Place, end_of, ended};
+use crate::signals::signal;
 
 /// Bytes of three parts.
 const SIZE: usize = (20 << 20) + 1234;
@@ -120,6 +121,21 @@ fn a_file_that_breaks_off_leaves_nothing() {
     place.origin.route("/tagged.csv", Reply::new(content.clone()).etag("\"one\""));
     place.mirror().exits(0);
     holds(&place, &content, "afterwards");
+}
+
+#[test]
+fn a_run_that_is_told_to_end_leaves_nothing() {
+    let content = content(7, SIZE);
+    let Some(place) = place(&content) else { return };
+    let (reached, hold) = half_arrived(&place, &content);
+    let mut child = place.mirror_command().spawn().expect("the program");
+    assert!(reached.wait(), "nobody asked");
+    crate::until(&mut child, |_| uploading(&place).len() == 3);
+    signal("TERM", child.id());
+    end_of(child).exits(143);
+    hold.open();
+    assert_eq!(uploading(&place).last(), Some(&"abort"));
+    assert_eq!((place.store.unfinished(), place.store.landed().len()), (0, 0));
 }
 
 #[test]

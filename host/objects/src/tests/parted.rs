@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use futures_util::FutureExt as _;
@@ -27,6 +27,8 @@ struct Parted {
     open: Mutex<BTreeSet<MultipartId>>,
     /// Whether parts are never answered.
     hangs: AtomicBool,
+    /// How many of those there are.
+    going: AtomicUsize,
     told: mpsc::Sender<&'static str>,
 }
 
@@ -87,6 +89,7 @@ impl MultipartStore for Parted {
 
     async fn put_part(&self, path: &Path, id: &MultipartId, part: usize, data: PutPayload) -> Result<PartId> {
         if self.hangs.load(Ordering::Relaxed) {
+            self.going.fetch_add(1, Ordering::Relaxed);
             std::future::pending::<()>().await;
         }
         let put = || {
@@ -139,6 +142,7 @@ fn parted(faults: &[(usize, Fault)]) -> (Arc<Parted>, Objects, mpsc::Receiver<&'
         asked: Mutex::default(),
         open: Mutex::default(),
         hangs: AtomicBool::new(false),
+        going: AtomicUsize::new(0),
         told,
     });
     let opened = settings::Opened { store: memory, parts: Some(Arc::clone(&parted) as _), date: ServerDate::default() };
@@ -240,6 +244,26 @@ fn what_is_given_up_leaves_nothing() {
         assert_eq!(asked.last().copied(), (sent > PART).then_some("abort"), "{asked:?}");
         assert_eq!(*parted.open.lock().expect("no panic"), BTreeSet::new(), "{sent}");
     }
+}
+
+#[test]
+fn no_more_parts_go_up_at_once_than_memory_allows() {
+    let (parted, objects, heard) = parted(&[]);
+    parted.hangs.store(true, Ordering::Relaxed);
+    let many: Vec<Begun> = (0..6)
+        .map(|number| {
+            let begun = objects.begin(&number.to_string(), file(&bytes(1).repeat(3))).expect("a store").expect("parts");
+            begun.grown_to(5 * PART as u64);
+            begun
+        })
+        .collect();
+    many.iter().for_each(|_| assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok("create")));
+    // Whatever more would go up has its turn while the store is asked something else.
+    while parted.going.load(Ordering::Relaxed) < parts::AT_ONCE {
+        std::thread::yield_now();
+    }
+    objects.head("none").expect("a store");
+    assert_eq!(parted.going.load(Ordering::Relaxed), parts::AT_ONCE);
 }
 
 #[test]
