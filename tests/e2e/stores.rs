@@ -8,7 +8,9 @@ mod landing;
 mod late;
 mod leases;
 mod moved;
+mod parts;
 mod refused;
+mod told;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

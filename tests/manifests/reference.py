@@ -151,6 +151,8 @@ def expected(directory):
     runs, state = [], []
     for answers in [case["answers"], case.get("second", {}).get("answers", case["answers"])]:
         asked, result = run(case, manifest, answers, state)
+        # The streams are listed before one is read, and a template's take a request each time.
+        asked = asked[case.get("listing", 0) :]
         state = result["state"]
         runs.append({"requests": asked, "records": result["records"], "failed": result["failed"]})
         if result["failed"]:

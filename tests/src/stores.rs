@@ -271,10 +271,26 @@ impl Store {
         self.put(&contents::state_of(name), &crate::gzip(&std::fs::read(database).expect("a database")));
     }
 
+    /// How many uploads in parts were begun and neither ended nor given up. For S3 only.
+    pub fn unfinished(&self) -> usize {
+        let listed = self.ask("GET", &format!("/{}?uploads", self.bucket), &[], b"");
+        assert_eq!(listed.status, 200, "{listed:?}");
+        String::from_utf8_lossy(&listed.body).matches("<UploadId>").count()
+    }
+
     /// Have the bucket keep what is replaced, and removed, as old versions. For S3 only.
     pub fn keep_versions(&self) {
         let wanted = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
         let told = self.ask("PUT", &format!("/{}?versioning", self.bucket), &[], wanted);
+        assert_eq!(told.status, 200, "{told:?}");
+    }
+
+    /// Have the bucket keep every version for a day, whoever wants to remove it. For S3 only.
+    pub fn lock_objects(&self) {
+        self.keep_versions();
+        let wanted = b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+            <Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>";
+        let told = self.ask("PUT", &format!("/{}?object-lock", self.bucket), &[], wanted);
         assert_eq!(told.status, 200, "{told:?}");
     }
 

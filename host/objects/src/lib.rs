@@ -9,6 +9,7 @@ mod address;
 mod connector;
 mod content;
 mod error;
+mod listing;
 mod parts;
 mod profile;
 mod reading;
@@ -18,31 +19,35 @@ mod settings;
 mod tests;
 mod writing;
 
+use std::convert::Infallible;
+use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::stream::{BoxStream, Fuse};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, UpdateVersion};
+use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, PutResult, UpdateVersion};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use address::{Address, AddressError, Kind};
 pub use connector::ServerDate;
 pub use content::Content;
 pub use error::ObjectsError;
+pub use listing::Listing;
+pub use parts::Begun;
 pub use reading::Reader;
 pub use retrying::hurry;
 pub use settings::Settings;
 pub use writing::{Put, Tag};
 
 use error::{Meaning, meaning};
-use retrying::Retrying;
-use writing::{Attempt, Condition, Mark, Next, judge};
+use parts::{Grown, Sender, Source};
+use retrying::{Retries, Retrying};
+use writing::{Condition, Mark, Next, judge};
 
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,15 +77,29 @@ pub struct Objects {
     parts: Option<Arc<dyn MultipartStore>>,
     shown: String,
     prefix: String,
+    /// Bytes of a part.
+    part: u64,
+    /// Turns to send one.
+    turns: Arc<Semaphore>,
     date: ServerDate,
-    /// How long a call is tried again.
-    limit: Duration,
-    in_memory: bool,
-    calls: AtomicU64,
-    seed: u64,
+    retries: Retries,
     /// Where everything asynchronous happens: a thread that ends once this is dropped.
     runtime: Handle,
-    _running: oneshot::Sender<()>,
+    thread: Option<JoinHandle<()>>,
+    running: Option<oneshot::Sender<()>>,
+    /// Each upload in parts has one too.
+    alive: Option<mpsc::Sender<Infallible>>,
+}
+
+impl Drop for Objects {
+    /// What was given up is removed from the store before a run ends, if the store is quick enough.
+    fn drop(&mut self) {
+        (self.alive, self.running) = (None, None);
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to say, and nothing of it panics.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Objects {
@@ -100,15 +119,16 @@ impl Objects {
         // It makes one of parts without looking whether the name is taken.
         let opened = settings::Opened { store: memory, parts: None, date: ServerDate::default() };
         let mut objects = Self::of("memory".into(), String::new(), opened, Duration::from_secs(60))?;
-        objects.in_memory = true;
+        objects.retries.waits = false;
         Ok(objects)
     }
 
     /// Objects in a store that somebody else plays, whose time `date` tells. For tests; no failure is waited for.
     pub fn over(store: Arc<dyn ObjectStore>, date: ServerDate) -> Result<Self, ObjectsError> {
         let opened = settings::Opened { store, parts: None, date };
-        let objects = Self::of("a store that is played".into(), String::new(), opened, Duration::from_secs(60))?;
-        Ok(Self { in_memory: true, ..objects })
+        let mut objects = Self::of("a store that is played".into(), String::new(), opened, Duration::from_secs(60))?;
+        objects.retries.waits = false;
+        Ok(objects)
     }
 
     fn of(
@@ -121,25 +141,30 @@ impl Objects {
         let mut seed = [0; 8];
         clock::randomise(&mut seed).map_err(cannot)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
-        let (handle, (running, over)) = (runtime.handle().clone(), oneshot::channel());
+        let (handle, (running, over)) = (runtime.handle().clone(), oneshot::channel::<()>());
+        let (alive, mut all) = mpsc::channel(1);
         let run = move || {
-            // Its other half says nothing, and is dropped with the objects.
-            let _ = runtime.block_on(over);
+            runtime.block_on(async {
+                // The other halves say nothing, and are dropped with the objects and with the last upload.
+                let _ = over.await;
+                let _ = tokio::time::timeout(retrying::clearing(), all.recv()).await;
+            });
             runtime.shutdown_background();
         };
-        std::thread::Builder::new().name("objects".into()).spawn(run).map_err(cannot)?;
+        let thread = std::thread::Builder::new().name("objects".into()).spawn(run).map_err(cannot)?;
         Ok(Self {
             store,
             parts,
             shown,
             prefix,
+            part: parts::PART,
+            turns: Arc::new(Semaphore::new(parts::AT_ONCE)),
             date,
-            limit: timeout * 2,
-            in_memory: false,
-            calls: AtomicU64::new(0),
-            seed: u64::from_le_bytes(seed),
+            retries: Retries::new(u64::from_le_bytes(seed), timeout * 2),
             runtime: handle,
-            _running: running,
+            thread: Some(thread),
+            running: Some(running),
+            alive: Some(alive),
         })
     }
 
@@ -154,8 +179,7 @@ impl Objects {
     }
 
     fn retrying(&self) -> Retrying {
-        let seed = self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed));
-        Retrying::new(seed, self.limit, !self.in_memory)
+        self.retries.begin()
     }
 
     fn failed(&self, action: &'static str, location: &Path, error: object_store::Error) -> ObjectsError {
@@ -226,31 +250,57 @@ impl Objects {
 
     /// Write an object of a name that nothing has.
     pub fn create(&self, path: &str, content: &Content) -> Result<Put, ObjectsError> {
-        self.runtime.block_on(self.put(path, content, Condition::Absent))
+        self.runtime.block_on(self.put(path, content, Condition::Absent, None))
+    }
+
+    /// Begin to write such an object while its content is still being made, in a file that has no name: [`Begun::grown_to`]
+    /// says how far. Nothing is seen of it before [`Objects::finish`]. `None` where that is not possible.
+    pub fn begin(&self, path: &str, file: File) -> Result<Option<Begun>, ObjectsError> {
+        let Some(parts) = &self.parts else { return Ok(None) };
+        let (location, mark) = (self.location(path)?, mark(path)?);
+        let sender = self.sender(parts, &location, mark, Source::Growing(file));
+        Ok(Some(sender.start(path, Grown { size: 0, whole: false }, &self.runtime)))
+    }
+
+    /// Write an object that was begun, whose content is whole now.
+    pub fn finish(&self, begun: Begun, content: &Content) -> Result<Put, ObjectsError> {
+        let path = begun.path().to_owned();
+        self.runtime.block_on(self.put(&path, content, Condition::Absent, Some(begun)))
     }
 
     /// Write an object in the place of just that version.
     pub fn replace(&self, path: &str, content: &Content, tag: &Tag) -> Result<Put, ObjectsError> {
-        self.runtime.block_on(self.put(path, content, Condition::Is(tag.clone())))
+        self.runtime.block_on(self.put(path, content, Condition::Is(tag.clone()), None))
     }
 
-    async fn put(&self, path: &str, content: &Content, condition: Condition) -> Result<Put, ObjectsError> {
+    async fn put(
+        &self,
+        path: &str,
+        content: &Content,
+        condition: Condition,
+        begun: Option<Begun>,
+    ) -> Result<Put, ObjectsError> {
         let location = self.location(path)?;
-        let mut random = [0; 16];
-        clock::randomise(&mut random).map_err(|error| ObjectsError::because("write", path, error))?;
-        let mark = Mark::new(random);
+        let mut begun = begun.filter(|begun| content.size() > self.part && begun.holds(content.size()));
+        let mark = begun.as_ref().map_or_else(|| mark(path), |begun| Ok(begun.mark().clone()))?;
         let mut retrying = self.retrying();
         loop {
-            let attempt = match (&self.parts, &condition) {
-                (Some(parts), Condition::Absent) if content.size() > parts::MOST_AT_ONCE => {
-                    self.in_parts(parts, &location, content, &mark).await
+            let ended = match (&self.parts, &condition) {
+                (Some(parts), Condition::Absent) if content.size() > self.part => {
+                    let size = content.size();
+                    let whole = || {
+                        let sender = self.sender(parts, &location, mark.clone(), Source::Whole(content.0.clone()));
+                        sender.start(path, Grown { size, whole: true }, &self.runtime)
+                    };
+                    begun.take().unwrap_or_else(whole).finish(size).await
                 }
                 _ => self.at_once(&location, content, &condition, &mark).await,
             };
-            let (meaning, error) = match attempt {
-                Attempt::Done(tag) => return Ok(Put::Done(tag)),
-                Attempt::Not(meaning, error) => (meaning, error),
+            let error = match ended {
+                Ok(put) => return Ok(Put::Done(Tag(UpdateVersion { e_tag: put.e_tag, version: put.version }))),
+                Err(error) => error,
             };
+            let (meaning, error) = (meaning(&error), self.failed("write", &location, error));
             if meaning == Meaning::Final {
                 return Err(error);
             }
@@ -263,16 +313,32 @@ impl Objects {
         }
     }
 
-    async fn at_once(&self, location: &Path, content: &Content, condition: &Condition, mark: &Mark) -> Attempt {
+    fn sender(&self, parts: &Arc<dyn MultipartStore>, location: &Path, mark: Mark, source: Source) -> Sender {
+        Sender {
+            store: Arc::clone(parts),
+            location: location.clone(),
+            mark,
+            source,
+            part: self.part,
+            retries: self.retries.clone(),
+            turns: Arc::clone(&self.turns),
+            _alive: self.alive.clone(),
+        }
+    }
+
+    async fn at_once(
+        &self,
+        location: &Path,
+        content: &Content,
+        condition: &Condition,
+        mark: &Mark,
+    ) -> object_store::Result<PutResult> {
         let mode = match condition {
             Condition::Absent => PutMode::Create,
             Condition::Is(tag) => PutMode::Update(tag.0.clone()),
         };
         let options = PutOptions { mode, attributes: mark.attributes(), ..PutOptions::default() };
-        match self.store.put_opts(location, content.0.clone().into(), options).await {
-            Ok(put) => Attempt::Done(Tag(UpdateVersion { e_tag: put.e_tag, version: put.version })),
-            Err(error) => Attempt::Not(meaning(&error), self.failed("write", location, error)),
-        }
+        self.store.put_opts(location, content.0.clone().into(), options).await
     }
 
     /// Remove an object; one that is not there is left so.
@@ -302,43 +368,13 @@ impl Objects {
     }
 }
 
+fn mark(path: &str) -> Result<Mark, ObjectsError> {
+    let mut random = [0; 16];
+    clock::randomise(&mut random).map_err(|error| ObjectsError::because("write", path, error))?;
+    Ok(Mark::new(random))
+}
+
 fn head_of(meta: &ObjectMeta, mark: Option<Mark>) -> Head {
     let tag = Tag(UpdateVersion { e_tag: meta.e_tag.clone(), version: meta.version.clone() });
     Head { size: meta.size, tag, modified: meta.last_modified.into(), mark }
-}
-
-/// What a listing names, page by page.
-pub struct Listing<'a> {
-    objects: &'a Objects,
-    location: Path,
-    after: Option<Path>,
-    stream: Option<Fuse<BoxStream<'static, object_store::Result<ObjectMeta>>>>,
-    retrying: Retrying,
-}
-
-impl Iterator for Listing<'_> {
-    type Item = Result<Listed, ObjectsError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (objects, prefix) = (self.objects, Some(&self.location).filter(|path| !path.as_ref().is_empty()));
-            let stream = self.stream.get_or_insert_with(|| match &self.after {
-                Some(after) => objects.store.list_with_offset(prefix, after).fuse(),
-                None => objects.store.list(prefix).fuse(),
-            });
-            match objects.runtime.block_on(stream.next())? {
-                Ok(meta) => {
-                    let path = objects.below(&meta.location);
-                    self.after = Some(meta.location);
-                    return Some(Ok(Listed { path, size: meta.size }));
-                }
-                Err(error) => {
-                    self.stream = None;
-                    if meaning(&error) != Meaning::Unclear || !objects.runtime.block_on(self.retrying.pause()) {
-                        return Some(Err(objects.failed("list", &self.location, error)));
-                    }
-                }
-            }
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! How often, and for how long, a store is asked again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clock::Stopwatch;
@@ -14,6 +15,9 @@ const HURRY: u32 = 10;
 /// How long a call is tried again once this process has to come to an end.
 const HURRIED: Duration = Duration::from_secs(1);
 
+/// How long what was given up may take to be removed from the store.
+const CLEARING: Duration = Duration::from_secs(5);
+
 /// Whether this process has to come to an end.
 static HURRYING: AtomicBool = AtomicBool::new(false);
 
@@ -22,23 +26,45 @@ pub fn hurry() {
     HURRYING.store(true, Ordering::Relaxed);
 }
 
+/// How long to wait at most, where this process is about to end, for the store to have nothing left that was given up.
+pub(crate) fn clearing() -> Duration {
+    if HURRYING.load(Ordering::Relaxed) { HURRIED } else { CLEARING }
+}
+
+/// How calls are tried again, each with waits of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Retries {
+    pub(crate) seed: u64,
+    /// After so long a call is not tried again.
+    pub(crate) limit: Duration,
+    /// Not for a store in memory, which has nothing to recover from.
+    pub(crate) waits: bool,
+    calls: Arc<AtomicU64>,
+}
+
+impl Retries {
+    pub(crate) fn new(seed: u64, limit: Duration) -> Self {
+        Self { seed, limit, waits: true, calls: Arc::default() }
+    }
+
+    /// The retries of one call.
+    pub(crate) fn begin(&self) -> Retrying {
+        let seed = self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed));
+        Retrying { since: Stopwatch::start(), attempt: 0, seed, limit: self.limit, waits: self.waits }
+    }
+}
+
 /// The retries of one call.
 #[derive(Debug, Clone)]
 pub(crate) struct Retrying {
     since: Stopwatch,
     attempt: u32,
     seed: u64,
-    /// After so long it is not tried again.
     limit: Duration,
-    /// None for a store in memory, which has nothing to recover from.
     waits: bool,
 }
 
 impl Retrying {
-    pub(crate) fn new(seed: u64, limit: Duration, waits: bool) -> Self {
-        Self { since: Stopwatch::start(), attempt: 0, seed, limit, waits }
-    }
-
     /// Wait for the next attempt; whether there is one.
     pub(crate) async fn pause(&mut self) -> bool {
         self.attempt += 1;

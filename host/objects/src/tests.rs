@@ -1,5 +1,7 @@
 //! A write is certain under every fault of a network: tried one by one, and in pairs, over a store in memory.
 
+mod parted;
+
 use std::fmt;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
@@ -132,7 +134,7 @@ fn objects(store: &Arc<InMemory>, faults: &[Fault]) -> Arc<Objects> {
     let opened = settings::Opened { store: faulty, parts: None, date: ServerDate::default() };
     let mut objects =
         Objects::of("memory".into(), "pre/fix".into(), opened, Duration::from_secs(60)).expect("a thread");
-    objects.in_memory = true;
+    objects.retries.waits = false;
     Arc::new(objects)
 }
 
@@ -208,7 +210,7 @@ fn what_large_objects_are_made_of_is_seen_only_as_a_whole() {
     let opened = settings::Opened { store: Arc::clone(&memory) as _, parts: Some(memory), date: ServerDate::default() };
     let objects = Objects::of("memory".into(), String::new(), opened, Duration::from_secs(60));
     let objects = Arc::new(objects.expect("a thread"));
-    let large = vec![7; usize::try_from(parts::MOST_AT_ONCE).expect("a size") + 1];
+    let large = vec![7; usize::try_from(parts::PART).expect("a size") + 1];
     let Put::Done(tag) = objects.create("large", &large.clone().into()).expect("a store") else {
         panic!("it is taken")
     };

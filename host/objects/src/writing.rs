@@ -5,8 +5,7 @@
 
 use object_store::{Attribute, AttributeValue, Attributes, UpdateVersion};
 
-use super::{Head, ObjectsError};
-use crate::error::Meaning;
+use super::Head;
 
 /// The metadata's name. Azure allows letters, digits and underscores alone.
 const MARK: &str = "hostmark";
@@ -72,13 +71,6 @@ pub(crate) enum Condition {
     Absent,
     /// Just that version.
     Is(Tag),
-}
-
-/// What one attempt said.
-pub(crate) enum Attempt {
-    Done(Tag),
-    /// Not done as far as the store says, and why.
-    Not(Meaning, ObjectsError),
 }
 
 /// What to do after an attempt and a look at the object.

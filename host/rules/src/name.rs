@@ -237,7 +237,16 @@ impl Place {
                 stems
             }
         };
-        stems.into_iter().map(|stem| format!("{stem}.{}.gz", self.extension)).collect()
+        stems.into_iter().map(|stem| self.file(&stem)).collect()
+    }
+
+    /// The first of the names of any content that comes with this tag.
+    pub fn tagged(&self, tag: &EntityTag) -> String {
+        self.file(&tag.stem())
+    }
+
+    fn file(&self, stem: &str) -> String {
+        format!("{stem}.{}.gz", self.extension)
     }
 }
 

@@ -81,7 +81,8 @@ impl Remote {
     /// The state in the spool, for a run that begins now.
     fn opened_to_run(&self, object: &str, clock: &Clock) -> Result<(Moment, State), RemoteError> {
         let now = clock.now();
-        Ok((now, self.opened(object, Some(run_number(now.unix_milliseconds())))?))
+        let state = self.opened(object, Some(run_number(now.unix_milliseconds())))?;
+        Ok((now, state.alone().map_err(RemoteError::from)?))
     }
 
     /// Begin a run in the state that is in the spool, if it is that version of the object.

@@ -15,7 +15,7 @@ use rules::domain::{Asked, Body, Digest, Fault, FetchError, Grant, LandError, Re
 use rules::name::{EntityTag, Place};
 use rules::redact::Redactor;
 use tokio::sync::Semaphore;
-use zone::{Intake, LandingError, Limits, Staging, Zone};
+use zone::{Intake, LandingError, Likely, Limits, Staging, Zone};
 
 use super::ledger::Ledger;
 use crate::config::{Expected, Plan};
@@ -197,8 +197,11 @@ impl Store {
 
     /// Take a body to its end and store it. Dropping the future before the body's end leaves nothing behind.
     pub(super) async fn store(self: &Arc<Self>, mut body: Body, landing: Landing) -> Result<Receipt, LandError> {
-        let directory = landing.likely_new.then(|| landing.place.directory(landing.tag.is_some()));
-        let mut taken = futures::future::Either::Left(std::future::ready(Ok(Staging::new(self.limits, directory))));
+        let (place, tag) = (&landing.place, landing.tag.as_ref());
+        let likely = landing
+            .likely_new
+            .then(|| Likely { directory: place.directory(tag.is_some()), name: tag.map(|tag| place.tagged(tag)) });
+        let mut taken = futures::future::Either::Left(std::future::ready(Ok(Staging::new(self.limits, likely))));
         let mut reserved = self.budgets.reserve(Budget::Landed);
         loop {
             // The next batch arrives while the one before is looked at and kept; whichever fails first ends it.

@@ -91,6 +91,12 @@ impl State {
         Ok(Self { connection, journal, version, new: before == 0, next_run })
     }
 
+    /// Nobody else opens the copy before this is dropped: no look into it takes a lock, or asks whether somebody wrote it.
+    pub fn alone(self) -> Result<Self, StateError> {
+        self.connection.pragma_update(None, "locking_mode", "exclusive")?;
+        Ok(self)
+    }
+
     /// Whether no host has opened it before to write.
     pub fn is_new(&self) -> bool {
         self.new

@@ -6,10 +6,11 @@ mod upkeep;
 
 use std::path::PathBuf;
 
+use rules::domain::Scope;
 use rusqlite::params;
 use tempfile::TempDir;
 
-use super::State;
+use super::{CursorKey, State};
 
 /// A new state, and the directory that it is in.
 fn state() -> (TempDir, State) {
@@ -29,6 +30,25 @@ fn a_sync_reaches_the_disk_itself_on_every_system() {
         let on: i64 = state.connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).expect(pragma);
         assert_eq!(on, 1, "{pragma}");
     }
+}
+
+#[test]
+fn a_copy_that_is_alone_is_nobody_elses_and_its_file_has_all_that_was_written() {
+    let guard = tempfile::tempdir().expect("a temporary directory");
+    let mut state = State::open_copy(&path(&guard), Some(7)).and_then(State::alone).expect("a state");
+    let key = CursorKey::new("x", &Scope::default());
+    state.begin(&key, "2026-01-01T00:00:00Z", |_| false).expect("a run");
+    let runs = |path: &std::path::Path| {
+        let count =
+            |state: State| state.connection.query_row("SELECT count(*) FROM extraction_runs", [], |row| row.get(0));
+        State::open_copy(path, None).ok().map(|state| count(state).expect("rows"))
+    };
+    let sent = guard.path().join("sent");
+    #[expect(clippy::disallowed_methods, reason = "a test sends a file")]
+    std::fs::copy(path(&guard), &sent).expect("a copy");
+    assert_eq!((runs(&sent), runs(&path(&guard))), (Some(1), None));
+    drop(state);
+    assert_eq!(runs(&path(&guard)), Some(1));
 }
 
 /// Record files of a source, with validators, as so many runs would have.

@@ -20,8 +20,8 @@ use crate::{DiskError, LandingError, content, packer};
 
 /// How many want one name at once.
 const MANY: usize = 12;
-/// A content that goes to S3 in parts.
-const LARGE: usize = (64 << 20) + 1;
+/// A content that goes to S3 in three parts.
+const LARGE: usize = (16 << 20) + 1;
 /// A path in quarantine.
 const QUARANTINE: (&str, &str) = (".quarantine/x", "0123456789abcdef.csv.gz");
 /// Tells a process of this test what it is to check.
@@ -61,7 +61,17 @@ impl Subject {
     fn content(&self, bytes: &[u8]) -> Result<Unplaced, Broken> {
         let file = self.root.unnamed_in("")?.expect("the root");
         file.writer().write_all(bytes)?;
-        Ok(Unplaced::Packed(Packed { file, stored_size: bytes.len() as u64 }))
+        Ok(Unplaced::Packed(Packed { file, stored_size: bytes.len() as u64, begun: None }))
+    }
+
+    /// The same, on its way there already as far as that goes.
+    fn begun(&self, shelf: usize, bytes: &[u8], directory: &str, name: &str) -> Result<Unplaced, Broken> {
+        let mut content = self.content(bytes)?;
+        if let Unplaced::Packed(Packed { file, begun, .. }) = &mut content {
+            *begun = self.shelves[shelf % self.shelves.len()].begin(directory, name, file)?;
+            begun.iter().for_each(|begun| begun.grown_to(bytes.len() as u64 - 1));
+        }
+        Ok(content)
     }
 
     fn put(&self, bytes: &[u8], directory: &str, name: &str) -> Result<Option<u64>, Broken> {
@@ -75,11 +85,15 @@ impl Subject {
         Ok(Some(bytes))
     }
 
-    /// Have many put a content of their own each under one name at once; the one who got it is who reads it there.
+    /// Have many put a content of their own each under one name at once; the one who got it is who reads it there. Half of
+    /// them are on their way before.
     fn race(&self, contents: Vec<Vec<u8>>, directory: &str, name: &str) -> Kept {
         let mut ready = Vec::new();
-        for bytes in &contents {
-            ready.push(self.content(bytes)?);
+        for (number, bytes) in contents.iter().enumerate() {
+            ready.push(match number % 2 {
+                0 => self.content(bytes)?,
+                _ => self.begun(number, bytes, directory, name)?,
+            });
         }
         let put = |(number, mut content): (usize, Unplaced)| {
             let shelf = Arc::clone(&self.shelves[number % self.shelves.len()]);
@@ -121,10 +135,11 @@ fn digest(text: &str) -> Digest {
 }
 
 /// What is promised, and what finds out.
-const PROMISES: [(&str, Check); 8] = [
+const PROMISES: [(&str, Check); 9] = [
     ("of many at once one gets a name", one_gets_a_name),
     ("of many large ones at once one gets a name", one_large_one_gets_a_name),
     ("what is there is never replaced", nothing_is_replaced),
+    ("what is on its way is not seen", what_is_on_its_way_is_not_seen),
     ("what is read is what was put", what_is_read_is_what_was_put),
     ("what is not whole has no identity", what_is_not_whole_has_no_identity),
     ("a source is listed in the order of its paths", sources_are_listed_in_order),
@@ -155,6 +170,26 @@ fn nothing_is_replaced(subject: &Subject) -> Kept {
         same("the second put", &subject.put(other, "kept/2025", "a~b.csv.gz")?, &None)?;
     }
     same("what is there", &subject.read("kept/2025/a~b.csv.gz")?, &Some(b"first".to_vec()))
+}
+
+fn what_is_on_its_way_is_not_seen(subject: &Subject) -> Kept {
+    let (directory, path) = ("begun/2025", "begun/2025/a.csv.gz");
+    let bytes = vec![3; LARGE];
+    let given_up = subject.begun(0, &bytes, directory, "a.csv.gz")?;
+    same("what is on its way", &subject.one().entry(path)?, &Entry::Missing)?;
+    drop(given_up);
+    same("what was given up", &subject.one().entry(path)?, &Entry::Missing)?;
+    let mut elsewhere = subject.begun(0, &bytes, directory, "other.csv.gz")?;
+    let mut content = subject.begun(0, &bytes, directory, "a.csv.gz")?;
+    same("a list of what is on its way", &subject.one().list("begun")?.len(), &0)?;
+    let size = Some(LARGE as u64);
+    same("its put", &subject.one().put(&mut content, directory, "a.csv.gz")?, &size)?;
+    holds("what is there", subject.read(path)?.as_ref() == Some(&bytes))?;
+    // Under another name than it was to get.
+    same("a name that is taken", &subject.one().put(&mut elsewhere, directory, "a.csv.gz")?, &None)?;
+    same("another name", &subject.one().put(&mut elsewhere, directory, "b.csv.gz")?, &size)?;
+    holds("what is there", subject.read("begun/2025/b.csv.gz")?.as_ref() == Some(&bytes))?;
+    same("the name that it does not get", &subject.one().entry("begun/2025/other.csv.gz")?, &Entry::Missing)
 }
 
 fn what_is_read_is_what_was_put(subject: &Subject) -> Kept {

@@ -25,7 +25,7 @@ pub use content::{Intake, IntakeError, Limits, unpack};
 pub use disk::{DATABASE, DiskError, Entry, Found, Holder, Lock, Met, Removed, Root, Scratch, Seen, Walk, is_leftover};
 pub use packer::pack;
 pub use sorter::{Sorted, Sorter};
-pub use staging::{Bytes, Staged, Staging};
+pub use staging::{Bytes, Likely, Staged, Staging};
 pub use stored::STATES;
 
 use local::Local;

@@ -56,6 +56,11 @@ impl<W: Write> Packer<W> {
         Ok(Self { output, crc: Crc::new(), before: Arc::default(), block: Vec::new(), own: None, threads: None })
     }
 
+    /// Where what is packed goes.
+    pub(crate) fn output(&self) -> &W {
+        &self.output
+    }
+
     /// Take more content.
     pub(crate) fn push(&mut self, mut content: &[u8]) -> io::Result<()> {
         self.crc.update(content);

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use objects::{Begun, Content};
 use rules::domain::Digest;
 
 use crate::disk::{DiskError, Entry, Found, Removed, Seen, Unnamed};
@@ -32,6 +33,12 @@ pub(crate) trait Shelf: Send + Sync {
 
     /// A file without a name, for what is to get one below `directory`.
     fn file(&self, directory: &str) -> Result<Unnamed, LandingError>;
+
+    /// Get ready to send what goes into `file` while it is still being made, so that [`Shelf::put`] can give it that name
+    /// sooner. Nothing is seen of it before. `None` where there is nothing to send.
+    fn begin(&self, _directory: &str, _name: &str, _file: &Unnamed) -> Result<Option<Begun>, LandingError> {
+        Ok(None)
+    }
 
     /// Give a content a name below `directory` that nothing has; the size of its file, or `None` where the name is taken.
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError>;
@@ -65,11 +72,25 @@ pub(crate) trait Shelf: Send + Sync {
 pub(crate) enum Unplaced {
     Staged(Staged),
     Packed(Packed),
+    /// Packed in memory, for a place that needs no file of it.
+    Held(Content),
     /// Packing it failed.
     Lost,
 }
 
 impl Unplaced {
+    /// What it is packed to, in memory; `None` where it is too large for that. A file costs a file system more than its
+    /// bytes: of thousands that come and go, each is looked for longer than the one before.
+    pub(crate) fn hold(&mut self) -> Result<Option<&Content>, LandingError> {
+        if let Self::Staged(staged) = self
+            && staged.is_held()
+            && let Self::Staged(staged) = std::mem::replace(self, Self::Lost)
+        {
+            *self = staged.hold()?;
+        }
+        if let Self::Held(content) = self { Ok(Some(content)) } else { Ok(None) }
+    }
+
     /// The file that holds it, in what `file` makes where it has none yet.
     pub(crate) fn pack(
         &mut self,
@@ -82,7 +103,9 @@ impl Unplaced {
         }
         match self {
             Self::Packed(packed) => Ok(packed),
-            Self::Staged(_) | Self::Lost => Err(disk::gone("a content that could not be packed").into()),
+            Self::Staged(_) | Self::Held(_) | Self::Lost => {
+                Err(disk::gone("a content that could not be packed").into())
+            }
         }
     }
 }

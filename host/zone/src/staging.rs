@@ -3,12 +3,14 @@
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use objects::Begun;
 use rules::domain::Digest;
 use rules::gunzip::MAGIC;
 
 use crate::content::{Content, Intake, Limits, Packing};
-use crate::disk::{DiskError, Root, Scratch, Unnamed, Writer};
+use crate::disk::{DiskError, Scratch, Unnamed, Writer};
 use crate::packer::{self, Packer};
+use crate::shelf::Unplaced;
 use crate::{LandingError, Zone};
 
 /// Bodies up to this many bytes are held in memory.
@@ -29,10 +31,10 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// A body of which nothing came yet. `directory` is where it will land, if it is most likely new: it is packed while
-    /// it comes then. One that turns out unchanged would have been packed for nothing.
-    pub fn new(limits: Limits, directory: Option<String>) -> Self {
-        Self { intake: Intake::new(limits), bytes: Bytes { kept: Kept::Memory(Vec::new()), directory } }
+    /// A body of which nothing came yet. `likely` is where it will land, if it is most likely new: it is packed while it
+    /// comes then. One that turns out unchanged would have been packed for nothing.
+    pub fn new(limits: Limits, likely: Option<Likely>) -> Self {
+        Self { intake: Intake::new(limits), bytes: Bytes { kept: Kept::Memory(Vec::new()), likely } }
     }
 
     /// The body is over.
@@ -40,9 +42,9 @@ impl Staging {
         let content = self.intake.finish()?;
         let kept = match self.bytes.kept {
             Kept::Packing(packing) => {
-                let Eager { packer, file } = *packing;
+                let Eager { packer, file, begun } = *packing;
                 packer.finish().map_err(write)?;
-                Kept::Packed(file)
+                Kept::Packed(file, begun)
             }
             kept => kept,
         };
@@ -50,11 +52,18 @@ impl Staging {
     }
 }
 
+/// Where a body is most likely to land.
+pub struct Likely {
+    /// The directory.
+    pub directory: String,
+    /// The name below it, where that does not depend on the content. A store is sent the file from its first bytes on then.
+    pub name: Option<String>,
+}
+
 /// The bytes of a body, in constant memory.
 pub struct Bytes {
     kept: Kept,
-    /// Where it is most likely to land.
-    directory: Option<String>,
+    likely: Option<Likely>,
 }
 
 enum Kept {
@@ -63,12 +72,14 @@ enum Kept {
     Scratch(Scratch),
     /// What is most likely new, packed while it comes.
     Packing(Box<Eager>),
-    Packed(Unnamed),
+    Packed(Unnamed, Option<Begun>),
 }
 
 struct Eager {
     packer: Packer<BufWriter<Writer<std::fs::File>>>,
     file: Unnamed,
+    /// What is being sent of it already.
+    begun: Option<Begun>,
 }
 
 impl Bytes {
@@ -78,29 +89,39 @@ impl Bytes {
             Kept::Memory(held) if held.len() + chunk.len() <= HELD => held.extend_from_slice(chunk),
             Kept::Memory(held) => {
                 let held = std::mem::take(held);
-                self.kept = match self.directory.as_deref().filter(|_| !held.starts_with(&MAGIC)) {
-                    Some(directory) => Kept::Packing(Box::new(Eager::new(&zone.spool, directory)?)),
+                self.kept = match self.likely.as_ref().filter(|_| !held.starts_with(&MAGIC)) {
+                    Some(likely) => Kept::Packing(Box::new(Eager::new(zone, likely)?)),
                     None => Kept::Scratch(zone.spool.scratch()?),
                 };
                 self.push(zone, &held)?;
                 self.push(zone, chunk)?;
             }
             Kept::Scratch(file) => file.write_all(chunk).map_err(write)?,
-            Kept::Packing(eager) => eager.packer.push(chunk).map_err(write)?,
-            Kept::Packed(_) => unreachable!("only `finish` makes it, and takes the rest away"),
+            Kept::Packing(eager) => eager.push(chunk).map_err(write)?,
+            Kept::Packed(..) => unreachable!("only `finish` makes it, and takes the rest away"),
         }
         Ok(())
     }
 }
 
 impl Eager {
-    fn new(root: &Root, directory: &str) -> Result<Self, LandingError> {
+    fn new(zone: &Zone, Likely { directory, name }: &Likely) -> Result<Self, LandingError> {
         // The directory is made only once it is certain that something goes into it.
         let above = Path::new(directory).ancestors().filter_map(Path::to_str);
-        let file = above.map(|path| root.unnamed_in(path)).find_map(Result::transpose);
+        let file = above.map(|path| zone.spool.unnamed_in(path)).find_map(Result::transpose);
         let file = file.unwrap_or_else(|| Err(crate::disk::gone(directory)))?;
+        let begun = name.as_ref().map(|name| zone.shelf.begin(directory, name, &file)).transpose()?.flatten();
         let output = BufWriter::with_capacity(OUTPUT, file.own_writer().map_err(write)?);
-        Ok(Self { packer: Packer::new(output).map_err(write)?, file })
+        Ok(Self { packer: Packer::new(output).map_err(write)?, file, begun })
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.packer.push(chunk)?;
+        if let Some(begun) = &self.begun {
+            // Without what waits to be written.
+            begun.grown_to(self.packer.output().get_ref().written());
+        }
+        Ok(())
     }
 }
 
@@ -114,13 +135,15 @@ pub struct Staged {
 pub(crate) struct Packed {
     pub(crate) file: Unnamed,
     pub(crate) stored_size: u64,
+    /// What is being sent of it already.
+    pub(crate) begun: Option<Begun>,
 }
 
 impl Packed {
     /// A file as it is stored elsewhere, in a new one.
     pub(crate) fn copy(mut from: impl Read, file: Unnamed) -> Result<Self, LandingError> {
         let stored_size = io::copy(&mut from, &mut file.writer()).map_err(write)?;
-        Ok(Self { file, stored_size })
+        Ok(Self { file, stored_size, begun: None })
     }
 }
 
@@ -140,27 +163,33 @@ impl Staged {
         &self.content.head
     }
 
+    /// Whether it is in memory.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.kept, Kept::Memory(_))
+    }
+
+    /// The file as it will be stored, in memory where it is there already.
+    pub(crate) fn hold(self) -> Result<Unplaced, LandingError> {
+        let Kept::Memory(held) = self.kept else { return Ok(Unplaced::Staged(self)) };
+        let packed =
+            pack_held(held, self.content.packing).map_err(|error| LandingError::Io("pack a content", error))?;
+        Ok(Unplaced::Held(packed.into()))
+    }
+
     /// The file as it will be stored, in what `new` makes where it is in none yet.
     pub(crate) fn pack(self, new: impl FnOnce() -> Result<Unnamed, DiskError>) -> Result<Packed, LandingError> {
         let new_file = |error| LandingError::Io("write a new file", error);
-        let packed = |file: Unnamed| {
+        let packed = |file: Unnamed, begun| {
             let stored_size = file.size().map_err(new_file)?;
-            Ok(Packed { file, stored_size })
+            Ok(Packed { file, stored_size, begun })
         };
         let file = match self.kept {
-            Kept::Packed(file) => return packed(file),
+            Kept::Packed(file, begun) => return packed(file, begun),
             Kept::Packing(_) => unreachable!("`finish` has made a file of it"),
             Kept::Memory(held) => {
                 let file = new()?;
-                let written = match self.content.packing {
-                    Packing::Compress => packer::pack_held(&held),
-                    Packing::Repack => {
-                        let mut output = Vec::new();
-                        packer::repack(&held[..], &mut output).map(|()| output)
-                    }
-                    Packing::AsItCame => Ok(held),
-                };
-                written.and_then(|bytes| file.writer().write_all(&bytes)).map_err(new_file)?;
+                let packed = pack_held(held, self.content.packing);
+                packed.and_then(|bytes| file.writer().write_all(&bytes)).map_err(new_file)?;
                 file
             }
             Kept::Scratch(scratch) => {
@@ -176,7 +205,18 @@ impl Staged {
                 file
             }
         };
-        packed(file)
+        packed(file, None)
+    }
+}
+
+fn pack_held(held: Vec<u8>, packing: Packing) -> io::Result<Vec<u8>> {
+    match packing {
+        Packing::Compress => packer::pack_held(&held),
+        Packing::Repack => {
+            let mut output = Vec::new();
+            packer::repack(&held[..], &mut output).map(|()| output)
+        }
+        Packing::AsItCame => Ok(held),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use objects::{Content, Listed, Objects, Put};
+use objects::{Begun, Content, Listed, Objects, Put};
 use rules::domain::Digest;
 use rules::findings::is_listed;
 use rules::name::Quarantined;
@@ -35,6 +35,10 @@ fn unreadable(error: io::Error) -> LandingError {
     LandingError::Io("read a landed object", error)
 }
 
+fn spool(error: io::Error) -> LandingError {
+    LandingError::Io("use the spool", error)
+}
+
 /// A file in the spool, which is durable nowhere: a body that is lost with the machine comes again.
 fn unnamed(spool: &Root) -> Result<Unnamed, DiskError> {
     spool.unnamed_in("")?.ok_or_else(|| disk::gone("the spool"))
@@ -45,9 +49,9 @@ impl Stored {
         Self { objects, spool, found: Mutex::default() }
     }
 
-    fn create(&self, path: &str, file: &std::fs::File) -> Result<bool, LandingError> {
-        let content = Content::of_file(file).map_err(|error| LandingError::Io("read the spool", error))?;
-        Ok(matches!(self.objects.create(path, &content)?, Put::Done(_)))
+    fn create(&self, path: &str, content: &Content) -> Result<Option<u64>, LandingError> {
+        let put = self.objects.create(path, content)?;
+        Ok(matches!(put, Put::Done(_)).then(|| content.size()))
     }
 }
 
@@ -107,10 +111,26 @@ impl Shelf for Stored {
         Ok(unnamed(&self.spool)?)
     }
 
+    fn begin(&self, directory: &str, name: &str, file: &Unnamed) -> Result<Option<Begun>, LandingError> {
+        let file = file.content().try_clone().map_err(spool)?;
+        Ok(self.objects.begin(&format!("{directory}/{name}"), file)?)
+    }
+
     fn put(&self, content: &mut Unplaced, directory: &str, name: &str) -> Result<Option<u64>, LandingError> {
+        let path = format!("{directory}/{name}");
+        if let Some(content) = content.hold()? {
+            return self.create(&path, content);
+        }
         let packed = content.pack(|| unnamed(&self.spool))?;
-        let made = self.create(&format!("{directory}/{name}"), packed.file.content())?;
-        Ok(made.then_some(packed.stored_size))
+        let content = Content::of_file(packed.file.content()).map_err(spool)?;
+        // What was begun of it under another name is given up.
+        match packed.begun.take().filter(|begun| begun.path() == path) {
+            Some(begun) => {
+                let put = self.objects.finish(begun, &content)?;
+                Ok(matches!(put, Put::Done(_)).then_some(packed.stored_size))
+            }
+            None => self.create(&path, &content),
+        }
     }
 
     /// A store cannot rename under a condition, so there are two objects for a moment, and the second is whole.
@@ -118,7 +138,8 @@ impl Shelf for Stored {
         let Some((_, mut reader)) = self.objects.get(quarantined)? else { return Ok(false) };
         let mut copy = self.spool.scratch()?;
         io::copy(&mut reader, &mut copy).map_err(unreadable)?;
-        let given = self.create(&format!("{directory}/{name}"), copy.reader())?;
+        let content = Content::of_file(copy.reader()).map_err(spool)?;
+        let given = self.create(&format!("{directory}/{name}"), &content)?.is_some();
         if given {
             self.drop_quarantined(quarantined)?;
         }

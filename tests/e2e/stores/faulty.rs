@@ -8,7 +8,7 @@ use super::Place;
 use super::landing::MIRRORED;
 
 /// One after the other, without those that take until the store's time is over.
-fn faults() -> Vec<Fault> {
+pub(super) fn faults() -> Vec<Fault> {
     let mut all = vec![Fault::Lost, Fault::Torn, Fault::Unanswered, Fault::HalfAnswered, Fault::Twice];
     for status in [409, 412, 429, 500, 503] {
         all.extend([Fault::Before(status), Fault::After(status)]);

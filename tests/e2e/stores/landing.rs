@@ -7,11 +7,11 @@ use super::Place;
 /// What [`Place::mirror`] lands.
 pub(super) const MIRRORED: [&str; 2] = ["a,b\n1,2\n", "c,d\n3,4\n"];
 
-fn counted(place: &Place) -> Vec<(String, usize)> {
+pub(super) fn counted(place: &Place) -> Vec<(String, usize)> {
     place.counted().into_iter().collect()
 }
 
-fn are(wanted: &[(&str, usize)]) -> Vec<(String, usize)> {
+pub(super) fn are(wanted: &[(&str, usize)]) -> Vec<(String, usize)> {
     wanted.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
 }
 
@@ -103,27 +103,6 @@ fn a_content_whose_name_is_taken_gets_the_next_one() {
 }
 
 #[test]
-fn large_files_go_up_in_parts_and_are_there_as_a_whole() {
-    let Some(place) = Place::new(Make::S3) else { return };
-    // Of bytes that no compressor makes less of.
-    let mut numbers = harness::soak::Numbers::new(7);
-    let mut content = Vec::new();
-    while content.len() < (64 << 20) + 1_000_000 {
-        content.extend_from_slice(&numbers.below(1 << 32).to_le_bytes()[..4]);
-    }
-    place.origin.route("/plain.csv", harness::Reply::new(content.clone()));
-    place.mirror().exits(0);
-    assert!(place.store.landed().into_values().any(|landed| landed == content));
-    assert_eq!(place.store.wrong(), [""; 0]);
-    let asked = place.between.asked();
-    let parts = asked.iter().filter(|sent| sent.target.contains("partNumber=")).count();
-    assert_eq!(parts, 9, "{asked:?}");
-    place.between.script([]);
-    place.mirror().exits(0);
-    assert_eq!(counted(&place), are(&[("HEAD file", 2), ("PUT state", 2)]));
-}
-
-#[test]
 fn a_bucket_that_keeps_old_versions_is_one_like_any_other() {
     let Some(place) = Place::new(Make::S3) else { return };
     place.store.keep_versions();
@@ -133,6 +112,22 @@ fn a_bucket_that_keeps_old_versions_is_one_like_any_other() {
     place.mirror().exits(0);
     place.holds(&[MIRRORED[0], MIRRORED[1], "e,f\n", "now\n"], "with versions");
     assert_eq!(place.statuses("mirror"), ["success"; 2]);
+}
+
+#[test]
+fn a_bucket_that_locks_its_objects_is_one_like_any_other() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    place.store.lock_objects();
+    place.mirror().exits(0);
+    place.origin.route("/plain.csv", harness::Reply::new("e,f\n"));
+    place.mirror().exits(0);
+    place.holds(&[MIRRORED[0], MIRRORED[1], "e,f\n"], "with a lock");
+    assert_eq!(place.statuses("mirror"), ["success"; 2]);
+    // Such a bucket takes nothing without a checksum.
+    let asked = place.between.asked();
+    let puts = asked.iter().filter(|sent| sent.method == "PUT");
+    let without: Vec<_> = puts.filter(|sent| sent.field("x-amz-checksum-sha256").is_none()).collect();
+    assert!(without.is_empty(), "{without:?}");
 }
 
 #[test]

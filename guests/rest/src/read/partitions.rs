@@ -174,7 +174,8 @@ pub(crate) fn inject(
     options: &mut Options,
     world: &World,
 ) -> Result<(), RequestError> {
-    for router in &retriever.routers {
+    // What the last one sends stands first; of two of one name, that of the first one counts.
+    for router in retriever.routers.iter().rev() {
         let injects: Vec<_> = match router {
             Router::List { field, inject, .. } => vec![(field, inject)],
             Router::Substream(parents) => parents.iter().map(|parent| (&parent.field, &parent.inject)).collect(),
@@ -189,7 +190,7 @@ pub(crate) fn inject(
                 of_router.inject(inject, value, world)?;
             }
         }
-        options.fill(of_router);
+        options.overlay(of_router);
     }
     Ok(())
 }

@@ -63,15 +63,6 @@ impl Options {
         add(target, first, value, inject.into == Into::Json)
     }
 
-    /// Add what is not there yet.
-    pub(crate) fn fill(&mut self, other: Self) {
-        for (target, source) in self.pairs(other) {
-            for (name, value) in source {
-                target.entry(name).or_insert(value);
-            }
-        }
-    }
-
     /// Add what another one has; of two of one name, its own counts.
     pub(crate) fn overlay(&mut self, other: Self) {
         for (target, source) in self.pairs(other) {
