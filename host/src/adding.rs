@@ -62,6 +62,9 @@ pub fn read(path: &Path) -> Result<String, Error> {
     });
     let bytes = bytes.map_err(|error| failed(&error, "check the path"))?;
     let text = String::from_utf8(bytes).map_err(|_| failed(&"it is no UTF-8", "a manifest is text"))?;
+    if text.trim().is_empty() {
+        return Err(failed(&"it is empty", "a manifest has at least `type` and `streams`"));
+    }
     if !short::is_short(path) {
         return Ok(text);
     }

@@ -1,6 +1,7 @@
 //! What a user sees: the real program against real servers on loopback. Nothing here knows the host's internals.
 #![allow(clippy::disallowed_methods, reason = "tests work on files and processes, and are no part of the host")]
 
+mod adding;
 mod architecture;
 mod authors;
 mod beneath;

@@ -1,0 +1,95 @@
+//! What `host add` says of what it cannot make an extractor of, and that nothing is left of it.
+
+use harness::guest;
+
+use crate::environment;
+
+const HEAD: &str = "type: DeclarativeSource\nstreams:\n";
+const REQUESTER: &str = "requester: {type: HttpRequester, url_base: https://api.example, path: x, ";
+
+#[test]
+fn what_cannot_be_carried_out_is_refused_with_its_place() {
+    let environment = environment();
+    let component = guest("rest").display().to_string();
+    let stream = |retriever: &str| {
+        format!("{HEAD}  - type: DeclarativeStream\n    name: x\n    retriever:\n      {retriever}\n")
+    };
+    let selector = "record_selector: {extractor: {field_path: []}}";
+    let cases: [(&str, String, &str); 11] = [
+        ("empty.yaml", " \n".into(), "it is empty"),
+        ("cut.yaml", "a: [".into(), "it is no YAML: line 2, column 1"),
+        (
+            "other.yaml",
+            "type: Deployment\nstreams: []\n".into(),
+            "type: it is Deployment, and only a DeclarativeSource",
+        ),
+        ("none.yaml", "type: DeclarativeSource\n".into(), "the manifest: it has no streams"),
+        (
+            "cycle.yaml",
+            "streams: [\"#/streams/0\"]\n".into(),
+            "streams[0]: the reference #/streams/0 leads back to itself",
+        ),
+        ("nowhere.yaml", "streams: [\"#/nowhere\"]\n".into(), "streams[0]: the reference #/nowhere points to nothing"),
+        (
+            "python.yaml",
+            stream("type: CustomRetriever\n      class_name: source.Own"),
+            "streams[0].retriever: it is the Python class source.Own, and no Python is run here",
+        ),
+        (
+            "body.yaml",
+            stream(&format!(
+                "{REQUESTER}authenticator: {{type: BearerAuthenticator, api_token: \"{{{{ config.key }}}}\"}}, \
+                 request_body_json: {{k: \"{{{{ config.key }}}}\"}}}}\n      {selector}"
+            )),
+            "streams[0].retriever.requester.request_body_json.k: it computes with the secret `key`",
+        ),
+        (
+            "template.yaml",
+            stream(&format!(
+                "{REQUESTER}request_headers: {{a: \"{{{{ config.x | nonsense }}}}\"}}}}\n      {selector}"
+            )),
+            "streams[0].retriever.requester.request_headers.a: ",
+        ),
+        ("key.toml", "base = \"https://a.example\"\nstraems = 1\n".into(), "line 2: unknown field `straems`"),
+        (
+            "name.toml",
+            "base = \"https://a.example\"\n[streams.x]\npath = \"{id}\"\n".into(),
+            "streams.x.path: `{id}` is neither a parameter nor what the stream is cut by",
+        ),
+    ];
+    for (file, text, expected) in cases {
+        environment.write(file, text);
+        environment.host(["add", "x", file, "--component", &component]).exits(2).says(expected);
+        assert!(!environment.path().join("x.wasm").exists(), "{file}");
+    }
+    environment.host(["add", "x", "nope.yaml", "--component", &component]).exits(2).says("cannot read nope.yaml");
+}
+
+#[test]
+fn a_manifest_that_unfolds_without_end_is_told() {
+    let environment = environment();
+    let component = guest("rest").display().to_string();
+    let ten = |name: &str| vec![format!("*{name}"); 10].join(", ");
+    let mut text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (name, of) in [("b", "a"), ("c", "b"), ("d", "c"), ("e", "d"), ("f", "e"), ("g", "f")] {
+        text.push_str(&format!("{name}: &{name} [{}]\n", ten(of)));
+    }
+    environment.write("laugh.yaml", text + "streams: *g\n");
+    let ran = environment.host(["add", "x", "laugh.yaml", "--component", &component]);
+    ran.exits(2).says("the manifest unfolds to more than 1000000 values here");
+}
+
+#[test]
+fn nothing_but_an_extractor_is_written_over() {
+    let environment = environment();
+    let component = guest("rest").display().to_string();
+    environment.write("a.toml", "base = \"https://a.example\"\n[streams.x]\npath = \"x\"\n");
+    environment.write("a.wasm", "mine");
+    environment.host(["add", "a", "a.toml", "--component", &component]).exits(2).says("a.wasm is there already");
+    assert_eq!(std::fs::read_to_string(environment.path().join("a.wasm")).expect("a file"), "mine");
+    for _ in 0..2 {
+        environment.host(["add", "b", "a.toml", "--component", &component]).exits(0);
+    }
+    environment.host(["add", "a b", "a.toml", "--component", &component]).exits(2).says("is not a valid name");
+    environment.host(["add", "c", "a.toml", "--component", "a.toml"]).exits(2).says("cannot use a.toml");
+}
