@@ -3,6 +3,8 @@
 mod parameters;
 mod references;
 
+use std::rc::Rc;
+
 use expressions::{Map, Value};
 
 use crate::yaml::{self, YamlError};
@@ -114,7 +116,27 @@ pub fn unfold(text: &str) -> Result<Value, ManifestError> {
         return Err(ManifestError::at(&place, format!("it is {shown}, and only a DeclarativeSource is carried out")));
     }
     parts.insert("type".into(), Value::from("DeclarativeSource"));
-    parameters::propagate(&Value::from(parts), false, &mut room)
+    parameters::propagate(&Value::from(parts), false, &mut room).map(without_schemas)
+}
+
+/// A manifest without the schemas that nothing is made to fit: they are nearly all of a large one.
+fn without_schemas(value: Value) -> Value {
+    match value {
+        Value::Dict(members) => {
+            let mut members = Rc::unwrap_or_clone(members);
+            let selector = members.get("retriever").map(|retriever| retriever.member("record_selector"));
+            let needed =
+                selector.is_some_and(|selector| selector.member("schema_normalization").as_str() == Some("Default"));
+            if members.contains_key("retriever") && !needed {
+                members.shift_remove("schema_loader");
+            }
+            Value::from(members.into_iter().map(|(name, value)| (name, without_schemas(value))).collect::<Map>())
+        }
+        Value::List(items) => {
+            Value::from(Rc::unwrap_or_clone(items).into_iter().map(without_schemas).collect::<Vec<_>>())
+        }
+        other => other,
+    }
 }
 
 /// A stream made of a template, with types and parameters filled in once more.

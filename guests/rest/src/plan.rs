@@ -37,7 +37,7 @@ pub(crate) use requester::{Body, Inject, Input, Inputs, Into, Requester};
 pub(crate) use router::{Parent, Router, Values};
 pub(crate) use secrets::{Ask, Placement, Secrets, Way, setting};
 pub(crate) use selector::{Expander, Extractor, Selector};
-pub(crate) use stream::{Retriever, Stream};
+pub(crate) use stream::{First, Retriever, Stream};
 pub(crate) use transformation::{Added, Transformation};
 
 /// A manifest that can be carried out.
@@ -65,6 +65,9 @@ impl Plan {
             let free = if taken.contains(&wanted) { others.find(|other| !taken.contains(other)) } else { None };
             stream.source = free.unwrap_or(wanted);
             taken.insert(stream.source.clone());
+            if let Some(first) = &mut stream.first {
+                first.stream.source = stream.source.clone();
+            }
         }
         Ok(plan)
     }
@@ -74,6 +77,7 @@ impl Plan {
         let dynamic = fields.components("dynamic_streams", Dynamic::read)?;
         let groups = fields.components("streams", |fields| match fields.kind() {
             "DeclarativeStream" => Ok(vec![Stream::read(fields)?]),
+            "StateDelegatingStream" => Ok(vec![Stream::delegating(fields)?]),
             "ConditionalStreams" => conditional(&fields),
             _ => Err(fields.unsupported()),
         })?;
@@ -101,6 +105,7 @@ impl Plan {
     pub(crate) fn requesters(&self) -> Vec<&Requester> {
         fn of<'a>(stream: &'a Stream, all: &mut Vec<&'a Requester>) {
             all.push(&stream.retriever.requester);
+            stream.first.iter().for_each(|first| of(&first.stream, all));
             all.extend(stream.jobs.iter().flat_map(Jobs::requesters));
             for router in &stream.retriever.routers {
                 router.parents().into_iter().for_each(|parent| of(&parent.stream, all));

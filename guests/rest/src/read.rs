@@ -8,6 +8,7 @@ mod intervals;
 mod jobs;
 mod kept;
 mod meaning;
+mod normalise;
 mod pages;
 mod partitions;
 mod request;
@@ -18,12 +19,14 @@ mod track;
 mod url;
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use expressions::time::DateTime;
 use expressions::{Map, Value};
 use landing::{Error, run};
 
-use crate::plan::{Plan, Retriever, Stream, World};
+use crate::plan::{First, Plan, Retriever, Stream, World};
 use jobs::Job;
 use kept::Kept;
 use pages::Pages;
@@ -90,7 +93,10 @@ impl Reading {
         streams.retain(|stream| chosen.is_empty() || chosen.iter().any(|name| is(stream, name)));
         let mut results = Vec::new();
         for stream in streams {
-            let result = self.stream(stream).await;
+            let result = match &stream.first {
+                Some(first) => self.delegated(stream, first).await,
+                None => self.stream(stream).await,
+            };
             for (key, kept) in self.parents.take().iter().filter(|_| result.is_ok()) {
                 kept::save(key, kept);
             }
@@ -120,6 +126,31 @@ impl Reading {
         track.transpose().map_err(|error| Error::new(error.to_string()))
     }
 
+    /// Read a stream in the way of the first time where nothing is known of it, or nothing that is new enough.
+    async fn delegated(&self, stream: &Stream, first: &First) -> Result<(), Error> {
+        let kept = kept::load(&stream.name).await;
+        let Some(kept) = kept.filter(|kept| self.is_new_enough(stream, first, kept)) else {
+            self.stream(&first.stream).await?;
+            if first.stream.cursor.is_none() {
+                kept::save(&stream.name, &Kept::default());
+            }
+            return Ok(());
+        };
+        landing::debug!("{}: goes on from {}", stream.name, kept.cursor.as_deref().unwrap_or("its start"));
+        self.stream(stream).await
+    }
+
+    fn is_new_enough(&self, stream: &Stream, first: &First, kept: &Kept) -> bool {
+        let Some(retention) = &first.retention else { return true };
+        let Ok(Some(track)) = self.track(stream) else { return false };
+        let point = kept.cursor.as_ref().and_then(|text| track.parse(&Value::from(text.as_str())));
+        let oldest = DateTime::from_micros((self.world.now)()).and_then(|now| now.plus(retention, -1));
+        match (point, oldest) {
+            (Some(point), Ok(oldest)) => point.compare(&Point::Time(oldest)) != Ordering::Less,
+            _ => false,
+        }
+    }
+
     async fn stream(&self, stream: &Stream) -> Result<(), Error> {
         let track = self.track(stream)?;
         if run::backfill().is_some() && !track.as_ref().is_some_and(Track::is_in_time) {
@@ -135,7 +166,7 @@ impl Reading {
         let is_partitioned = !stream.retriever.routers.is_empty();
         let keeps_partitions = partitions.len() <= MAX_KEPT;
         let global = match &track {
-            Some(_) if is_partitioned => kept::load(&stream.name).await,
+            Some(_) if is_partitioned => kept::load(&stream.name).await.unwrap_or_default(),
             _ => Kept::default(),
         };
         let (mut newest, mut errors) = (None, Vec::new());
@@ -182,7 +213,7 @@ impl Reading {
             return Ok(None);
         };
         let key = kept::key(&stream.name, &partition.values);
-        let kept = if keeps { kept::load(&key).await } else { Kept::default() };
+        let kept = if keeps { kept::load(&key).await.unwrap_or_default() } else { Kept::default() };
         let point = |text: &Option<String>| text.as_ref().and_then(|text| track.parse(&Value::from(text.as_str())));
         let state = match (point(&kept.cursor), point(&global.cursor)) {
             (None, Some(global_point)) if is_partitioned => {
@@ -273,7 +304,7 @@ impl Reading {
         let track = stream.cursor.as_ref().map(|cursor| Track::of(cursor, None, &self.world)).transpose();
         let track = track.map_err(|error| Error::new(error.to_string()))?;
         let kept = match &key {
-            Some(key) => kept::load(key).await,
+            Some(key) => kept::load(key).await.unwrap_or_default(),
             None => Kept::default(),
         };
         let point = |text: &Option<String>| {

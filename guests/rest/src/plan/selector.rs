@@ -1,5 +1,7 @@
 //! What of an answer is a record.
 
+use expressions::Value;
+
 use super::{Expression, Fields, Transformation};
 use crate::manifest::ManifestError;
 
@@ -9,6 +11,9 @@ pub(crate) struct Selector {
     pub(crate) filter: Option<Expression>,
     pub(crate) transformations: Vec<Transformation>,
     pub(crate) transform_first: bool,
+    /// Whether values are made to fit the stream's schema.
+    pub(crate) normalises: bool,
+    pub(crate) schema: Option<Value>,
 }
 
 /// Where in an answer the records are.
@@ -48,9 +53,11 @@ impl Selector {
         if fields.given("schema_normalization").is_some_and(|normalization| normalization.as_dict().is_some()) {
             fields.needed("schema_normalization", |custom| Err::<(), _>(custom.unsupported()))?;
         }
-        if fields.text("schema_normalization")?.is_some_and(|normalization| &*normalization != "None") {
-            return Err(fields.wrong("schema_normalization", "values are not made to fit a schema here"));
-        }
+        let normalises = match fields.text("schema_normalization")?.as_deref() {
+            None | Some("None") => false,
+            Some("Default") => true,
+            Some(other) => return Err(fields.wrong("schema_normalization", format!("{other} is no way to do it"))),
+        };
         let filter = fields.component("record_filter", |fields| match fields.kind() {
             "RecordFilter" => fields.expression("condition"),
             _ => Err(fields.unsupported()),
@@ -60,6 +67,8 @@ impl Selector {
             filter: filter.flatten().filter(|condition| !condition.written().is_empty()),
             transformations: Vec::new(),
             transform_first: fields.flag("transform_before_filtering")?,
+            normalises,
+            schema: None,
         })
     }
 }

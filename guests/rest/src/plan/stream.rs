@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use expressions::time::{self, Span};
+
 use super::{
     Cursor, Decoder, Expression, Extractor, Fields, Jobs, Paginator, Requester, Router, Selector, Transformation,
 };
@@ -18,6 +20,15 @@ pub(crate) struct Stream {
     /// What has to be done before there is something to retrieve.
     pub(crate) jobs: Option<Jobs>,
     pub(crate) cursor: Option<Cursor>,
+    /// What is read in its place as long as nothing is known of it.
+    pub(crate) first: Option<Box<First>>,
+}
+
+/// A stream that is read until something is known of it.
+pub(crate) struct First {
+    pub(crate) stream: Stream,
+    /// What is known counts as nothing once it is older than this.
+    pub(crate) retention: Option<Span>,
 }
 
 /// How its records are got.
@@ -37,6 +48,22 @@ impl Stream {
         if stream.name.is_empty() { Err(fields.missing("name")) } else { Ok(stream) }
     }
 
+    /// The same of one that is read in another way as long as nothing is known of it.
+    pub(crate) fn delegating(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        let name = fields.needed_text("name")?;
+        let named = |stream: Self| Self { name: Rc::clone(&name), ..stream };
+        let retention = fields.text("api_retention_period")?.map(|period| {
+            time::parse_span(&period)
+                .map_err(|_| fields.wrong("api_retention_period", format!("{period} is no duration")))
+        });
+        let first = First {
+            stream: named(fields.needed("full_refresh_stream", Self::read_template)?),
+            retention: retention.transpose()?,
+        };
+        let stream = named(fields.needed("incremental_stream", Self::read_template)?);
+        Ok(Self { first: Some(Box::new(first)), ..stream })
+    }
+
     /// The same of what may have no name yet.
     pub(crate) fn read_template(fields: Fields<'_>) -> Result<Self, ManifestError> {
         let name = fields.text("name")?.unwrap_or_default();
@@ -52,8 +79,16 @@ impl Stream {
             _ => Err(fields.unsupported()),
         })?;
         retriever.selector.transformations = transformations;
+        if retriever.selector.normalises {
+            retriever.selector.schema = fields
+                .component("schema_loader", |loader| match loader.kind() {
+                    "InlineSchemaLoader" => Ok(loader.given("schema").cloned()),
+                    _ => Err(loader.unsupported()),
+                })?
+                .flatten();
+        }
         let cursor = fields.component("incremental_sync", Cursor::read)?;
-        Ok(Self { source: String::new(), condition: None, name, retriever, jobs, cursor })
+        Ok(Self { source: String::new(), condition: None, name, retriever, jobs, cursor, first: None })
     }
 }
 

@@ -46,10 +46,9 @@ fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is kept under a key.
-pub(crate) async fn load(key: &str) -> Kept {
-    let Some(text) = run::value(key.to_owned()).await else { return Kept::default() };
-    read(&text)
+/// What is kept under a key; none where nothing ever was.
+pub(crate) async fn load(key: &str) -> Option<Kept> {
+    run::value(key.to_owned()).await.map(|text| read(&text))
 }
 
 fn read(text: &str) -> Kept {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::extract::{Extracted, extract};
+use super::normalise::normalise;
 use expressions::reshape::{self, Lift, ReshapeError};
 use expressions::{EvalError, Map, Value, path};
 
@@ -61,6 +62,9 @@ pub(crate) fn select(
         } else if kept(&record)? {
             selected.records.push(transformed(&selector.transformations, record, slice, world)?);
         }
+    }
+    if let Some(schema) = &selector.schema {
+        selected.records.iter_mut().for_each(|record| normalise(record, schema));
     }
     Ok(selected)
 }
