@@ -63,11 +63,9 @@ impl Plan {
             let wanted = source(name, &stream.name);
             let mut others = (2..).map(|count: u32| format!("{}-{count}", &wanted[..wanted.len().min(MAX_SOURCE - 8)]));
             let free = if taken.contains(&wanted) { others.find(|other| !taken.contains(other)) } else { None };
-            stream.source = free.unwrap_or(wanted);
-            taken.insert(stream.source.clone());
-            if let Some(first) = &mut stream.first {
-                first.stream.source = stream.source.clone();
-            }
+            let source = free.unwrap_or(wanted);
+            taken.insert(source.clone());
+            stream.land_in(source);
         }
         Ok(plan)
     }
@@ -76,10 +74,8 @@ impl Plan {
         let fields = Fields::of(manifest, Place::Root, &secrets)?;
         let dynamic = fields.components("dynamic_streams", Dynamic::read)?;
         let groups = fields.components("streams", |fields| match fields.kind() {
-            "DeclarativeStream" => Ok(vec![Stream::read(fields)?]),
-            "StateDelegatingStream" => Ok(vec![Stream::delegating(fields)?]),
             "ConditionalStreams" => conditional(&fields),
-            _ => Err(fields.unsupported()),
+            _ => Ok(vec![Stream::read(fields)?]),
         })?;
         let streams: Vec<Stream> = groups.into_iter().flatten().collect();
         if streams.is_empty() && dynamic.is_empty() {
@@ -97,7 +93,7 @@ impl Plan {
     pub(crate) fn stream(&self, filled: &Value, outer_win: bool) -> Result<Stream, ManifestError> {
         let filled = manifest::filled(filled, outer_win)?;
         let mut stream = Stream::read(Fields::of(&filled, Place::Root, &self.secrets)?)?;
-        stream.source = source(&self.name, &stream.name);
+        stream.land_in(source(&self.name, &stream.name));
         Ok(stream)
     }
 

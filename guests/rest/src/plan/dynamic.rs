@@ -46,10 +46,7 @@ pub(crate) struct Mapping {
 impl Dynamic {
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
         let template = fields.given("stream_template").cloned().ok_or_else(|| fields.missing("stream_template"))?;
-        let shape = fields.needed("stream_template", |fields| match fields.kind() {
-            "DeclarativeStream" => Stream::read_template(fields),
-            _ => Err(fields.unsupported()),
-        })?;
+        let shape = fields.needed("stream_template", Stream::read_template)?;
         let (resolver, mapping) = fields.needed("components_resolver", |fields| {
             let mapping = fields.components("components_mapping", Mapping::read)?;
             Ok((Resolver::read(&fields)?, mapping))

@@ -48,24 +48,32 @@ impl Stream {
         if stream.name.is_empty() { Err(fields.missing("name")) } else { Ok(stream) }
     }
 
-    /// The same of one that is read in another way as long as nothing is known of it.
-    pub(crate) fn delegating(fields: Fields<'_>) -> Result<Self, ManifestError> {
-        let name = fields.needed_text("name")?;
+    /// The same of a template, which may have no name yet.
+    pub(crate) fn read_template(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        match fields.kind() {
+            "DeclarativeStream" => Self::plain(fields),
+            "StateDelegatingStream" => Self::delegating(fields),
+            _ => Err(fields.unsupported()),
+        }
+    }
+
+    /// One that is read in another way as long as nothing is known of it.
+    fn delegating(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        let name = fields.text("name")?.unwrap_or_default();
         let named = |stream: Self| Self { name: Rc::clone(&name), ..stream };
         let retention = fields.text("api_retention_period")?.map(|period| {
             time::parse_span(&period)
                 .map_err(|_| fields.wrong("api_retention_period", format!("{period} is no duration")))
         });
         let first = First {
-            stream: named(fields.needed("full_refresh_stream", Self::read_template)?),
+            stream: named(fields.needed("full_refresh_stream", Self::plain)?),
             retention: retention.transpose()?,
         };
-        let stream = named(fields.needed("incremental_stream", Self::read_template)?);
+        let stream = named(fields.needed("incremental_stream", Self::plain)?);
         Ok(Self { first: Some(Box::new(first)), ..stream })
     }
 
-    /// The same of what may have no name yet.
-    pub(crate) fn read_template(fields: Fields<'_>) -> Result<Self, ManifestError> {
+    fn plain(fields: Fields<'_>) -> Result<Self, ManifestError> {
         let name = fields.text("name")?.unwrap_or_default();
         for unsupported in ["file_uploader"] {
             if fields.given(unsupported).is_some() {
@@ -89,6 +97,14 @@ impl Stream {
         }
         let cursor = fields.component("incremental_sync", Cursor::read)?;
         Ok(Self { source: String::new(), condition: None, name, retriever, jobs, cursor, first: None })
+    }
+
+    /// Let it land in a source.
+    pub(crate) fn land_in(&mut self, source: String) {
+        if let Some(first) = &mut self.first {
+            first.stream.source.clone_from(&source);
+        }
+        self.source = source;
     }
 }
 
