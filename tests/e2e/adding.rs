@@ -93,3 +93,30 @@ fn nothing_but_an_extractor_is_written_over() {
     environment.host(["add", "a b", "a.toml", "--component", &component]).exits(2).says("is not a valid name");
     environment.host(["add", "c", "a.toml", "--component", "a.toml"]).exits(2).says("cannot use a.toml");
 }
+
+/// A manifest can be used with those of its authenticators that are carried out, whatever the others are.
+#[test]
+fn one_of_several_authenticators_may_be_none_that_is_carried_out() {
+    let environment = environment();
+    let component = guest("rest").display().to_string();
+    let manifest = |options: &str| {
+        format!(
+            "{HEAD}  - type: DeclarativeStream\n    name: x\n    retriever:\n      {REQUESTER}authenticator: \
+             {{type: SelectiveAuthenticator, authenticator_selection_path: [kind], authenticators: {{{options}}}}}}}\n      \
+             record_selector: {{extractor: {{field_path: []}}}}\n"
+        )
+    };
+    let elsewhere = "o: {type: OAuthAuthenticator}, p: {type: CustomAuthenticator, class_name: source.Own}";
+    environment.write("none.yaml", manifest(elsewhere));
+    environment
+        .host(["add", "x", "none.yaml", "--component", &component])
+        .exits(2)
+        .says("authenticators.o: OAuthAuthenticator is not carried out here");
+    environment.write("some.yaml", manifest(&format!("n: {{type: NoAuth}}, {elsewhere}")));
+    environment.host(["add", "x", "some.yaml", "--component", &component]).exits(0);
+    environment.host(["allow", "x.wasm", "--yes"]).exits(0);
+    for (kind, reason) in [("o", "OAuthAuthenticator is not"), ("p", "it is the Python class source.Own"), ("q", "")] {
+        let ran = environment.host(["run", "x.wasm", "--param", &format!("kind={kind}")]);
+        ran.exits(1).says(&format!("`kind` is \"{kind}\", and has to be one of n")).says(reason);
+    }
+}

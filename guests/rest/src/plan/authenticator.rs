@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use expressions::Value;
 
-use super::secrets::{Placement, in_field};
+use super::secrets::{Placement, in_field, setting};
 use super::{Expression, Fields, Inject, Into};
 use crate::manifest::ManifestError;
 
@@ -23,18 +23,31 @@ pub(crate) enum Authenticator {
     Key { inject: Inject, value: Expression },
     /// The one that a value of the configuration names.
     Selective { path: Vec<Value>, options: Vec<(Rc<str>, Authenticator)> },
+    /// One of several that is not carried out, and why.
+    Unsupported(String),
 }
 
 impl Authenticator {
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
         match fields.kind() {
+            _ if !Self::is_supported(&fields) => Err(fields.unsupported()),
             "NoAuth" => Ok(Self::None),
             "BearerAuthenticator" => Self::bearer(&fields),
             "BasicHttpAuthenticator" => Self::basic(&fields),
             "ApiKeyAuthenticator" => Self::key(&fields),
-            "SelectiveAuthenticator" => Self::selective(&fields),
-            _ => Err(fields.unsupported()),
+            _ => Self::selective(&fields),
         }
+    }
+
+    fn is_supported(fields: &Fields<'_>) -> bool {
+        let kinds = [
+            "NoAuth",
+            "BearerAuthenticator",
+            "BasicHttpAuthenticator",
+            "ApiKeyAuthenticator",
+            "SelectiveAuthenticator",
+        ];
+        fields.given("class_name").is_none() && kinds.contains(&fields.kind())
     }
 
     fn selective(fields: &Fields<'_>) -> Result<Self, ManifestError> {
@@ -42,7 +55,15 @@ impl Authenticator {
         fields.secrets().note(path.iter().map(Value::to_text).collect());
         let names = fields.members("authenticators")?.ok_or_else(|| fields.missing("authenticators"))?;
         let options = fields.needed("authenticators", |options| {
-            let option = |name: &Rc<str>| Ok((Rc::clone(name), options.needed(name, Self::read)?));
+            // Those that are carried out can be used, whatever the others are.
+            let any = names
+                .keys()
+                .any(|name| matches!(options.needed(name, |option| Ok(Self::is_supported(&option))), Ok(true)));
+            let read = |option: Fields<'_>| match any && !Self::is_supported(&option) {
+                true => Ok(Self::Unsupported(option.unsupported().to_string())),
+                false => Self::read(option),
+            };
+            let option = |name: &Rc<str>| Ok((Rc::clone(name), options.needed(name, read)?));
             names.keys().map(option).collect::<Result<Vec<_>, ManifestError>>()
         })?;
         Ok(Self::Selective { path, options })
@@ -107,12 +128,16 @@ impl Authenticator {
     pub(crate) fn chosen(&self, config: &Value) -> Result<&Self, String> {
         let Self::Selective { path, options } = self else { return Ok(self) };
         let named = expressions::path::get(config, path).ok().flatten().unwrap_or_default().to_text();
-        let found = options.iter().find(|(name, _)| **name == *named);
-        found.map(|(_, authenticator)| authenticator).ok_or_else(|| {
-            let names: Vec<&str> = options.iter().map(|(name, _)| &**name).collect();
-            let way: Vec<String> = path.iter().map(|name| name.to_text().to_string()).collect();
-            format!("`{}` is {named:?}, and has to be one of {}", way.join("-"), names.join(", "))
-        })
+        let found = options.iter().find(|(name, _)| **name == *named).map(|(_, authenticator)| authenticator);
+        let reason = match found {
+            Some(Self::Unsupported(reason)) => format!(": {reason}"),
+            Some(authenticator) => return Ok(authenticator),
+            None => String::new(),
+        };
+        let usable = options.iter().filter(|(_, option)| !matches!(option, Self::Unsupported(_)));
+        let usable: Vec<&str> = usable.map(|(name, _)| &**name).collect();
+        let way: Vec<Rc<str>> = path.iter().map(Value::to_text).collect();
+        Err(format!("`{}` is {named:?}, and has to be one of {}{reason}", setting(&way), usable.join(", ")))
     }
 
     /// The secrets that the host may have to add.

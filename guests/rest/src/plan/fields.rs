@@ -46,7 +46,7 @@ impl<'a> Fields<'a> {
             _ if self.members.contains_key("class_name") => self.python(),
             kind if kind.starts_with("Custom") => self.python(),
             "" => self.error("it has no `type`, and its place gives it none"),
-            kind => self.error(format!("a {kind} is not carried out here")),
+            kind => self.error(format!("{kind} is not carried out here")),
         }
     }
 

@@ -230,7 +230,10 @@ fn authenticate(
     options: &mut Options,
 ) -> Result<(), RequestError> {
     match authenticator {
-        Authenticator::None | Authenticator::Secret(_) | Authenticator::Selective { .. } => Ok(()),
+        Authenticator::None
+        | Authenticator::Secret(_)
+        | Authenticator::Selective { .. }
+        | Authenticator::Unsupported(_) => Ok(()),
         Authenticator::Bearer(token) => {
             let token = token.text(world, names)?;
             add(&mut options.headers, "Authorization", Value::from(format!("Bearer {token}")), false)
