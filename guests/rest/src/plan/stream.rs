@@ -91,7 +91,7 @@ impl Stream {
             retriever.selector.schema = fields
                 .component("schema_loader", |loader| match loader.kind() {
                     "InlineSchemaLoader" => Ok(loader.given("schema").cloned()),
-                    _ => Err(loader.unsupported()),
+                    kind => Err(loader.error(format!("values are to fit a schema that is not in this file ({kind})"))),
                 })?
                 .flatten();
         }
