@@ -55,9 +55,10 @@ async fn make_extractor() -> Result<(), Error> {
 /// Read the streams of the manifest that the extractor was made of.
 async fn carry_out(data: &[u8]) -> Result<(), Error> {
     let data = json::read(data).map_err(|error| Error::new(format_args!("its data is unusable: {error}")))?;
-    let ways: Vec<Way> = data.member("secrets").as_list().unwrap_or_default().iter().map(way).collect();
+    let ways = |of: &str| data.member(of).as_list().unwrap_or_default().iter().map(way).collect::<Vec<Way>>();
     let name = data.member("name").to_text();
-    let plan = Plan::read(&data.member("manifest"), &name, &ways).map_err(|error| Error::new(error.to_string()))?;
+    let plan = Plan::read(&data.member("manifest"), &name, &ways("secrets"), &ways("described"));
+    let plan = plan.map_err(|error| Error::new(error.to_string()))?;
     let optional = data.member("optional");
     let optional = optional.as_list().unwrap_or_default().iter().map(|name| name.to_text().to_string()).collect();
     let world = World {

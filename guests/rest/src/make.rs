@@ -31,7 +31,8 @@ pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
     let mut properties = properties::of(&unfolded.member("spec").member("connection_specification"))?;
     let marked: Vec<Way> =
         properties.iter().filter(|property| property.secret).map(|property| property.way.clone()).collect();
-    let plan = Plan::read(&unfolded, name, &marked)?;
+    let ways: Vec<Way> = properties.iter().map(|property| property.way.clone()).collect();
+    let plan = Plan::read(&unfolded, name, &marked, &ways)?;
     let secrets = plan.secrets();
     // What an expression reads and no specification names is a parameter as well.
     for way in secrets.reads() {
@@ -51,14 +52,23 @@ pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
         &toml::Secrets { asks: &asks, described: &described, origins: &origins },
         &unfolded,
     );
-    let secret_ways = marked.into_iter().chain(asks.iter().map(|ask| ask.way.clone()));
+    let secrets = marked.into_iter().chain(asks.iter().map(|ask| ask.way.clone())).collect();
     let is_optional = |ask: &&Ask| described.iter().any(|property| property.way == ask.way && !property.required);
-    let optional: Vec<Value> = asks.iter().filter(is_optional).map(|ask| Value::from(ask.name.as_str())).collect();
-    Ok(Made { data: data(name, &unfolded, &properties, (secret_ways.collect(), optional)), manifest })
+    let optional = asks.iter().filter(is_optional).map(|ask| ask.name.clone()).collect();
+    let known = Known { described: ways, secrets, optional };
+    Ok(Made { data: data(name, &unfolded, &properties, &known), manifest })
+}
+
+/// What is known of the configuration once the specification is gone.
+struct Known {
+    described: Vec<Way>,
+    secrets: Vec<Way>,
+    /// Names of the secrets that need not be there.
+    optional: Vec<String>,
 }
 
 /// What the extractor carries out, as JSON.
-fn data(name: &str, unfolded: &Value, properties: &[Property], (secrets, optional): (Vec<Way>, Vec<Value>)) -> Vec<u8> {
+fn data(name: &str, unfolded: &Value, properties: &[Property], known: &Known) -> Vec<u8> {
     let way = |way: &Way| Value::from(way.iter().map(|name| Value::Str(name.clone())).collect::<Vec<_>>());
     let parameter = |property: &Property| {
         Value::from(Map::from_iter([
@@ -72,8 +82,12 @@ fn data(name: &str, unfolded: &Value, properties: &[Property], (secrets, optiona
     let data = Value::from(Map::from_iter([
         ("name".into(), Value::from(name)),
         ("parameters".into(), Value::from(properties.iter().map(parameter).collect::<Vec<_>>())),
-        ("secrets".into(), Value::from(secrets.iter().map(way).collect::<Vec<_>>())),
-        ("optional".into(), Value::from(optional)),
+        ("described".into(), Value::from(known.described.iter().map(way).collect::<Vec<_>>())),
+        ("secrets".into(), Value::from(known.secrets.iter().map(way).collect::<Vec<_>>())),
+        (
+            "optional".into(),
+            Value::from(known.optional.iter().map(|name| name.as_str().into()).collect::<Vec<Value>>()),
+        ),
         ("manifest".into(), Value::from(manifest)),
     ]));
     json::python(&data, false, None).unwrap_or_default().into_bytes()

@@ -54,9 +54,9 @@ const MAX_SOURCE: usize = 64;
 
 impl Plan {
     /// Read one that was unfolded, for an extractor of this name. Values of the configuration that are `marked` are
-    /// secrets, and so is what its authenticators send; what it asks for of them is in the second part.
-    pub(crate) fn read(manifest: &Value, name: &str, marked: &[Way]) -> Result<Self, ManifestError> {
-        let finding = Self::with(manifest, name, Secrets::finding(marked.iter().cloned()))?;
+    /// secrets, and so is what its authenticators send; `described` are all that its specification names.
+    pub(crate) fn read(manifest: &Value, name: &str, marked: &[Way], described: &[Way]) -> Result<Self, ManifestError> {
+        let finding = Self::with(manifest, name, Secrets::finding(marked, described))?;
         let mut plan = Self::with(manifest, name, finding.secrets.found())?;
         let mut taken = HashSet::new();
         for stream in &mut plan.streams {

@@ -80,7 +80,9 @@ impl Authenticator {
 
     fn basic(fields: &Fields<'_>) -> Result<Self, ManifestError> {
         let user = fields.unchecked("username")?.ok_or_else(|| fields.missing("username"))?;
-        let password = fields.unchecked("password")?.filter(|password| !password.written().is_empty());
+        let password = fields
+            .unchecked("password")?
+            .filter(|password| !password.written().is_empty() && !fields.secrets().is_never_there(password));
         let constant = |expression: &Expression| expression.template().constant().map(str::to_owned);
         let user_text = constant(&user).or_else(|| fields.secrets().parameter(&user));
         if let (Some(password), Some(user)) = (&password, user_text) {

@@ -45,19 +45,22 @@ pub(crate) struct Secrets {
     asks: RefCell<Vec<Ask>>,
     /// What expressions read of the configuration beside secrets.
     reads: RefCell<BTreeSet<Way>>,
+    /// What the specification describes; nothing where there is none.
+    described: Vec<Way>,
     /// Whether an expression that reads a secret is an error. It is not yet while they are still being found.
     strict: bool,
 }
 
 impl Secrets {
     /// The values at these places are secrets; which others are is found by reading the authenticators.
-    pub(crate) fn finding(marked: impl IntoIterator<Item = Way>) -> Self {
-        Self { marked: RefCell::new(marked.into_iter().collect()), ..Self::default() }
+    pub(crate) fn finding(marked: &[Way], described: &[Way]) -> Self {
+        let marked = RefCell::new(marked.iter().cloned().collect());
+        Self { marked, described: described.to_vec(), ..Self::default() }
     }
 
     /// The same once all are found.
     pub(crate) fn found(self) -> Self {
-        Self { marked: self.marked, strict: true, ..Self::default() }
+        Self { marked: self.marked, described: self.described, strict: true, ..Self::default() }
     }
 
     /// The secrets that are asked for.
@@ -127,6 +130,14 @@ impl Secrets {
         let plain = !self.touches(&way);
         self.reads.borrow_mut().extend(plain.then(|| way.clone()));
         plain.then(|| format!("{prefix}{{{}}}{suffix}", setting(&way)))
+    }
+
+    /// Whether an expression is a value that the specification does not describe, which is therefore never there.
+    pub(crate) fn is_never_there(&self, expression: &Expression) -> bool {
+        let Some(Configured { way, prefix, suffix }) = expression.configured() else { return false };
+        let is_described = |other: &Way| other.starts_with(&way) || way.starts_with(other);
+        let alone = prefix.is_empty() && suffix.is_empty();
+        alone && !self.described.is_empty() && !self.described.iter().any(is_described)
     }
 
     fn ask(&self, way: &[Rc<str>], placement: Placement) -> String {
