@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use harness::{Asked, Environment, Origin, Reply, guest, soak};
+use harness::{Asked, Environment, Gate, Origin, Ran, Reply, guest, soak};
 use serde_json::{Value, json};
 
 use crate::environment;
@@ -253,4 +254,93 @@ fn examples_of_public_apis_pass_their_cases() {
     assert!(all.len() >= 10, "{all:?}");
     let sample = if soak::is_on() { &all[..] } else { &all[..2] };
     sample.iter().for_each(|example| passes(example));
+}
+
+/// Two partitions, each in slices of a day.
+const DAYS: &str = r#"
+type: DeclarativeSource
+streams:
+  - type: DeclarativeStream
+    name: items
+    incremental_sync:
+      {type: DatetimeBasedCursor, cursor_field: day, datetime_format: "%Y-%m-%d", start_datetime: "2025-01-01",
+       end_datetime: "2025-01-05", step: P1D, cursor_granularity: P1D,
+       start_time_option: {type: RequestOption, inject_into: request_parameter, field_name: day}}
+    retriever:
+      type: SimpleRetriever
+      requester: {type: HttpRequester, url_base: https://api.example, path: items, http_method: GET}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+      partition_router:
+        {type: ListPartitionRouter, values: [a, b], cursor_field: kind,
+         request_option: {type: RequestOption, inject_into: request_parameter, field_name: kind}}
+"#;
+const SLICES: usize = 8;
+/// The slice that takes so long that what came before it is kept.
+const SLOW: usize = 3;
+
+/// A server of [`DAYS`], which holds back its answer to the request of that number.
+fn days(held: Option<(usize, Gate, Gate)>) -> Origin {
+    let mut number = 0;
+    Origin::answering(move |asked| {
+        let (_, query) = asked.target.split_once('?').unwrap_or_default();
+        let pairs = url_pairs(query);
+        let of = |name: &str| pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+        let reply = Reply::new(json!([{ "kind": of("kind"), "day": of("day") }]).to_string());
+        let reply = reply.header("content-type", "application/json");
+        number += 1;
+        match &held {
+            Some((at, reached, hold)) if *at == number => reply.gated(reached, hold),
+            Some(_) if number == SLOW => reply.dripping(Duration::from_millis(40)),
+            _ => reply,
+        }
+    })
+}
+
+/// What was asked for, as `kind day`.
+fn slices(origin: &Origin) -> Vec<String> {
+    let asked = origin.asked();
+    let values = asked.iter().map(|asked| url_pairs(asked.target.split_once('?').unwrap_or_default().1));
+    values.map(|pairs| pairs.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_killed_run_goes_on_where_it_was() {
+    let place = || {
+        let (environment, component) = (environment(), guest("rest").display().to_string());
+        environment.write("days.yaml", DAYS);
+        environment.host(["add", "days", "days.yaml", "--component", &component]).exits(0);
+        environment.host(["allow", "days.wasm", "--yes"]).exits(0);
+        environment
+    };
+    let command = |environment: &Environment, origin: &Origin| {
+        let landing = environment.landing().display().to_string();
+        let map = format!("{BASE}={}", origin.grant());
+        environment.command(["run", "days.wasm", "--landing", &landing, "--map", &map])
+    };
+    let run = |environment: &Environment, origin: &Origin| {
+        Ran::new(command(environment, origin).output().expect("the program")).exits(0);
+    };
+    let (undisturbed, origin) = (place(), days(None));
+    run(&undisturbed, &origin);
+    let all = slices(&origin);
+    assert_eq!(all.len(), SLICES);
+    let numbers = if soak::is_on() { 1..=SLICES } else { SLOW + 2..=SLOW + 2 };
+    for number in numbers {
+        let (environment, reached, hold) = (place(), Gate::default(), Gate::default());
+        let origin = days(Some((number, reached.clone(), hold.clone())));
+        let mut child = command(&environment, &origin).spawn().expect("the program");
+        assert!(reached.wait(), "killed at {number}");
+        child.kill().expect("a signal");
+        child.wait().expect("an end");
+        hold.open();
+        let origin = days(None);
+        run(&environment, &origin);
+        assert_eq!(environment.landed(), undisturbed.landed(), "killed at {number}");
+        let again = slices(&origin);
+        assert_eq!(again.last(), all.last(), "killed at {number}");
+        if number > SLOW + 1 {
+            // A slice is read again from the newest record that was kept.
+            assert!(!again.contains(&all[0]), "killed at {number}: {again:?}");
+        }
+    }
 }
