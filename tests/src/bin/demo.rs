@@ -62,7 +62,7 @@ fn demo() -> Result<()> {
     println!("  {}\n", RECENT.replace('\n', "\n  "));
     rows(&landing)?;
     // What this program is in goes with its temporary directory; the page stays with what was built.
-    let page = program.with_file_name("report.html");
+    let page = std::env::current_exe()?.with_file_name("report.html");
     let page = page.to_str().context("the place of the program is not UTF-8")?;
     say("A page of all that, which a timer can renew behind any web server:");
     host(&["report", "--html", page])?;
