@@ -70,7 +70,7 @@ impl Cursor {
 
 impl Times {
     fn read(fields: &Fields<'_>) -> Result<Self, ManifestError> {
-        let step = fields.expression("step")?.filter(|step| !step.written().is_empty());
+        let step = fields.filled("step")?;
         let granularity = fields.text("cursor_granularity")?.filter(|granularity| !granularity.is_empty());
         if step.is_some() != granularity.is_some() {
             return Err(fields.error("`step` and `cursor_granularity` belong together: give both, or neither"));
@@ -89,7 +89,7 @@ impl Times {
             format,
             step,
             granularity,
-            lookback: fields.expression("lookback_window")?.filter(|window| !window.written().is_empty()),
+            lookback: fields.filled("lookback_window")?,
             start_field: name("partition_field_start", "start_time")?,
             end_field: name("partition_field_end", "end_time")?,
             start_option: fields.component("start_time_option", Inject::read)?,
@@ -110,8 +110,8 @@ impl Boundary {
                 Ok(Self {
                     time: inner.needed_expression("datetime")?,
                     format: inner.text("datetime_format")?.filter(|format| !format.is_empty()),
-                    min: inner.expression("min_datetime")?.filter(|time| !time.written().is_empty()),
-                    max: inner.expression("max_datetime")?.filter(|time| !time.written().is_empty()),
+                    min: inner.filled("min_datetime")?,
+                    max: inner.filled("max_datetime")?,
                 })
             }),
             Some(_) => {

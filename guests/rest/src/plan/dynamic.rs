@@ -88,20 +88,12 @@ impl Resolver {
 
 impl Mapping {
     fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
-        let wanted = match fields.text("value_type")?.as_deref() {
-            None => Wanted::Any,
-            Some("string") => Wanted::Text,
-            Some("number") => Wanted::Number,
-            Some("integer") => Wanted::Integer,
-            Some("boolean") => Wanted::Boolean,
-            Some(other) => return Err(fields.wrong("value_type", format!("{other} is no type of a value"))),
-        };
         Ok(Self {
             path: fields.expressions("field_path")?,
             value: fields.needed_expression("value")?,
-            wanted,
+            wanted: fields.value_type()?,
             create: fields.flag("create_or_update")?,
-            condition: fields.expression("condition")?.filter(|condition| !condition.written().is_empty()),
+            condition: fields.filled("condition")?,
         })
     }
 }

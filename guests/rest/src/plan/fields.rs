@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use expressions::{Map, Value};
+use expressions::{Map, Value, Wanted};
 
 use super::expression::Expression;
 use super::secrets::Secrets;
@@ -111,7 +111,12 @@ impl<'a> Fields<'a> {
         Ok(expression)
     }
 
-    /// The same of a member that has to be there.
+    /// An expression that is there and is not blank.
+    pub(crate) fn filled(&self, name: &str) -> Result<Option<Expression>, ManifestError> {
+        Ok(self.expression(name)?.filter(|expression| !expression.written().is_empty()))
+    }
+
+    /// An expression that has to be there.
     pub(crate) fn needed_expression(&self, name: &str) -> Result<Expression, ManifestError> {
         self.expression(name)?.ok_or_else(|| self.missing(name))
     }
@@ -158,6 +163,18 @@ impl<'a> Fields<'a> {
             }
             Some(_) => Err(self.wrong(name, "it has to be a whole number")),
         }
+    }
+
+    /// What the text that an expression comes to is taken for, by `value_type`.
+    pub(crate) fn value_type(&self) -> Result<Wanted, ManifestError> {
+        Ok(match self.text("value_type")?.as_deref() {
+            None => Wanted::Any,
+            Some("string") => Wanted::Text,
+            Some("number") => Wanted::Number,
+            Some("integer") => Wanted::Integer,
+            Some("boolean") => Wanted::Boolean,
+            Some(other) => return Err(self.wrong("value_type", format!("{other} is no type of a value"))),
+        })
     }
 
     /// Pairs of a name and a value.

@@ -96,9 +96,9 @@ impl Filter {
         Ok(Self {
             action,
             statuses: statuses.collect::<Result<_, _>>()?,
-            predicate: fields.expression("predicate")?.filter(|predicate| !predicate.written().is_empty()),
+            predicate: fields.filled("predicate")?,
             contains: fields.text("error_message_contains")?.filter(|text| !text.is_empty()),
-            message: fields.expression("error_message")?.filter(|message| !message.written().is_empty()),
+            message: fields.filled("error_message")?,
         })
     }
 }
@@ -112,7 +112,7 @@ impl Backoff {
             Some(_) => Err(fields.wrong("jitter_range_in_seconds", "it has to be a number")),
         };
         let most = || fields.expression("max_waiting_time_in_seconds");
-        let regex = || Ok::<_, ManifestError>(fields.expression("regex")?.filter(|regex| !regex.written().is_empty()));
+        let regex = || fields.filled("regex");
         Ok(match fields.kind() {
             "ConstantBackoff" | "ConstantBackoffStrategy" => {
                 Self::Constant { seconds: fields.needed_expression("backoff_time_in_seconds")?, jitter: jitter()? }

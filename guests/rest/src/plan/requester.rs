@@ -88,8 +88,8 @@ impl Requester {
                 return Err(fields.wrong(unsupported, "it is not carried out here"));
             }
         }
-        let url = fields.expression("url")?.filter(|url| !url.written().is_empty());
-        let base = fields.expression("url_base")?.filter(|base| !base.written().is_empty());
+        let url = fields.filled("url")?;
+        let base = fields.filled("url_base")?;
         let path = fields.unchecked("path")?.filter(|path| !path.written().is_empty());
         if url.is_none() && base.is_none() && path.is_none() {
             return Err(fields.missing("url"));

@@ -59,12 +59,12 @@ impl Selector {
             Some(other) => return Err(fields.wrong("schema_normalization", format!("{other} is no way to do it"))),
         };
         let filter = fields.component("record_filter", |fields| match fields.kind() {
-            "RecordFilter" => fields.expression("condition"),
+            "RecordFilter" => fields.filled("condition"),
             _ => Err(fields.unsupported()),
         })?;
         Ok(Self {
             extractor: fields.needed("extractor", Extractor::read)?,
-            filter: filter.flatten().filter(|condition| !condition.written().is_empty()),
+            filter: filter.flatten(),
             transformations: Vec::new(),
             transform_first: fields.flag("transform_before_filtering")?,
             normalises,

@@ -42,9 +42,7 @@ pub(crate) struct Added {
 
 impl Transformation {
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
-        let condition = || {
-            Ok::<_, ManifestError>(fields.expression("condition")?.filter(|condition| !condition.written().is_empty()))
-        };
+        let condition = || fields.filled("condition");
         Ok(match fields.kind() {
             "AddFields" => Self::Add { fields: fields.components("fields", Added::read)?, condition: condition()? },
             "RemoveFields" => Self::Remove { pointers: pointers(&fields, "field_pointers")?, condition: condition()? },
@@ -79,15 +77,7 @@ impl Added {
         if path.is_empty() {
             return Err(fields.missing("path"));
         }
-        let wanted = match fields.text("value_type")?.as_deref() {
-            None => Wanted::Any,
-            Some("string") => Wanted::Text,
-            Some("number") => Wanted::Number,
-            Some("integer") => Wanted::Integer,
-            Some("boolean") => Wanted::Boolean,
-            Some(other) => return Err(fields.wrong("value_type", format!("{other} is no type of a value"))),
-        };
-        Ok(Self { path, value: fields.needed_expression("value")?, wanted })
+        Ok(Self { path, value: fields.needed_expression("value")?, wanted: fields.value_type()? })
     }
 }
 
