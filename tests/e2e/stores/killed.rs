@@ -10,9 +10,9 @@ use harness::stores::Make;
 use super::Place;
 use super::landing::MIRRORED;
 
-/// A run that is killed at that request; then its lease is over, and another goes on where it was.
-fn once(place: &Place, number: usize, after: bool) {
-    let when = format!("{:?}, request {number}, after: {after}", place.store.make());
+/// A run that is killed at that request, before it arrives or after; then its lease is over, and another succeeds, which
+/// replaces nothing.
+pub(super) fn killed_and_mended(place: &Place, number: usize, after: bool, when: &str) {
     let (reached, hold) = (Gate::default(), Gate::default());
     let held = if after { Fault::HeldAfter } else { Fault::HeldBefore };
     place.between.script([(number, held(reached.clone(), hold.clone()))]);
@@ -28,9 +28,15 @@ fn once(place: &Place, number: usize, after: bool) {
     let mut command = place.mirror_command();
     command.arg("--wait=60s");
     super::ended(command).exits(0);
-    place.holds(&MIRRORED, &when);
     let after = place.store.landed();
     assert!(before.iter().all(|(path, content)| after.get(path) == Some(content)), "{when}");
+}
+
+/// The same of small files.
+fn once(place: &Place, number: usize, after: bool) {
+    let when = format!("{:?}, request {number}, after: {after}", place.store.make());
+    killed_and_mended(place, number, after, &when);
+    place.holds(&MIRRORED, &when);
     assert_eq!(place.statuses("mirror").last().map(String::as_str), Some("success"), "{when}");
     assert!(!place.statuses("mirror").contains(&"running".to_owned()), "{when}");
 }

@@ -1,15 +1,13 @@
 //! Large files, which go up in parts: those that are named by a tag while they are still arriving. Nothing is seen of one
 //! before it is whole, and as expected.
 
-use std::process::Stdio;
-
-use harness::between::Fault;
 use harness::soak::{Numbers, times};
 use harness::stores::Make;
 use harness::{Gate, Part, Reply};
 
+use super::killed::killed_and_mended;
 use super::landing::{MIRRORED, are, counted};
-use super::{Place, end_of, ended};
+use super::{Place, end_of};
 use crate::signals::signal;
 
 /// Bytes of three parts.
@@ -208,24 +206,8 @@ fn killed(content: &[u8], number: usize, after: bool) {
     let Some(place) = place(content) else { return };
     place.environment.write("host.toml", "[store]\nlease = \"3s\"\n");
     let when = format!("request {number}, after: {after}");
-    let (reached, hold) = (Gate::default(), Gate::default());
-    let held = if after { Fault::HeldAfter } else { Fault::HeldBefore };
-    place.between.script([(number, held(reached.clone(), hold.clone()))]);
-    let mut command = place.mirror_command();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program");
-    assert!(reached.wait(), "{when}");
-    child.kill().expect("a signal");
-    child.wait().expect("an end");
-    hold.open();
-    place.between.script([]);
-    assert_eq!(place.store.wrong(), [""; 0], "{when}");
-    let before = place.store.landed();
-    let mut command = place.mirror_command();
-    command.arg("--wait=60s");
-    ended(command).exits(0);
+    killed_and_mended(&place, number, after, &when);
     holds(&place, content, &when);
-    let after = place.store.landed();
-    assert!(before.iter().all(|(path, content)| after.get(path) == Some(content)), "{when}");
     assert_eq!(place.statuses("mirror"), ["failed", "success"], "{when}");
 }
 
