@@ -18,6 +18,7 @@ use rules::budget::Budget;
 use rules::domain::FetchError;
 use rules::policy::{shown_origin, shown_url};
 use rules::request::Fields;
+use rules::secret::Secret;
 use rules::validators::Conditions;
 
 /// Bytes of a recorded body that are given at once.
@@ -93,10 +94,11 @@ impl Fetcher {
     pub(super) async fn attempt(
         &self,
         fields: &Fields,
+        secrets: &[Arc<Secret>],
         url: &Url,
         conditions: &Conditions,
     ) -> Result<(http::Response<Arriving>, Turn), Failure> {
-        let request = self.request(fields, url, conditions)?;
+        let request = self.request(fields, secrets, url, conditions)?;
         let turn = self.pace.turn(&shown_origin(url)).await;
         self.budgets.spend(Budget::Requests, 1).map_err(|spent| Failure::lasting(spent.into()))?;
         let response = match &self.source {
@@ -163,6 +165,7 @@ impl Fetcher {
     fn request(
         &self,
         fields: &Fields,
+        secrets: &[Arc<Secret>],
         url: &Url,
         conditions: &Conditions,
     ) -> Result<http::Request<Full<Bytes>>, Failure> {
@@ -178,7 +181,7 @@ impl Fetcher {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.extend(conditions.iter().cloned());
         let mut whole = self.answering(fields, url)?;
-        fields.secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
+        secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
         *request.uri_mut() = whole.as_str().parse().map_err(|error| {
             Failure::lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
         })?;

@@ -76,6 +76,12 @@ impl Secret {
         Ok(Self { name: name.to_owned(), value, place, origins, asked: None, field: field.transpose()? })
     }
 
+    /// The same with another value.
+    pub fn with_value(&self, value: &str) -> Result<Self, String> {
+        let with = Self::new(&self.name, value, self.place.clone(), self.origins.clone())?;
+        Ok(Self { asked: self.asked.clone(), ..with })
+    }
+
     /// The same, for origins that the manifest names for it as well.
     pub fn only_for(mut self, asked: &[OriginGrant]) -> Self {
         self.asked = (!asked.is_empty()).then(|| asked.to_vec());
