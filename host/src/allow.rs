@@ -2,14 +2,18 @@
 //!
 //! It decides nothing and writes nothing.
 
-use crate::config::{Addition, Component, Configured, SecretAsked, SecretFrom, SecretGrant};
+mod secrets;
+
+use crate::config::{Addition, Component, Configured};
 use crate::error::Error;
 use engine::Manifest;
 use rules::budget::Budget;
-use rules::domain::{Digest, SecretPlace};
+use rules::domain::Digest;
 use rules::name::check_name;
 use rules::policy::OriginGrant;
 use rules::text;
+
+pub use secrets::{Offered, Open};
 
 /// Longest sentence of a manifest that is quoted, in characters.
 const MAX_SENTENCE: usize = 200;
@@ -26,7 +30,7 @@ pub struct Offer {
     /// Sources.
     pub sources: Vec<String>,
     /// Where the values of secrets are.
-    pub secrets: Vec<(String, SecretFrom)>,
+    pub secrets: Vec<Offered>,
     /// Whether the grants are for this very component only.
     pub pin: bool,
 }
@@ -36,7 +40,7 @@ pub struct Review {
     /// What would be added to what is granted.
     pub addition: Addition,
     /// Secrets that are asked for and of which nobody says where they are.
-    pub open_secrets: Vec<String>,
+    pub open_secrets: Vec<Open>,
     /// Who it is, a line for each thing.
     head: Vec<String>,
     /// What the addition opens, a line each.
@@ -150,84 +154,6 @@ impl Review {
         Ok(())
     }
 
-    fn secrets(&mut self, configured: &Configured, offer: &Offer) -> Result<(), Error> {
-        let mut asked = configured.asks.secrets.clone();
-        for (secret, _) in &offer.secrets {
-            if !configured.asks.takes_secret(secret) {
-                let message = format!("the manifest of {} does not ask for a secret `{secret}`", configured.name);
-                return Err(Error::usage(message).hint("`host inspect` shows what it asks for"));
-            }
-            // A component without a manifest does not say how it is sent.
-            asked.entry(secret.clone()).or_default();
-        }
-        for (secret, asked) in &asked {
-            self.secret(configured, offer, (secret, asked))?;
-        }
-        for secret in configured.granted.secrets.keys().filter(|secret| !asked.contains_key(*secret)) {
-            if configured.asks.any_secret {
-                self.notes.push(format!("already granted: the secret `{secret}`"));
-            }
-        }
-        Ok(())
-    }
-
-    fn secret(
-        &mut self,
-        configured: &Configured,
-        offer: &Offer,
-        (secret, asked): (&String, &SecretAsked),
-    ) -> Result<(), Error> {
-        let before = configured.granted.secrets.get(secret);
-        let offered = offer.secrets.iter().find(|(name, _)| name == secret).map(|(_, from)| from);
-        let Some(from) = offered.or(before.map(|grant| &grant.from)) else {
-            let told = told(secret, asked, &origins(asked, &configured.asks.http));
-            if asked.optional {
-                self.notes.push(format!("it may use {told}, where `--secret {secret}=WHERE` grants it"));
-            } else {
-                self.notes.push(format!("not granted yet, since nobody says where it is: {told}"));
-                self.open_secrets.push(secret.clone());
-            }
-            return Ok(());
-        };
-        let origins = match before {
-            _ if !asked.origins.is_empty() => origins(asked, &[]),
-            Some(before) if offered.is_none() => before.origins.clone(),
-            // Where the manifest names no origin, the operator's own are meant.
-            before => {
-                let mut all = before.map(|before| before.origins.clone()).unwrap_or_default();
-                let offered = offer.http.iter().filter_map(|text| text.parse::<OriginGrant>().ok());
-                let own = configured.granted.http.iter().filter(|_| before.is_none() && offer.http.is_empty()).cloned();
-                for origin in configured.asks.http.iter().cloned().chain(offered).chain(own) {
-                    if !all.contains(&origin.to_string()) {
-                        all.push(origin.to_string());
-                    }
-                }
-                all
-            }
-        };
-        let grant = SecretGrant { from: from.clone(), place: asked.place.clone(), origins };
-        if grant.origins.is_empty() {
-            let message = format!("nobody says where the secret `{secret}` of {} may go", configured.name);
-            return Err(Error::usage(message).hint("`--http ORIGIN` says where"));
-        }
-        grant.check(secret).map_err(|reason| {
-            let reason = text::cut(&reason, MAX_SENTENCE);
-            let message =
-                format!("the secret `{secret}` that {} asks for cannot be granted: {reason}", configured.name);
-            Error::usage(message).wrapped().hint("its author has to mend the manifest")
-        })?;
-        if before.is_some_and(|before| is_within(&grant, before)) {
-            self.notes.push(format!("already granted: the secret `{secret}`"));
-            return Ok(());
-        }
-        let instead = before.filter(|before| before.from != grant.from);
-        let instead = instead.map(|before| format!(" instead of {}", before.from)).unwrap_or_default();
-        let told = told(secret, asked, &grant.origins);
-        self.new.push(format!("have, read from {}{instead}, {told}", grant.from));
-        self.addition.secrets.push((secret.clone(), grant));
-        Ok(())
-    }
-
     fn budgets(&mut self, configured: &Configured, manifest: &Manifest) {
         let allowed = configured.granted.settings.amounts();
         for budget in Budget::ALL {
@@ -305,41 +231,4 @@ fn version(version: &str) -> String {
         true => format!(" {version}"),
         false => format!(" {}", text::saying(version, MAX_WORD)),
     }
-}
-
-/// The origins that a secret goes to: those that the manifest names for it, else all that it asks for.
-fn origins(asked: &SecretAsked, http: &[OriginGrant]) -> Vec<String> {
-    let named = if asked.origins.is_empty() { http } else { &asked.origins };
-    named.iter().map(ToString::to_string).collect()
-}
-
-fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
-    let help = match asked.help.as_str() {
-        "" => String::new(),
-        help => format!("; it says: {}", text::saying(help, MAX_SENTENCE)),
-    };
-    let origins = if origins.is_empty() { "the origins that you grant".to_owned() } else { origins.join(", ") };
-    format!("the secret `{secret}` sent to {origins} {}{help}", place(&asked.place))
-}
-
-/// Where a secret goes, in a word that is the manifest's.
-fn place(place: &SecretPlace) -> String {
-    let word = |word: &str| text::saying(word, MAX_WORD);
-    match place {
-        SecretPlace::Bearer => place.to_string(),
-        SecretPlace::Scheme(scheme) => format!("as credentials of the scheme {}", word(scheme)),
-        SecretPlace::Basic(user) => format!("as the password of the user {}", word(user)),
-        SecretPlace::User(password) => format!("as the user of the password {}", word(password)),
-        SecretPlace::Header(name) => format!("in the field {}", word(name)),
-        SecretPlace::Query(name) => format!("in the query parameter {}", word(name)),
-    }
-}
-
-/// Whether a grant opens nothing that another one does not.
-fn is_within(grant: &SecretGrant, before: &SecretGrant) -> bool {
-    let parse = |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect::<Vec<OriginGrant>>();
-    let opened = parse(&before.origins);
-    grant.from == before.from
-        && grant.place == before.place
-        && parse(&grant.origins).iter().all(|origin| opened.iter().any(|opened| opened.includes(origin)))
 }

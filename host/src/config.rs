@@ -35,11 +35,11 @@ pub use named::Named;
 pub use notify::{Event, Notifications, Notifier, Way};
 pub(crate) use params::value_of;
 pub use provenance::{Provenance, Setting};
-pub use record::{Addition, record};
+pub use record::{Addition, record, written};
 pub use registries::key_text;
 pub use scheduled::Scheduled;
 pub use schema::SCHEMA;
-pub use secrets::{SecretFrom, SecretGrant};
+pub use secrets::{SecretFrom, SecretGrant, SecretSource};
 pub use trial::Trial;
 pub use watched::Watched;
 

@@ -9,18 +9,18 @@ use harness::{Environment, Origin, Ran, Reply, guest, unwrapped};
 use crate::environment;
 
 /// A guest with another manifest than its own, packed by the program.
-fn packed(environment: &Environment, name: &str, manifest: &str) -> PathBuf {
+pub(crate) fn packed(environment: &Environment, name: &str, manifest: &str) -> PathBuf {
     let path = environment.write(&format!("{name}.wasm"), harness::without_manifest(&guest("mirror")));
     environment.write("extractor.toml", manifest);
     environment.host(["pack", &shown(&path)]).exits(0);
     path
 }
 
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn manifest(http: &[&str], more: &str) -> String {
+pub(crate) fn manifest(http: &[&str], more: &str) -> String {
     let http: Vec<String> = http.iter().map(|origin| format!("\"{origin}\"")).collect();
     format!(
         "name = \"prices\"\nversion = \"1.2.3\"\nhttp = [{}]\n{more}\n[param.url]\n[param.source]\n",
@@ -32,7 +32,7 @@ fn run(environment: &Environment, component: &Path, url: &str) -> Ran {
     environment.host(["run", &shown(component), "--json", "--param", &format!("url={url}")])
 }
 
-fn config(environment: &Environment) -> String {
+pub(crate) fn config(environment: &Environment) -> String {
     fs::read_to_string(environment.path().join("host.toml")).unwrap_or_default()
 }
 

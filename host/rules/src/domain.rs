@@ -3,6 +3,7 @@
 //! Pure types.
 
 mod errors;
+mod place;
 mod scope;
 mod step;
 mod window;
@@ -21,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use crate::validators::{FinalUrl, Validators};
 
 pub use errors::{Fault, FetchError, LandError};
+pub use place::{Parts, SecretPlace};
 pub use scope::{Part, Scope};
 pub use step::Step;
 pub use window::{Window, parse_day};
@@ -142,54 +144,6 @@ pub enum Grant {
     Source(String),
     /// A secret.
     Secret(String),
-}
-
-/// Where in a request a secret goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SecretPlace {
-    /// `Authorization: Bearer SECRET` (RFC 6750, 2.1).
-    #[default]
-    Bearer,
-    /// `Authorization: SCHEME SECRET`, for a scheme of that name (RFC 9110, 11.4).
-    Scheme(String),
-    /// `Authorization: Basic …`, the secret being the password of this user (RFC 7617). In the user `{NAME}` is the
-    /// parameter of that name.
-    Basic(String),
-    /// The same, the secret being the user of this password, as some services have it.
-    User(String),
-    /// A field of that name.
-    Header(String),
-    /// A parameter of that name in the URL's query.
-    Query(String),
-}
-
-impl SecretPlace {
-    /// The same with the values of parameters in the place of their names.
-    #[must_use]
-    pub fn filled<'a>(&self, params: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
-        match self {
-            Self::Basic(user) if user.contains('{') => Self::Basic(
-                params
-                    .into_iter()
-                    .fold(user.clone(), |user, (name, value)| user.replace(&format!("{{{name}}}"), value)),
-            ),
-            place => place.clone(),
-        }
-    }
-}
-
-impl fmt::Display for SecretPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bearer => f.write_str("as a bearer token"),
-            Self::Scheme(scheme) => write!(f, "as credentials of the scheme `{scheme}`"),
-            Self::User(password) => write!(f, "as the user of the password `{password}`"),
-            Self::Basic(user) => write!(f, "as the password of the user `{user}`"),
-            Self::Header(name) => write!(f, "in the field `{name}`"),
-            Self::Query(name) => write!(f, "in the query parameter `{name}`"),
-        }
-    }
 }
 
 /// What names a file, beside its content.

@@ -2,6 +2,8 @@
 //!
 //! Pure. Values leave this file into requests and into the [`Redactor`](crate::redact::Redactor), nowhere else.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -17,8 +19,11 @@ const MAX_VALUE: usize = 8 * 1024;
 /// A secret that the operator granted. It has no `Debug`, so that it cannot be shown by mistake.
 pub struct Secret {
     name: String,
+    /// Its value; nothing where it is made of parts.
     value: String,
     place: SecretPlace,
+    /// The texts in which it travels.
+    texts: Vec<String>,
     origins: Vec<OriginGrant>,
     /// The origins that the manifest names for it, where it does.
     asked: Option<Vec<OriginGrant>>,
@@ -29,19 +34,7 @@ pub struct Secret {
 impl Secret {
     /// The secret of that name, for these origins. The error says what is wrong with it, and not what it is.
     pub fn new(name: &str, value: &str, place: SecretPlace, origins: Vec<OriginGrant>) -> Result<Self, String> {
-        // Files and commands end their text with a line break.
-        let value = value.trim_end_matches(['\r', '\n']).to_owned();
-        if value.is_empty() {
-            return Err("it is empty".into());
-        }
-        if value.len() > MAX_VALUE {
-            return Err(format!("it is longer than {MAX_VALUE} bytes"));
-        }
-        if let Some(origin) = origins.iter().find(|origin| !origin.is_confidential()) {
-            return Err(format!(
-                "{origin} is neither https nor on this machine, and a secret may not travel in the open"
-            ));
-        }
+        let value = trimmed(value)?;
         let field = match &place {
             SecretPlace::Bearer => Some((header::AUTHORIZATION, format!("Bearer {value}"))),
             SecretPlace::Scheme(scheme) if !is_scheme(scheme) => return Err("its scheme has no valid name".into()),
@@ -51,15 +44,10 @@ impl Secret {
             }
             SecretPlace::Scheme(scheme) => Some((header::AUTHORIZATION, format!("{scheme} {value}"))),
             SecretPlace::User(_) if value.contains(':') => return Err("it is a user name, and holds a colon".into()),
-            SecretPlace::User(password) => {
-                let credentials = BASE64_STANDARD.encode(format!("{value}:{password}"));
-                Some((header::AUTHORIZATION, format!("Basic {credentials}")))
-            }
+            SecretPlace::User(password) => Some((header::AUTHORIZATION, basic(&value, password))),
             SecretPlace::Basic(user) if user.contains(':') => return Err("its user name holds a colon".into()),
-            SecretPlace::Basic(user) => {
-                let credentials = BASE64_STANDARD.encode(format!("{user}:{value}"));
-                Some((header::AUTHORIZATION, format!("Basic {credentials}")))
-            }
+            SecretPlace::Basic(user) => Some((header::AUTHORIZATION, basic(user, &value))),
+            SecretPlace::Pair => return Err("it is made of parts, and not of one value".into()),
             SecretPlace::Header(field) => match HeaderName::from_bytes(field.as_bytes()) {
                 Ok(field) if !HOST_FIELDS.contains(&field.as_str()) => Some((field, value.clone())),
                 Ok(field) => return Err(format!("the field `{field}` is the host's own")),
@@ -67,13 +55,58 @@ impl Secret {
             },
             SecretPlace::Query(_) => None,
         };
+        let texts = match &place {
+            SecretPlace::Basic(user) => vec![value.clone(), format!("{user}:{value}")],
+            SecretPlace::User(password) => vec![value.clone(), format!("{value}:{password}")],
+            _ => vec![value.clone()],
+        };
+        Self { name: name.to_owned(), value, place, texts, origins, asked: None, field: None }.carried_by(field)
+    }
+
+    /// The same of a secret that is made of parts, by their names.
+    pub fn of_parts(
+        name: &str,
+        parts: &BTreeMap<String, String>,
+        place: SecretPlace,
+        origins: Vec<OriginGrant>,
+    ) -> Result<Self, String> {
+        place.parts().ok_or("it is one value, and not made of parts")?.check(parts.keys().map(String::as_str))?;
+        let trimmed = |(part, value): (&String, &String)| match trimmed(value) {
+            Ok(value) => Ok((part.clone(), value)),
+            Err(reason) => Err(format!("its part `{part}`: {reason}")),
+        };
+        let parts = parts.iter().map(trimmed).collect::<Result<BTreeMap<String, String>, String>>()?;
+        let mut texts: Vec<String> = parts.values().cloned().collect();
+        let field = match &place {
+            SecretPlace::Pair => {
+                let (user, password) = (&parts["user"], &parts["password"]);
+                if user.contains(':') {
+                    return Err("its part `user` holds a colon".into());
+                }
+                texts.push(format!("{user}:{password}"));
+                Some((header::AUTHORIZATION, basic(user, password)))
+            }
+            _ => None,
+        };
+        let value = String::new();
+        Self { name: name.to_owned(), value, place, texts, origins, asked: None, field: None }.carried_by(field)
+    }
+
+    /// The same in this field, where one carries it.
+    fn carried_by(mut self, field: Option<(HeaderName, String)>) -> Result<Self, String> {
+        if let Some(origin) = self.origins.iter().find(|origin| !origin.is_confidential()) {
+            return Err(format!(
+                "{origin} is neither https nor on this machine, and a secret may not travel in the open"
+            ));
+        }
         let field = field.map(|(field, text)| {
             let mut text =
                 HeaderValue::from_str(&text).map_err(|_| "it holds bytes that no field can carry".to_owned())?;
             text.set_sensitive(true);
             Ok::<_, String>((field, text))
         });
-        Ok(Self { name: name.to_owned(), value, place, origins, asked: None, field: field.transpose()? })
+        self.field = field.transpose()?;
+        Ok(self)
     }
 
     /// The same with another value.
@@ -95,11 +128,7 @@ impl Secret {
 
     /// The texts in which it travels.
     pub fn texts(&self) -> Vec<String> {
-        match &self.place {
-            SecretPlace::Basic(user) => vec![self.value.clone(), format!("{user}:{}", self.value)],
-            SecretPlace::User(password) => vec![self.value.clone(), format!("{}:{password}", self.value)],
-            _ => vec![self.value.clone()],
-        }
+        self.texts.clone()
     }
 
     /// Whether it may go to this origin.
@@ -133,6 +162,21 @@ impl Secret {
     }
 }
 
+/// A value as it is sent: files and commands end their text with a line break.
+fn trimmed(value: &str) -> Result<String, String> {
+    let value = value.trim_end_matches(['\r', '\n']);
+    match value.len() {
+        0 => Err("it is empty".into()),
+        1..=MAX_VALUE => Ok(value.to_owned()),
+        _ => Err(format!("it is longer than {MAX_VALUE} bytes")),
+    }
+}
+
+/// Credentials of a user (RFC 7617).
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}
+
 /// A scheme, and perhaps a parameter of its: `Token token=` (RFC 9110, 11.4).
 fn is_scheme(text: &str) -> bool {
     match text.strip_suffix('=') {
@@ -151,7 +195,10 @@ mod tests {
     use super::*;
 
     fn added(place: SecretPlace, value: &str) -> (String, Vec<(String, String)>) {
-        let secret = Secret::new("token", value, place, Vec::new()).expect("a secret");
+        sent(&Secret::new("token", value, place, Vec::new()).expect("a secret"))
+    }
+
+    fn sent(secret: &Secret) -> (String, Vec<(String, String)>) {
         let mut url = Url::parse("https://a.example/x?y=1").expect("a URL");
         let mut headers = HeaderMap::new();
         secret.add_to(&mut url, &mut headers);
@@ -174,6 +221,30 @@ mod tests {
         ] {
             assert_eq!(added(place, "s3&t\n"), expected);
         }
+    }
+
+    fn pair(user: &str, password: &str) -> Result<Secret, String> {
+        let parts = [("user", user), ("password", password)].map(|(part, value)| (part.to_owned(), value.to_owned()));
+        Secret::of_parts("token", &parts.into(), SecretPlace::Pair, Vec::new())
+    }
+
+    #[test]
+    fn two_parts_make_one_pair() {
+        let secret = pair("me\n", "hid:den").expect("a secret");
+        assert_eq!(sent(&secret).1, [("authorization".to_owned(), "Basic bWU6aGlkOmRlbg==".to_owned())]);
+        assert_eq!(secret.texts(), ["hid:den", "me", "me:hid:den"]);
+        for (user, password, reason) in [
+            ("m:e", "hidden", "its part `user` holds a colon"),
+            ("me", "", "its part `password`: it is empty"),
+            ("\n", "hidden", "its part `user`: it is empty"),
+        ] {
+            assert_eq!(pair(user, password).err().as_deref(), Some(reason));
+        }
+        let one = BTreeMap::from([("user".to_owned(), "me".to_owned())]);
+        let error = Secret::of_parts("token", &one, SecretPlace::Pair, Vec::new()).err().expect("a part is missing");
+        assert_eq!(error, "nobody says where its part `password` is");
+        assert!(Secret::of_parts("token", &one, SecretPlace::Bearer, Vec::new()).is_err());
+        assert!(Secret::new("token", "me", SecretPlace::Pair, Vec::new()).is_err());
     }
 
     #[test]

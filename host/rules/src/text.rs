@@ -126,6 +126,15 @@ pub fn counted(count: u64, one: &str) -> String {
     format!("{count} {one}{s}")
 }
 
+/// Words of code, one after the other: "`a`, `b` and `c`".
+pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 /// A length of time in its two largest units: `2d 3h`, `5m`, `0s`.
 pub fn span(span: Duration) -> String {
     let seconds = span.as_secs();

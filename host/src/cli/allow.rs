@@ -4,8 +4,8 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::allow::{Offer, Review};
-use crate::config::{self, Component, Configuration, Configured, Flags, SecretFrom};
+use crate::allow::{Offer, Offered, Open, Review};
+use crate::config::{self, Component, Configuration, Configured, Flags};
 use crate::error::{Error, Kind};
 use rules::text;
 
@@ -29,25 +29,16 @@ pub(super) struct AllowArgs {
     /// Grant this source, beside those that the manifest lists
     #[arg(long, value_name = "SOURCE")]
     source: Vec<String>,
-    /// Grant a secret, whose value is in env:VARIABLE, file:PATH or credential:NAME, or printed by command:LINE
-    #[arg(long, value_name = "SECRET=WHERE", value_parser = secret)]
-    secret: Vec<(String, SecretFrom)>,
+    /// Grant a secret, whose value is in env:VARIABLE, file:PATH or credential:NAME, or printed by command:LINE; of one
+    /// that is made of parts, each on its own: SECRET.PART=WHERE
+    #[arg(long, value_name = "SECRET=WHERE")]
+    secret: Vec<Offered>,
     /// Grant to this very file only, by its SHA-256
     #[arg(long)]
     pin: bool,
     /// Record the grant without asking
     #[arg(long, short)]
     yes: bool,
-}
-
-fn secret(text: &str) -> Result<(String, SecretFrom), String> {
-    match text.split_once('=') {
-        Some((name, from)) if !name.is_empty() => Ok((name.to_owned(), from.parse()?)),
-        _ => {
-            Err("a secret is written NAME=env:VARIABLE, NAME=file:PATH, NAME=credential:NAME or NAME=command:LINE"
-                .into())
-        }
-    }
 }
 
 pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
@@ -58,7 +49,8 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let flags = Flags { name: named.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     let configured = Configured::resolve(&flags, &configuration, component)?;
-    let secrets = arguments.secret.iter().map(|(secret, from)| (secret.clone(), from.beside(&configured.file)));
+    let secrets = arguments.secret.iter();
+    let secrets = secrets.map(|offered| Offered { from: offered.from.beside(&configured.file), ..offered.clone() });
     let offer = Offer {
         http: arguments.http.clone(),
         sources: arguments.source.clone(),
@@ -80,10 +72,10 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
         super::print(&format!("granted to {} in {}\n", configured.name, configured.file.display()))?;
     }
     match review.open_secrets.first() {
-        Some(secret) => {
+        Some(Open { secret, flags }) => {
             let message = format!("the secret `{secret}` of {} is not granted yet", configured.name);
             let hint = format!(
-                "`{} --secret {secret}=WHERE` grants it, WHERE being env:VARIABLE, file:PATH, credential:NAME or command:LINE",
+                "`{} {flags}` grants it, WHERE being env:VARIABLE, file:PATH, credential:NAME or command:LINE",
                 configured.allow
             );
             Err(Error::new(Kind::NotGranted, message).hint(hint))
@@ -122,8 +114,8 @@ fn whole(allow: &str, arguments: &AllowArgs) -> String {
     for (flag, values) in flags {
         values.iter().for_each(|value| command.push_str(&format!(" {flag} {}", text::shell(value))));
     }
-    for (secret, from) in &arguments.secret {
-        command.push_str(&format!(" --secret {}", text::shell(&format!("{secret}={}", from.written()))));
+    for secret in &arguments.secret {
+        command.push_str(&format!(" --secret {}", text::shell(&secret.to_string())));
     }
     if arguments.pin {
         command.push_str(" --pin");

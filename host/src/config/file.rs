@@ -325,6 +325,38 @@ mod tests {
             ),
             ("[extractor.x]\nhttp = [\n\"a\",\n1]", "line 4: `extractor.x.http[1]`: invalid type: integer `1`"),
             ("[extractor.x.secret.y]\nfrom = 1", "line 2: `extractor.x.secret.y.from`: `from` is a table"),
+            (
+                "[extractor.x.secret.y]\nas = \"bearer\"\norigins = []",
+                "line 1: `extractor.x.secret.y`: `from` has to say",
+            ),
+            (
+                "[extractor.x.secret.y]\nas = \"pair\"\norigins = []",
+                "`extractor.x.secret.y`: `parts` has to say where `user` and `password` are",
+            ),
+            (
+                "[extractor.x.secret.y]\nas = \"pair\"\norigins = []\nfrom = { env = \"A\" }",
+                "sent as a user and a password has parts: `parts` says where `user` and `password` are",
+            ),
+            (
+                "[extractor.x.secret.y]\nas = \"bearer\"\norigins = []\nparts = { user = { env = \"A\" } }",
+                "sent as a bearer token has no parts: `from` says where it is",
+            ),
+            (
+                "[extractor.x.secret.y]\nas = \"pair\"\norigins = []\nfrom = { env = \"A\" }\nparts = {}",
+                "`from` and `parts` both say where it is",
+            ),
+            (
+                "[extractor.x.secret.y]\nas = \"pair\"\norigins = []\nparts = { user = { env = \"A\" } }",
+                "nobody says where its part `password` is",
+            ),
+            (
+                "[extractor.x.secret.y]\nas = \"pair\"\norigins = []\nparts = { usr = { env = \"A\" } }",
+                "it has no part `usr`: it has `user` and `password`",
+            ),
+            (
+                "[extractor.x.secret.y]\nas = \"pair\"\norigins = []\nparts = { user = \"hush\" }",
+                "line 4: `extractor.x.secret.y.parts`: `parts` is a table of parts",
+            ),
             ("[extractor.x.expect]\nmin-size = \"lots\"", "line 2: `extractor.x.expect.min-size`: `lots` is no size"),
             ("[extractor.x.expect]\nmin-sise = 1", "line 2: `extractor.x.expect.min-sise`: unknown field `min-sise`"),
             (

@@ -149,7 +149,8 @@ fn table(from: &Table, prefix: &str, text: &str, all: &mut Leaves) {
 
 /// Whether the table there says one thing, such as where a secret is.
 fn is_one_value(key: &str) -> bool {
-    [".from", ".as", ".webhook"].iter().any(|end| key.ends_with(end))
+    let part = key.rsplit_once('.').is_some_and(|(of, _)| of.ends_with(".parts"));
+    part || [".from", ".as", ".webhook"].iter().any(|end| key.ends_with(end))
 }
 
 fn line(item: &Item, text: &str) -> usize {
@@ -193,7 +194,8 @@ mod tests {
     #[test]
     fn each_value_has_its_line() {
         let text = "[defaults]\nstale-after = \"26h\"\n\n[extractor.a]\nhttp = [\n  \"https://a.example\",\n]\nparam = { url = \"x\" }\n\
-                    [extractor.a.secret.t]\nfrom = { env = \"T\" }\n[notify.x]\nwebhook = \"https://h.example/secret\"\n";
+                    [extractor.a.secret.t]\nfrom = { env = \"T\" }\n[notify.x]\nwebhook = \"https://h.example/secret\"\n\
+                    [extractor.a.secret.u.parts]\nuser = { env = \"U\" }\n";
         let found = leaves(text);
         let at = |key: &str| (found[key].0.to_string(), found[key].1);
         assert_eq!(at("defaults.stale-after"), ("\"26h\"".into(), 2));
@@ -201,7 +203,8 @@ mod tests {
         assert_eq!(at("extractor.a.param.url"), ("\"x\"".into(), 8));
         assert_eq!(at("extractor.a.secret.t.from"), ("{\"env\":\"T\"}".into(), 10));
         assert_eq!(at("notify.x.webhook"), ("\"https://h.example/…\"".into(), 12));
-        assert_eq!(found.len(), 5);
+        assert_eq!(at("extractor.a.secret.u.parts.user"), ("{\"env\":\"U\"}".into(), 14));
+        assert_eq!(found.len(), 6);
     }
 
     #[test]

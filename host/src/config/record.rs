@@ -3,15 +3,15 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use serde_json::Value as Json;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::file;
 use super::place;
-use super::secrets::{SecretFrom, SecretGrant};
+use super::secrets::{SecretGrant, SecretSource};
 use crate::error::{Error, Kind};
 use crate::files;
 use rules::budget::Budget;
-use rules::domain::SecretPlace;
 
 /// What a grant adds to what is granted already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,35 +139,48 @@ fn extend(table: &mut Table, key: &str, entries: &[String]) -> Result<(), String
 }
 
 fn secret_table(grant: &SecretGrant) -> Table {
-    let one = |key: &str, text: &str| InlineTable::from_iter([(key, Value::from(text))]);
     let mut table = Table::new();
-    table["from"] = value(match &grant.from {
-        SecretFrom::Env(name) => one("env", name),
-        SecretFrom::File(path) => one("file", &path.to_string_lossy()),
-        SecretFrom::Credential(name) => one("credential", name),
-        SecretFrom::Command(words) => {
-            InlineTable::from_iter([("command", Value::from(Array::from_iter(words.iter().map(String::as_str))))])
-        }
-    });
-    table["as"] = match &grant.place {
-        SecretPlace::Bearer => value("bearer"),
-        SecretPlace::Scheme(scheme) => value(one("scheme", scheme)),
-        SecretPlace::Basic(user) => value(one("basic", user)),
-        SecretPlace::User(password) => value(one("user", password)),
-        SecretPlace::Header(field) => value(one("header", field)),
-        SecretPlace::Query(name) => value(one("query", name)),
-    };
+    if let SecretSource::One(from) = &grant.source {
+        table["from"] = value(written(from));
+    }
+    table["as"] = value(written(&grant.place));
     table["origins"] = value(Array::from_iter(grant.origins.iter().map(String::as_str)));
+    if let SecretSource::Parts(parts) = &grant.source {
+        let parts = parts.iter().map(|(part, from)| (part.as_str(), value(written(from))));
+        table["parts"] = Item::Table(Table::from_iter(parts));
+    }
     table
+}
+
+/// As it is written in the file, on one line.
+pub fn written(what: &impl serde::Serialize) -> Value {
+    // Nothing that is configured has keys other than texts.
+    of_json(&serde_json::to_value(what).unwrap_or_default())
+}
+
+fn of_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::from(""),
+        Json::Bool(truth) => Value::from(*truth),
+        Json::Number(number) => number.as_i64().map_or_else(|| Value::from(number.to_string()), Value::from),
+        Json::String(text) => Value::from(text),
+        Json::Array(items) => Value::from(Array::from_iter(items.iter().map(of_json))),
+        Json::Object(entries) => {
+            let said = entries.iter().filter(|(_, entry)| !entry.is_null());
+            Value::from(InlineTable::from_iter(said.map(|(key, entry)| (key.as_str(), of_json(entry)))))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::secrets::SecretFrom;
     use super::*;
+    use rules::domain::SecretPlace;
 
     fn addition() -> Addition {
         let grant = SecretGrant {
-            from: SecretFrom::Env("TOKEN".into()),
+            source: SecretSource::One(SecretFrom::Env("TOKEN".into())),
             place: SecretPlace::Header("X-Key".into()),
             origins: vec!["https://a.example".into()],
         };
@@ -189,6 +202,25 @@ mod tests {
              [extractor.prices.secret.token]\nfrom = { env = \"TOKEN\" }\nas = { header = \"X-Key\" }\n\
              origins = [\"https://a.example\"]\n"
         );
+    }
+
+    #[test]
+    fn the_places_of_parts_are_a_table() {
+        let from = |from: &str| from.parse::<SecretFrom>().expect(from);
+        let parts = [("user", "env:USER"), ("password", "command:pass show x")];
+        let source = SecretSource::Parts(parts.map(|(part, at)| (part.to_owned(), from(at))).into());
+        let grant = SecretGrant { source, place: SecretPlace::Pair, origins: vec!["https://a.example".into()] };
+        let addition = Addition { secrets: vec![("token".into(), grant.clone())], ..Addition::default() };
+        let text = changed("", "prices", &addition).expect("a file");
+        assert_eq!(
+            text,
+            "[extractor.prices]\n\n[extractor.prices.secret.token]\nas = \"pair\"\norigins = [\"https://a.example\"]\n\n\
+             [extractor.prices.secret.token.parts]\npassword = { command = [\"pass\", \"show\", \"x\"] }\n\
+             user = { env = \"USER\" }\n"
+        );
+        let read = file::parse(&text).expect("it can be read");
+        assert_eq!(read.extractor["prices"].secret["token"], grant);
+        assert_eq!(changed(&text, "prices", &addition), Ok(text));
     }
 
     #[test]

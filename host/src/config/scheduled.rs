@@ -57,7 +57,7 @@ impl Configuration {
         let told = self.file.notify.values();
         // Telling comes after the run, one after the other at worst.
         let telling = told.clone().map(Written::time).fold(Duration::ZERO, Duration::saturating_add);
-        let secrets = extractor.secret.values().map(|secret| &secret.from);
+        let secrets = extractor.secret.values().flat_map(|secret| secret.source.places());
         let certificates = extractor.client_certificate.iter().flat_map(|grant| [&grant.chain, &grant.key]);
         let (credentials, variables) = passed(secrets.chain(certificates).chain(told.filter_map(Written::kept)));
         Some(Scheduled {

@@ -2,6 +2,7 @@
 //!
 //! It reads them once, before the run. It must not show them: errors say where a value was looked for.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crate::commands::Program;
 use rules::domain::SecretPlace;
 use rules::policy::OriginGrant;
 use rules::secret::Secret;
+use rules::text;
 
 /// How long a command may take.
 const COMMAND: Duration = Duration::from_secs(30);
@@ -18,16 +20,107 @@ const COMMAND: Duration = Duration::from_secs(30);
 const MAX_FILE: u64 = 64 * 1024;
 
 /// A secret that the operator grants.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "WrittenGrant")]
 pub struct SecretGrant {
-    /// Where its value is.
-    pub from: SecretFrom,
+    /// Where its value is, or the values of its parts.
+    pub source: SecretSource,
     /// Where in a request it goes.
-    #[serde(rename = "as")]
     pub place: SecretPlace,
     /// The origins that it may go to.
     pub origins: Vec<String>,
+}
+
+/// The same in a file.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenGrant {
+    from: Option<SecretFrom>,
+    parts: Option<WrittenParts>,
+    #[serde(rename = "as")]
+    place: SecretPlace,
+    origins: Vec<String>,
+}
+
+/// Where each part is. What is there instead is not shown, as with [`Written`].
+#[derive(serde::Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`parts` is a table of parts, each a table with exactly one of env, file, credential and command"
+)]
+enum WrittenParts {
+    Parts(BTreeMap<String, SecretFrom>),
+}
+
+impl TryFrom<WrittenGrant> for SecretGrant {
+    type Error = String;
+
+    fn try_from(written: WrittenGrant) -> Result<Self, String> {
+        let WrittenGrant { from, parts, place, origins } = written;
+        let needed = place.parts();
+        let names = || needed.map(|needed| text::listed(needed.required.iter().copied())).unwrap_or_default();
+        let source = match (from, parts) {
+            (Some(_), Some(_)) => {
+                return Err("`from` and `parts` both say where it is, and one of them is enough".into());
+            }
+            (None, None) if needed.is_some() => return Err(format!("`parts` has to say where {} are", names())),
+            (None, None) => return Err("`from` has to say where it is".into()),
+            (Some(from), None) => SecretSource::One(from),
+            (None, Some(WrittenParts::Parts(parts))) => SecretSource::Parts(parts),
+        };
+        match (&source, needed) {
+            (SecretSource::One(_), None) => {}
+            (SecretSource::One(_), Some(_)) => {
+                return Err(format!("a secret that is sent {place} has parts: `parts` says where {} are", names()));
+            }
+            (SecretSource::Parts(_), None) => {
+                return Err(format!("a secret that is sent {place} has no parts: `from` says where it is"));
+            }
+            (SecretSource::Parts(parts), Some(needed)) => needed.check(parts.keys().map(String::as_str))?,
+        }
+        Ok(Self { source, place, origins })
+    }
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// All of it is there.
+    One(SecretFrom),
+    /// Its parts are each there, by their names.
+    Parts(BTreeMap<String, SecretFrom>),
+}
+
+impl SecretSource {
+    /// All places where something of it is.
+    pub fn places(&self) -> Vec<&SecretFrom> {
+        match self {
+            Self::One(from) => vec![from],
+            Self::Parts(parts) => parts.values().collect(),
+        }
+    }
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(from) => from.fmt(f),
+            Self::Parts(parts) => {
+                let last = parts.len().saturating_sub(1);
+                for (at, (part, from)) in parts.iter().enumerate() {
+                    let between = if at == 0 {
+                        ""
+                    } else if at == last {
+                        " and "
+                    } else {
+                        ", "
+                    };
+                    write!(f, "{between}{from} (its `{part}`)")?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Where the value of a secret is.
@@ -104,20 +197,31 @@ impl SecretFrom {
 impl SecretGrant {
     /// Check that any value could be sent as this grant says.
     pub fn check(&self, name: &str) -> Result<(), String> {
-        self.secret(name, "value").map(drop)
+        self.secret(name, |_| Ok("value".to_owned())).map(drop)
     }
 
     /// The secret with a value that nobody chose.
     pub(super) fn stand_in(&self, name: &str) -> Result<Secret, String> {
-        self.secret(name, &format!("stand-in of {name}"))
+        self.secret(name, |_| Ok(format!("stand-in of {name}")))
     }
 
-    fn secret(&self, name: &str, value: &str) -> Result<Secret, String> {
+    /// The secret with the values that `read` finds.
+    fn secret(&self, name: &str, read: impl Fn(&SecretFrom) -> Result<String, String>) -> Result<Secret, String> {
         if self.origins.is_empty() {
             return Err("`origins` has to say where it may go".into());
         }
         let origins = self.origins.iter().map(|text| text.parse::<OriginGrant>()).collect::<Result<_, _>>()?;
-        Secret::new(name, value, self.place.clone(), origins)
+        match &self.source {
+            SecretSource::One(from) => Secret::new(name, &read(from)?, self.place.clone(), origins),
+            SecretSource::Parts(parts) => {
+                let read = |(part, from): (&String, &SecretFrom)| match read(from) {
+                    Ok(value) => Ok((part.clone(), value)),
+                    Err(reason) => Err(format!("its part `{part}`: {reason}")),
+                };
+                let parts = parts.iter().map(read).collect::<Result<_, String>>()?;
+                Secret::of_parts(name, &parts, self.place.clone(), origins)
+            }
+        }
     }
 }
 
@@ -144,7 +248,7 @@ pub(super) fn load(
     directory: &Path,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Secret, String> {
-    grant.secret(name, &read(&grant.from, directory, variable)?)
+    grant.secret(name, |from| read(from, directory, &variable))
 }
 
 /// Read what is kept somewhere, without the end of its line.
@@ -209,8 +313,8 @@ mod tests {
             _ => None,
         };
         let load = |from: &str| {
-            let from = from.parse().expect(from);
-            let grant = SecretGrant { from, place: SecretPlace::Bearer, origins: vec!["https://a.example".into()] };
+            let source = SecretSource::One(from.parse().expect(from));
+            let grant = SecretGrant { source, place: SecretPlace::Bearer, origins: vec!["https://a.example".into()] };
             load("token", &grant, directory.path(), variable).map(|secret| secret.texts().concat())
         };
         assert_eq!(load("env:TOKEN").as_deref(), Ok("from the environment"));
@@ -224,6 +328,16 @@ mod tests {
         ] {
             assert!(load(from).is_err_and(|error| error.contains(reason)), "{from}");
         }
+        let parts = |pairs: &[(&str, &str)]| {
+            let parts = pairs.iter().map(|(part, from)| ((*part).to_owned(), from.parse().expect(from)));
+            let source = SecretSource::Parts(parts.collect());
+            let grant = SecretGrant { source, place: SecretPlace::Pair, origins: vec!["https://a.example".into()] };
+            super::load("token", &grant, directory.path(), variable).map(|secret| secret.texts().join("|"))
+        };
+        let texts = parts(&[("user", "env:TOKEN"), ("password", "file:token")]);
+        assert_eq!(texts.as_deref(), Ok("from a file|from the environment|from the environment:from a file"));
+        let none = parts(&[("user", "env:TOKEN"), ("password", "env:NONE")]);
+        assert_eq!(none, Err("its part `password`: the variable NONE is not set".into()));
         for wrong in ["", "env", "env:", "TOKEN", "vault:x"] {
             assert!(wrong.parse::<SecretFrom>().is_err(), "{wrong}");
         }

@@ -11,10 +11,9 @@ use serde_json::{Value, json};
 
 use super::expected::{self, Tree};
 use super::{Case, CaseError, TestError};
-use crate::config::Asks;
+use crate::config::{Asks, written};
 use engine::Manifest;
 use fetch::{MAX_HAR, Replay};
-use rules::domain::SecretPlace;
 
 /// The extractor that the cases are of.
 #[derive(Debug, Clone, Copy)]
@@ -126,25 +125,19 @@ fn configuration(extractor: &Extractor<'_>, case: &Case) -> Result<String, TestE
             None => http.iter().filter(|origin| confidential(origin)).cloned().collect(),
         };
         let place = asked.map(|asked| asked.place.clone()).unwrap_or_default();
-        let _ = writeln!(text, "[extractor.{}.secret.{}]\nfrom = {{ env = \"NONE\" }}", json!(name), json!(secret));
-        let _ = writeln!(text, "as = {}\norigins = {}", place_of(&place), json!(origins));
+        let _ = writeln!(text, "[extractor.{}.secret.{}]", json!(name), json!(secret));
+        let from = "{ env = \"NONE\" }";
+        let _ = match place.parts() {
+            None => writeln!(text, "from = {from}"),
+            Some(parts) => parts.required.iter().try_for_each(|part| writeln!(text, "parts.{} = {from}", json!(part))),
+        };
+        let _ = writeln!(text, "as = {}\norigins = {}", written(&place), json!(origins));
     }
     Ok(text)
 }
 
 fn confidential(origin: &str) -> bool {
     origin.parse::<rules::policy::OriginGrant>().is_ok_and(|origin| origin.is_confidential())
-}
-
-fn place_of(place: &SecretPlace) -> String {
-    match place {
-        SecretPlace::Bearer => "\"bearer\"".to_owned(),
-        SecretPlace::Scheme(scheme) => format!("{{ scheme = {} }}", json!(scheme)),
-        SecretPlace::Basic(user) => format!("{{ basic = {} }}", json!(user)),
-        SecretPlace::User(password) => format!("{{ user = {} }}", json!(password)),
-        SecretPlace::Header(name) => format!("{{ header = {} }}", json!(name)),
-        SecretPlace::Query(name) => format!("{{ query = {} }}", json!(name)),
-    }
 }
 
 /// A value of a budget: the texts of JSON are texts of TOML as well.
