@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a harness works on files and sockets, and is no part of the host")]
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 
+mod ask;
 pub mod between;
 pub mod certificate;
 pub mod component;
@@ -16,6 +17,7 @@ pub mod memory;
 pub mod nginx;
 pub mod origin;
 pub mod packages;
+pub mod provider;
 pub mod python;
 pub mod registry;
 pub mod reply;
@@ -34,6 +36,7 @@ pub use environment::{Environment, Ran, guest, under, unwrapped, without_manifes
 pub use http2::Http2;
 pub use nginx::Nginx;
 pub use origin::{Asked, Gate, Origin};
+pub use provider::Provider;
 pub use reply::{Part, Reply, gzip};
 pub use stores::Store;
 
