@@ -15,6 +15,7 @@ use url::form_urlencoded::byte_serialize;
 
 pub use answer::{Answer, Refusal, answer};
 
+use crate::domain::Parts;
 use crate::policy::OriginGrant;
 use crate::text;
 
@@ -143,9 +144,9 @@ pub struct TokenRequest {
 
 impl OAuth {
     /// The parts that its secret has: those that it needs, and those that it may have.
-    pub fn parts(&self) -> (&'static [&'static str], &'static [&'static str]) {
+    pub fn parts(&self) -> Parts {
         let named = self.client_id.is_some();
-        match (self.grant, named) {
+        let (required, optional): (&[_], &[_]) = match (self.grant, named) {
             (TokenGrant::ClientCredentials, false) => (&["client-id", "client-secret"], &[]),
             (TokenGrant::ClientCredentials, true) => (&["client-secret"], &[]),
             (TokenGrant::Password, false) => (&["username", "password"], &["client-id", "client-secret"]),
@@ -155,7 +156,8 @@ impl OAuth {
             (TokenGrant::AuthorizationCode | TokenGrant::DeviceCode, false) => (&["client-id"], &["client-secret"]),
             (TokenGrant::AuthorizationCode | TokenGrant::DeviceCode, true) => (&[], &["client-secret"]),
             (TokenGrant::JwtBearer, _) => (&["key"], &["issuer", "client-id", "client-secret"]),
-        }
+        };
+        Parts { required, optional }
     }
 
     /// Whether somebody has to agree before there is a token.

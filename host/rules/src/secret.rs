@@ -109,6 +109,13 @@ impl Secret {
         Ok(self)
     }
 
+    /// A secret whose value is still to be got.
+    pub fn unvalued(name: &str, place: SecretPlace, origins: Vec<OriginGrant>) -> Result<Self, String> {
+        // Any value will do to see that one can be sent.
+        let checked = Self::new(name, "value", place, origins)?;
+        Ok(Self { value: String::new(), texts: Vec::new(), ..checked })
+    }
+
     /// The same with another value.
     pub fn with_value(&self, value: &str) -> Result<Self, String> {
         let with = Self::new(&self.name, value, self.place.clone(), self.origins.clone())?;
