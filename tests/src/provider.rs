@@ -5,6 +5,8 @@
 //! has the other end, however that ends.
 
 mod browser;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -94,6 +96,8 @@ pub struct Requested {
     pub status: Option<u16>,
     /// Why it was refused.
     pub error: Option<String>,
+    /// Why in truth, which the server tells its own log alone.
+    pub detail: Option<String>,
 }
 
 /// A request of the API.
@@ -236,6 +240,7 @@ impl Provider {
             authorization: text(&entry["authorization"]),
             status: entry["status"].as_u64().and_then(|status| status.try_into().ok()),
             error: text(&entry["error"]),
+            detail: text(&entry["detail"]),
         };
         log["tokens"].as_array().into_iter().flatten().map(read).collect()
     }

@@ -78,12 +78,15 @@ const provider = new Provider(issuer, {
     AccessToken: () => settings.ttl,
     ClientCredentials: () => settings.ttl,
     DeviceCode: () => settings.device_ttl,
+    Grant: () => 14 * 86400,
     RefreshToken: () => settings.refresh_ttl,
   },
 });
 const accounts = assertions(provider, jose, issuer);
 provider.use(interaction(provider, settings));
 provider.use(token(tokens, settings));
+// What the server tells nobody but its own log.
+provider.on('grant.error', (ctx, error) => { ctx.state.detail = error.error_detail; });
 server.on('request', provider.callback());
 
 const beside = http.createServer(api({ accounts, issuer, jose, provider, settings, store, tokens }));
