@@ -218,9 +218,9 @@ impl Provider {
         self.set(&json!({ "ttl": seconds }));
     }
 
-    /// Change its habits: `ttl`, `refresh_ttl` and `device_ttl` in seconds, `rotate`, `uses` of a refresh token before it
-    /// counts as stolen, `refuse` when somebody is asked, `interval` for devices in seconds, and how often those are told to
-    /// `slow_down`.
+    /// Change its habits: `ttl`, `refresh_ttl` and `device_ttl` in seconds, `rotate` refresh tokens, how many `uses` one has
+    /// before it counts as stolen, `retire` access tokens at each refresh, `refuse` when somebody is asked, the `interval`
+    /// for devices in seconds, and how often those are told to `slow_down`.
     pub fn set(&self, habits: &Value) {
         self.tell("set", habits);
     }

@@ -33,6 +33,8 @@ const settings = {
   ttl: 3600, refresh_ttl: 86400, device_ttl: 600,
   // Whether each refresh gives a new refresh token, and how often an old one is taken before it counts as stolen.
   rotate: true, uses: 1,
+  // Whether a refresh ends the access tokens before it.
+  retire: false,
   // Whether whoever is asked says no.
   refuse: false,
   // What a device is told of seconds between two questions, and how many of those are answered with `slow_down`.

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SigningKey as _};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
 
 use super::*;
@@ -149,4 +154,77 @@ fn somebody_agrees_on_another_device() {
     provider.set(&json!({ "refuse": true }));
     provider.browser(text(&device, "verification_uri_complete"));
     assert_eq!(poll(&device).1, "access_denied");
+}
+
+/// A signed assertion (RFC 7515), by a key in PEM.
+fn signed(algorithm: Algorithm, pem: &str, claims: &Value) -> String {
+    let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = PrivatePkcs8KeyDer::from(STANDARD.decode(der).expect("base64"));
+    let (name, with) = match algorithm {
+        Algorithm::Rs256 => ("RS256", &PKCS_RSA_SHA256),
+        Algorithm::Es256 => ("ES256", &PKCS_ECDSA_P256_SHA256),
+    };
+    let pair = KeyPair::from_pkcs8_der_and_sign_algo(&der, with).expect("a key");
+    let [head, claims] = [&json!({ "alg": name }), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let text = format!("{head}.{claims}");
+    let mut signature = pair.sign(text.as_bytes()).expect("a signature");
+    if algorithm == Algorithm::Es256 {
+        signature = plain(&signature);
+    }
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Both numbers of a signature in DER, 32 bytes each: what a JWT has of them.
+fn plain(der: &[u8]) -> Vec<u8> {
+    let mut rest = &der[2..];
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let (number, after) = rest[2..].split_at(rest[1].into());
+        let number = &number[number.len().saturating_sub(32)..];
+        numbers.extend(std::iter::repeat_n(0, 32 - number.len()).chain(number.iter().copied()));
+        rest = after;
+    }
+    numbers
+}
+
+#[test]
+fn an_assertion_is_worth_a_token() {
+    let Some(provider) = Provider::start() else { return };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        let account = provider.service_account(algorithm, Form::Pkcs8, Some("boss@example"));
+        let claims = |subject: &str, from: u64| {
+            let (iss, aud) = (text(&account, "client_email"), text(&account, "token_uri"));
+            json!({ "iss": iss, "sub": subject, "aud": aud, "scope": "read", "iat": from, "exp": from + 60 })
+        };
+        let asked = |claims: &Value| {
+            let assertion = signed(algorithm, text(&account, "private_key"), claims);
+            answer(&provider, &format!("grant_type={JWT_BEARER}&assertion={assertion}"))
+        };
+        let (status, token) = asked(&claims("boss@example", now));
+        assert_eq!((status, opened(&provider, &token)), (200, 200), "{algorithm:?} {token}");
+        for refused in
+            [claims("another@example", now), claims("boss@example", now - 90), claims("boss@example", now + 90)]
+        {
+            let (status, answer) = asked(&refused);
+            assert_eq!((status, text(&answer, "error")), (400, "invalid_grant"), "{algorithm:?} {refused}");
+        }
+    }
+}
+
+#[test]
+fn a_client_signs_once_for_each_token() {
+    let Some(provider) = Provider::start() else { return };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        let Signer { client, pem, .. } = provider.signer(algorithm, Form::Pkcs8);
+        let claims =
+            json!({ "iss": client, "sub": client, "aud": provider.token(), "jti": "1", "iat": now, "exp": now + 60 });
+        let assertion = signed(algorithm, &pem, &claims);
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let form = format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={assertion}");
+        let (status, token) = answer(&provider, &form);
+        assert_eq!((status, opened(&provider, &token)), (200, 200), "{algorithm:?} {token}");
+        assert_eq!(answer(&provider, &form).0, 401, "an assertion is good for once");
+    }
 }
