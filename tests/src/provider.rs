@@ -160,7 +160,7 @@ impl Provider {
             .stdout(Stdio::piped())
             .stderr(File::create(&errors).map_err(|error| error.to_string())?)
             .spawn()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| format!("cannot start node: {error}"))?;
         let output = process.stdout.take().expect("a pipe");
         let Some((issuer, api)) = places(output) else {
             let _ = process.kill();
