@@ -1,7 +1,7 @@
 //! As much of HTTP as asking a server one thing takes.
 
 use std::fmt::Display;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs};
 
 use crate::origin::SILENCE;
@@ -26,7 +26,7 @@ impl Answer {
     }
 }
 
-/// Ask a server one thing. By HTTP/1.0, so that the answer ends with the connection.
+/// Ask a server one thing. By HTTP/1.0, so that an answer without a length ends with the connection.
 pub(crate) fn ask(
     server: impl ToSocketAddrs + Display,
     method: &str,
@@ -42,14 +42,29 @@ pub(crate) fn ask(
     }
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     stream.write_all(body)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    let mut reader = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
     let no_answer = || io::Error::new(io::ErrorKind::InvalidData, "no answer of HTTP");
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(no_answer)?;
-    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.get(9..12)?.parse().ok()).ok_or_else(no_answer)?;
-    let fields = lines.filter_map(|line| line.split_once(':'));
-    let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    Ok(Answer { status, fields, body: answer.split_off(end + 4) })
+    let status = lines.first().and_then(|line| line.get(9..12)?.parse().ok()).ok_or_else(no_answer)?;
+    let fields = lines.iter().filter_map(|line| line.split_once(':'));
+    let fields: Vec<_> = fields.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    let mut answer = Answer { status, fields, body: Vec::new() };
+    let length = answer.fields("content-length").next().and_then(|length| length.parse().ok());
+    match length {
+        // Some servers keep the connection all the same.
+        Some(length) => {
+            answer.body.resize(length, 0);
+            reader.read_exact(&mut answer.body)?;
+        }
+        None => drop(reader.read_to_end(&mut answer.body)?),
+    }
+    Ok(answer)
 }

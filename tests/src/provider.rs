@@ -5,6 +5,8 @@
 //! has the other end, however that ends.
 
 mod browser;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -94,6 +96,8 @@ pub struct Requested {
     pub status: Option<u16>,
     /// Why it was refused.
     pub error: Option<String>,
+    /// Why in truth, which the server tells its own log alone.
+    pub detail: Option<String>,
 }
 
 /// A request of the API.
@@ -156,7 +160,7 @@ impl Provider {
             .stdout(Stdio::piped())
             .stderr(File::create(&errors).map_err(|error| error.to_string())?)
             .spawn()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| format!("cannot start node: {error}"))?;
         let output = process.stdout.take().expect("a pipe");
         let Some((issuer, api)) = places(output) else {
             let _ = process.kill();
@@ -214,9 +218,9 @@ impl Provider {
         self.set(&json!({ "ttl": seconds }));
     }
 
-    /// Change its habits: `ttl`, `refresh_ttl` and `device_ttl` in seconds, `rotate`, `uses` of a refresh token before it
-    /// counts as stolen, `refuse` when somebody is asked, `interval` for devices in seconds, and how often those are told to
-    /// `slow_down`.
+    /// Change its habits: `ttl`, `refresh_ttl` and `device_ttl` in seconds, `rotate` refresh tokens, how many `uses` one has
+    /// before it counts as stolen, `retire` access tokens at each refresh, `refuse` when somebody is asked, the `interval`
+    /// for devices in seconds, and how often those are told to `slow_down`.
     pub fn set(&self, habits: &Value) {
         self.tell("set", habits);
     }
@@ -236,6 +240,7 @@ impl Provider {
             authorization: text(&entry["authorization"]),
             status: entry["status"].as_u64().and_then(|status| status.try_into().ok()),
             error: text(&entry["error"]),
+            detail: text(&entry["detail"]),
         };
         log["tokens"].as_array().into_iter().flatten().map(read).collect()
     }

@@ -13,7 +13,7 @@ export function assertions(provider, jose, issuer) {
   provider.registerGrantType(ASSERTION, async (ctx) => {
     const { assertion, scope } = ctx.oidc.params;
     try {
-      const { account, claims } = await verified(jose, accounts, issuer, assertion);
+      const { account, claims } = await verified(jose, accounts, [issuer, ctx.origin], assertion);
       const issued = new provider.ClientCredentials({ client: ctx.oidc.client, scope: scope ?? claims.scope });
       issued.extra = { account, subject: claims.sub };
       const value = await issued.save();
@@ -31,14 +31,15 @@ export function assertions(provider, jose, issuer) {
 
 class Refused extends Error {}
 
-async function verified(jose, accounts, issuer, assertion) {
+async function verified(jose, accounts, origins, assertion) {
   if (!assertion) throw new Refused('no assertion');
   const { iss } = jose.decodeJwt(assertion);
   const account = accounts.get(iss);
   if (!account) throw new Refused(`no account ${iss}`);
   const { payload } = await jose.jwtVerify(assertion, account.key, {
     algorithms: [account.alg],
-    audience: [issuer, `${issuer}/token`],
+    // By whichever address it was reached.
+    audience: origins.flatMap((origin) => [origin, `${origin}/token`]),
     issuer: iss,
     requiredClaims: ['iat', 'exp'],
   });

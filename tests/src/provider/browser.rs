@@ -89,15 +89,15 @@ fn keep(cookies: &mut BTreeMap<String, String>, answer: &Answer) {
     }
 }
 
-/// Where the form of a page leads, and what it sends with all that is filled in already.
+/// Where the form of a page leads, and what it sends; nothing where there is anything to fill in.
 fn filled(page: &str) -> Option<(String, String)> {
     let form = page.split_once("<form ")?.1.split("</form>").next()?;
     let action = attribute(form.split('>').next()?, "action")?;
-    let inputs = form.split("<input ").skip(1).filter_map(|input| {
+    let inputs = form.split("<input").skip(1).map(|input| {
         let input = input.split('>').next()?;
         Some(format!("{}={}", attribute(input, "name")?, encoded(&attribute(input, "value")?)))
     });
-    Some((action, inputs.collect::<Vec<_>>().join("&")))
+    Some((action, inputs.collect::<Option<Vec<_>>>()?.join("&")))
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-// Who may ask for tokens. Those with keys are made as they are wanted, see `keys.mjs`.
+// Who may ask for tokens. Those with keys are made as they are wanted, see `assertions.mjs`.
 
 const CODE = 'authorization_code';
 const CREDENTIALS = 'client_credentials';
@@ -28,7 +28,7 @@ const person = (id, method, more) => ({
   ...more,
 });
 
-// Each part needs its own encoding before both are encoded together (RFC 6749, 2.3.1).
+// With what has to be encoded before name and secret are joined and encoded once more (RFC 6749, 2.3.1).
 const ODD = 'a b+c%2Bd:e/f?g=h&i';
 
 export const clients = [

@@ -33,6 +33,8 @@ const settings = {
   ttl: 3600, refresh_ttl: 86400, device_ttl: 600,
   // Whether each refresh gives a new refresh token, and how often an old one is taken before it counts as stolen.
   rotate: true, uses: 1,
+  // Whether a refresh ends the access tokens before it.
+  retire: false,
   // Whether whoever is asked says no.
   refuse: false,
   // What a device is told of seconds between two questions, and how many of those are answered with `slow_down`.
@@ -78,12 +80,15 @@ const provider = new Provider(issuer, {
     AccessToken: () => settings.ttl,
     ClientCredentials: () => settings.ttl,
     DeviceCode: () => settings.device_ttl,
+    Grant: () => 14 * 86400,
     RefreshToken: () => settings.refresh_ttl,
   },
 });
 const accounts = assertions(provider, jose, issuer);
 provider.use(interaction(provider, settings));
 provider.use(token(tokens, settings));
+// What the server tells nobody but its own log.
+provider.on('grant.error', (ctx, error) => { ctx.state.detail = error.error_detail; });
 server.on('request', provider.callback());
 
 const beside = http.createServer(api({ accounts, issuer, jose, provider, settings, store, tokens }));

@@ -37,6 +37,8 @@ export function storage(settings) {
       payload.taken = (payload.taken ?? 0) + 1;
       // Some servers take the old refresh token once more, lest an answer got lost.
       if (this.model !== 'RefreshToken' || payload.taken >= settings.uses) payload.consumed = Math.floor(Date.now() / 1000);
+      // Others end the access tokens that came before.
+      if (this.model === 'RefreshToken' && settings.retire) await new Adapter('AccessToken').revokeByGrantId(payload.grantId);
     }
 
     async destroy(id) {

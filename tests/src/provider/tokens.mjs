@@ -58,7 +58,7 @@ export function token(tokens, settings) {
       await next();
     }
     if (ctx.path === '/device/auth' && ctx.status === 200 && settings.interval) ctx.body.interval = settings.interval;
-    Object.assign(entry, { number, status: ctx.status, error: ctx.body?.error ?? null });
+    Object.assign(entry, { number, status: ctx.status, error: ctx.body?.error ?? null, detail: ctx.state.detail ?? null });
     if (!await held(tokens, 'after')) return cut(ctx);
   };
 }
