@@ -19,6 +19,7 @@ use rules::domain::FetchError;
 use rules::policy::{shown_origin, shown_url};
 use rules::request::Fields;
 use rules::secret::Secret;
+use rules::signing::Outgoing;
 use rules::validators::Conditions;
 
 /// Bytes of a recorded body that are given at once.
@@ -141,7 +142,7 @@ impl Fetcher {
         }
         let url = self.redactor.text(url.as_str()).into_owned();
         let field = |(name, value): (&header::HeaderName, &HeaderValue)| {
-            let secret = fields.secrets.iter().find(|secret| secret.field() == Some(name));
+            let secret = fields.secrets.iter().find(|secret| secret.fields().any(|own| own == name));
             let value = match secret {
                 Some(secret) => format!("[secret {}]", secret.name()),
                 None => {
@@ -181,7 +182,16 @@ impl Fetcher {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.extend(conditions.iter().cloned());
         let mut whole = self.answering(fields, url)?;
-        secrets.iter().for_each(|secret| secret.add_to(&mut whole, headers));
+        let (method, body, at) = (&fields.method, &fields.body, self.clock.system());
+        let mut outgoing = Outgoing { method, url: &mut whole, headers, body, at };
+        // What signs comes last, since it signs what the others add.
+        let (signing, plain): (Vec<_>, Vec<_>) = secrets.iter().partition(|secret| secret.signs());
+        for secret in plain.into_iter().chain(signing) {
+            secret.add_to(&mut outgoing).map_err(|reason| {
+                let reason = format!("the secret `{}` cannot be added: {reason}", secret.name());
+                Failure::lasting(FetchError::Invalid(reason))
+            })?;
+        }
         *request.uri_mut() = whole.as_str().parse().map_err(|error| {
             Failure::lasting(FetchError::Invalid(format!("{} cannot be requested: {error}", shown_url(url))))
         })?;

@@ -204,7 +204,7 @@ impl Fetcher {
         let url = self.policy.first_hop(&request.url)?;
         for name in &request.secrets {
             let secret = self.secret(name, &url)?;
-            if let Some(field) = secret.field().filter(|field| fields.headers.contains_key(*field)) {
+            if let Some(field) = secret.fields().find(|field| fields.headers.contains_key(*field)) {
                 return Err(FetchError::Invalid(format!("the field `{field}` is the secret's own")));
             }
             if let Some(parameter) = secret.parameter().filter(|name| url.query_pairs().any(|(key, _)| key == *name)) {

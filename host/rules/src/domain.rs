@@ -5,6 +5,7 @@
 mod errors;
 mod place;
 mod scope;
+pub mod signature;
 mod step;
 mod window;
 

@@ -28,5 +28,6 @@ pub mod request;
 pub mod retry;
 pub mod schedule;
 pub mod secret;
+pub mod signing;
 pub mod text;
 pub mod validators;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use url::Url;
+use http::{HeaderName, HeaderValue, header};
 
 use super::policy::{Origin, OriginGrant};
 use super::request::HOST_FIELDS;
 use crate::domain::SecretPlace;
+use crate::signing::{Outgoing, Signer};
 
 /// Longest value, in bytes.
 const MAX_VALUE: usize = 8 * 1024;
@@ -29,6 +29,8 @@ pub struct Secret {
     asked: Option<Vec<OriginGrant>>,
     /// The field that carries it, where one does.
     field: Option<(HeaderName, HeaderValue)>,
+    /// What signs with it, where it does not travel itself.
+    signer: Option<Signer>,
 }
 
 impl Secret {
@@ -47,7 +49,9 @@ impl Secret {
             SecretPlace::User(password) => Some((header::AUTHORIZATION, basic(&value, password))),
             SecretPlace::Basic(user) if user.contains(':') => return Err("its user name holds a colon".into()),
             SecretPlace::Basic(user) => Some((header::AUTHORIZATION, basic(user, &value))),
-            SecretPlace::Pair => return Err("it is made of parts, and not of one value".into()),
+            SecretPlace::Pair | SecretPlace::Aws(_) | SecretPlace::Hmac(_) => {
+                return Err("it is made of parts, and not of one value".into());
+            }
             SecretPlace::Header(field) => match HeaderName::from_bytes(field.as_bytes()) {
                 Ok(field) if !HOST_FIELDS.contains(&field.as_str()) => Some((field, value.clone())),
                 Ok(field) => return Err(format!("the field `{field}` is the host's own")),
@@ -60,7 +64,8 @@ impl Secret {
             SecretPlace::User(password) => vec![value.clone(), format!("{value}:{password}")],
             _ => vec![value.clone()],
         };
-        Self { name: name.to_owned(), value, place, texts, origins, asked: None, field: None }.carried_by(field)
+        let signer = None;
+        Self { name: name.to_owned(), value, place, texts, origins, asked: None, field: None, signer }.carried_by(field)
     }
 
     /// The same of a secret that is made of parts, by their names.
@@ -88,8 +93,8 @@ impl Secret {
             }
             _ => None,
         };
-        let value = String::new();
-        Self { name: name.to_owned(), value, place, texts, origins, asked: None, field: None }.carried_by(field)
+        let (value, signer) = (String::new(), Signer::new(&place, &parts)?);
+        Self { name: name.to_owned(), value, place, texts, origins, asked: None, field: None, signer }.carried_by(field)
     }
 
     /// The same in this field, where one carries it.
@@ -144,9 +149,15 @@ impl Secret {
         asked && self.origins.iter().any(|granted| granted.covers(origin))
     }
 
-    /// The field that it sets.
-    pub fn field(&self) -> Option<&HeaderName> {
-        self.field.as_ref().map(|(name, _)| name)
+    /// The fields that it sets.
+    pub fn fields(&self) -> impl Iterator<Item = &HeaderName> {
+        let signed = self.signer.iter().flat_map(Signer::fields);
+        self.field.iter().map(|(name, _)| name).chain(signed)
+    }
+
+    /// Whether it signs what a request holds, and so is added last.
+    pub fn signs(&self) -> bool {
+        self.signer.is_some()
     }
 
     /// The parameter of the query that it sets.
@@ -157,15 +168,16 @@ impl Secret {
         }
     }
 
-    /// Add it to a request that is about to be sent.
-    pub fn add_to(&self, url: &mut Url, headers: &mut HeaderMap) {
+    /// Add it to a request that is about to be sent. The error says why it cannot be signed, and nothing of the secret.
+    pub fn add_to(&self, request: &mut Outgoing<'_>) -> Result<(), String> {
         if let Some((name, value)) = &self.field {
-            headers.insert(name.clone(), value.clone());
+            request.headers.insert(name.clone(), value.clone());
         }
         // A redirect may have it already.
-        if let Some(name) = self.parameter().filter(|name| !url.query_pairs().any(|(key, _)| key == *name)) {
-            url.query_pairs_mut().append_pair(name, &self.value);
+        if let Some(name) = self.parameter().filter(|name| !request.url.query_pairs().any(|(key, _)| key == *name)) {
+            request.url.query_pairs_mut().append_pair(name, &self.value);
         }
+        self.signer.as_ref().map_or(Ok(()), |signer| signer.sign(request))
     }
 }
 
@@ -199,6 +211,11 @@ fn is_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use http::{HeaderMap, Method};
+    use url::Url;
+
     use super::*;
 
     fn added(place: SecretPlace, value: &str) -> (String, Vec<(String, String)>) {
@@ -208,7 +225,10 @@ mod tests {
     fn sent(secret: &Secret) -> (String, Vec<(String, String)>) {
         let mut url = Url::parse("https://a.example/x?y=1").expect("a URL");
         let mut headers = HeaderMap::new();
-        secret.add_to(&mut url, &mut headers);
+        let (url, headers) = (&mut url, &mut headers);
+        let mut request = Outgoing { method: &Method::GET, url, headers, body: b"", at: SystemTime::UNIX_EPOCH };
+        secret.add_to(&mut request).expect("a request");
+        let Outgoing { url, headers, .. } = request;
         let text = |value: &HeaderValue| value.to_str().expect("ASCII").to_owned();
         (url.to_string(), headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect())
     }

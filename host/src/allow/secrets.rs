@@ -273,6 +273,13 @@ fn place(place: &SecretPlace) -> String {
         SecretPlace::User(password) => format!("as the user of the password {}", word(password)),
         SecretPlace::Header(name) => format!("in the field {}", word(name)),
         SecretPlace::Query(name) => format!("in the query parameter {}", word(name)),
+        SecretPlace::Aws(aws) => {
+            format!("as a signature of AWS for {} in the region {}", word(&aws.service), word(&aws.region))
+        }
+        SecretPlace::Hmac(hmac) => {
+            let fields: Vec<String> = hmac.fields.keys().map(|field| word(field)).collect();
+            format!("as a signature (HMAC of {}) in {}", hmac.hash, fields.join(", "))
+        }
     }
 }
 

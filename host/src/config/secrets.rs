@@ -221,12 +221,12 @@ impl SecretFrom {
 impl SecretGrant {
     /// Check that any value could be sent as this grant says.
     pub fn check(&self, name: &str) -> Result<(), String> {
-        self.secret(name, |_| Ok("value".to_owned())).map(drop)
+        self.secret(name, |_| Ok(self.place.sample("value"))).map(drop)
     }
 
     /// The secret with a value that nobody chose.
     pub(super) fn stand_in(&self, name: &str) -> Result<Secret, String> {
-        self.secret(name, |_| Ok(format!("stand-in of {name}")))
+        self.secret(name, |_| Ok(self.place.sample(&format!("stand-in of {name}"))))
     }
 
     /// The secret with the values that `read` finds.

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use super::signature::{Aws, Hmac, KeyText};
 use crate::text;
 
 /// The parts of a secret that is more than one value, by their names.
@@ -59,6 +63,10 @@ pub enum SecretPlace {
     Header(String),
     /// A parameter of that name in the URL's query.
     Query(String),
+    /// In a signature of the request, as AWS has it.
+    Aws(Aws),
+    /// In a signature of the request, as other services have it.
+    Hmac(Box<Hmac>),
 }
 
 impl SecretPlace {
@@ -66,19 +74,31 @@ impl SecretPlace {
     pub fn parts(&self) -> Option<Parts> {
         match self {
             Self::Pair => Some(Parts { required: &["user", "password"], optional: &[] }),
-            _ => None,
+            Self::Aws(_) => Some(Aws::PARTS),
+            Self::Hmac(hmac) => Some(hmac.parts()),
+            Self::Bearer | Self::Scheme(_) | Self::Basic(_) | Self::User(_) | Self::Header(_) | Self::Query(_) => None,
+        }
+    }
+
+    /// A value that nobody chose, in the form that this place wants.
+    pub fn sample(&self, text: &str) -> String {
+        match self {
+            Self::Hmac(hmac) if hmac.key == KeyText::Base64 => BASE64_STANDARD.encode(text),
+            Self::Hmac(hmac) if hmac.key == KeyText::Hex => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            _ => text.to_owned(),
         }
     }
 
     /// The same with the values of parameters in the place of their names.
     #[must_use]
     pub fn filled<'a>(&self, params: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
+        let params: Vec<_> = params.into_iter().collect();
+        let filled = |text: &str| {
+            params.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+        };
         match self {
-            Self::Basic(user) if user.contains('{') => Self::Basic(
-                params
-                    .into_iter()
-                    .fold(user.clone(), |user, (name, value)| user.replace(&format!("{{{name}}}"), value)),
-            ),
+            Self::Basic(user) => Self::Basic(filled(user)),
+            Self::Aws(aws) => Self::Aws(Aws { region: filled(&aws.region), ..aws.clone() }),
             place => place.clone(),
         }
     }
@@ -94,6 +114,13 @@ impl fmt::Display for SecretPlace {
             Self::Pair => f.write_str("as a user and a password"),
             Self::Header(name) => write!(f, "in the field `{name}`"),
             Self::Query(name) => write!(f, "in the query parameter `{name}`"),
+            Self::Aws(Aws { region, service }) => {
+                write!(f, "as a signature of AWS for `{service}` in the region `{region}`")
+            }
+            Self::Hmac(hmac) => {
+                let fields = text::listed(hmac.fields.keys().map(String::as_str));
+                write!(f, "as a signature (HMAC of {}) in {fields}", hmac.hash)
+            }
         }
     }
 }
