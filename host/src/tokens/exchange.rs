@@ -9,7 +9,7 @@ use super::kept::{self, Kept};
 use super::order::{Failed, Got, MAX_MESSAGE, Order};
 use crate::run::Signals;
 use clock::Moment;
-use rules::oauth::{Proof, Refusal, TokenGrant, answer};
+use rules::oauth::{Proof, Refusal, TokenGrant, TokenRequest, answer};
 use rules::text;
 
 /// How long another process's exchange is waited for, and how long one's own may take.
@@ -28,18 +28,27 @@ pub fn serve() -> Result<i32, String> {
     Ok(0)
 }
 
+/// Ask a place of this order for something else than a token; the status and the content of its answer.
+pub(super) fn asked(order: &Order, url: &str, request: TokenRequest) -> Result<(u16, Vec<u8>), Failed> {
+    within(order.network.ask(url, request))
+}
+
 /// Get a token by what is kept and ordered, or by a proof that somebody just gave.
 pub(super) fn get(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))?;
-    let got = runtime.block_on(async {
+    within(async {
         // A signal that ends the run must not end this: between what is sent and what is kept lies a right.
         let _deaf = Signals::listen();
-        let exchange = tokio::time::timeout(PATIENCE, exchanged(order, proof));
-        exchange.await.unwrap_or_else(|_| Err(Failed::Other(format!("it took longer than {}", text::span(PATIENCE)))))
-    });
+        exchanged(order, proof).await
+    })
+}
+
+/// Do it to its end, in its time.
+fn within<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))?;
+    let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await });
     runtime.shutdown_background();
-    got
+    done.unwrap_or_else(|_| Err(Failed::Other(format!("it took longer than {}", text::span(PATIENCE)))))
 }
 
 async fn exchanged(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
@@ -99,6 +108,11 @@ fn refused(order: &Order, before: &Kept, refusal: &Refusal) -> Failed {
     let place = url::Url::parse(&order.oauth.token_url).ok();
     let place = place.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     let clean = order.without_secrets(&refusal.to_string(), before.refresh_token.as_deref());
+    match refusal.code() {
+        Some("authorization_pending") => return Failed::Pending(false),
+        Some("slow_down") => return Failed::Pending(true),
+        _ => {}
+    }
     if !refusal.is_final() {
         return Failed::Other(format!("{place}: {clean}"));
     }
@@ -106,7 +120,7 @@ fn refused(order: &Order, before: &Kept, refusal: &Refusal) -> Failed {
         true => "; an exchange before was cut short, and its answer is lost",
         false => "",
     };
-    let next = match order.oauth.has_refresh_token() && refusal.code() == Some("invalid_grant") {
+    let next = match order.oauth.has_refresh_token() && refusal.is_of_the_right() {
         true => format!("; {}", order.consent),
         false => String::new(),
     };
