@@ -97,7 +97,7 @@ pub fn answer(oauth: &OAuth, status: u16, body: &[u8]) -> Result<Answer, Refusal
     if access.len() > MAX_TOKEN || refresh.is_some_and(|token| token.len() > MAX_TOKEN) {
         return Err(Refusal::Answer(format!("its token is longer than {MAX_TOKEN} bytes")));
     }
-    let expires_in = at(value, oauth.name("expires_in")).and_then(seconds);
+    let expires_in = at(value, oauth.name("expires_in")).and_then(seconds).or(oauth.expires_in);
     Ok(Answer { access_token: access.to_owned(), refresh_token: refresh.map(str::to_owned), expires_in })
 }
 
