@@ -12,13 +12,13 @@ use crate::origin::SILENCE;
 
 /// What a server said.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Ask a server one thing. By HTTP/1.0, so that the answer ends with the connection.
-pub(super) fn ask(
+pub(crate) fn ask(
     server: SocketAddr,
     method: &str,
     target: &str,
@@ -41,7 +41,7 @@ pub(super) fn ask(
     Ok(Answer { status: status.ok_or_else(no_answer)?, body: answer.split_off(end + 4) })
 }
 
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
@@ -65,7 +65,7 @@ pub(super) fn shared_key(
 }
 
 /// HMAC-SHA256 (RFC 2104) with a key of at most a block.
-fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
+pub(crate) fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     let pad = |with: u8| -> Vec<u8> {
         let mut block = [0; 64];
         block[..key.len()].copy_from_slice(key);

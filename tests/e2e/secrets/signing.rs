@@ -1,0 +1,197 @@
+//! Secrets that sign a request, against servers that check who signed it.
+
+use harness::{Asked, Environment, Keys, Moto, Origin, Ran, Reply, hmac_sha256};
+
+use super::nowhere;
+use crate::environment;
+
+const KEY: &str = "hush-hush-42";
+const ID: &str = "jo-of-accounts";
+
+/// A configuration of `probe` and `mirror` that grants this secret for this origin, and a second origin.
+fn granted(environment: &Environment, place: &str, parts: &str, origin: &str, other: &str) {
+    let text = ["probe", "mirror"].map(|name| {
+        format!(
+            "[extractor.{name}]\nhttp = [\"{origin}\", \"{other}\"]\n[extractor.{name}.secret.token]\nas = {place}\n\
+             origins = [\"{origin}\"]\nparts = {{ {parts} }}\n"
+        )
+    });
+    environment.write("host.toml", text.concat());
+}
+
+fn of_aws(environment: &Environment, service: &str, keys: &Keys, origin: &str) {
+    let place = format!("{{ aws = {{ region = \"us-east-1\", service = \"{service}\" }} }}");
+    let session = keys.token.as_ref().map_or("", |_| ", session-token = { env = \"SESSION\" }");
+    let parts = format!("access-key-id = {{ env = \"ID\" }}, secret-access-key = {{ env = \"KEY\" }}{session}");
+    granted(environment, &place, &parts, origin, "https://a.example");
+}
+
+fn run_as(environment: &Environment, keys: &Keys, arguments: &[&str]) -> Ran {
+    let mut command = environment.run_command(arguments[0], &arguments[1..]);
+    command.env("ID", &keys.id).env("KEY", &keys.key).env("SESSION", keys.token.as_deref().unwrap_or_default());
+    Ran::new(command.output().expect("the program"))
+}
+
+#[test]
+fn who_signs_for_aws_gets_what_the_service_has() {
+    let Some(moto) = Moto::running() else { return };
+    let origin = format!("http://{}", moto.server());
+    for keys in [&moto.user, &moto.session] {
+        let environment = environment();
+        of_aws(&environment, "s3", keys, &origin);
+        // In other spellings than those that are signed, which the host does not send.
+        let urls =
+            format!("url={origin}/lake/a%20b/+c=/Z\u{fc}rich.csv {origin}/lake/plain.csv?x-id=Get+Object&b=%2f&a");
+        let ran = run_as(&environment, keys, &["mirror", "--param", &urls, "--param", "secret=token", "-vv"]).exits(0);
+        assert_eq!(environment.landed().len(), 2, "{ran:?}");
+        for text in [&keys.id, &keys.key].into_iter().chain(&keys.token) {
+            nowhere(&environment, &ran, text);
+        }
+    }
+    // A service that is not one of objects has its paths encoded twice, and reads what it is to do in a body.
+    for (act, target) in [("secret", "/?Version=2010-05-08&Action=ListUsers"), ("post", "/")] {
+        let environment = environment();
+        of_aws(&environment, "iam", &moto.user, &origin);
+        let (act, url) = (format!("do={act}"), format!("url={origin}{target}"));
+        let arguments = ["probe", "--param", &act, "--param", &url, "--param", "secret=token", "-vv"];
+        let content = ["--param", "content=Action=ListUsers&Version=2010-05-08"];
+        let ran = run_as(&environment, &moto.user, &[&arguments[..], &content].concat()).exits(0);
+        assert!(ran.stderr.contains("<UserName>jo</UserName>"), "{ran:?}");
+    }
+}
+
+#[test]
+fn who_signs_for_aws_with_a_wrong_key_gets_nothing() {
+    let Some(moto) = Moto::running() else { return };
+    let origin = format!("http://{}", moto.server());
+    let url = format!("url={origin}/lake/plain.csv");
+    let wrong = Keys { key: "wrong-hush-42".into(), ..moto.user.clone() };
+    let unknown = Keys { id: "nobody-hush-42".into(), ..moto.user.clone() };
+    let unsigned = Keys { token: None, ..moto.session.clone() };
+    for keys in [wrong, unknown, unsigned] {
+        let environment = environment();
+        of_aws(&environment, "s3", &keys, &origin);
+        let ran = run_as(&environment, &keys, &["mirror", "--param", &url, "--param", "secret=token"]).exits(1);
+        nowhere(&environment, &ran.says("403"), &keys.key);
+        assert!(environment.landed().is_empty());
+    }
+}
+
+const PLACE: &str = "{ hmac = { over = \"{timestamp}\\n{method}\\n{host}\\n{target}\\n{body}\", encoding = \"base64\", \
+                     timestamp = \"microseconds\", fields = { X-Signature = \"{id}:{signature}\", X-Time = \"{timestamp}\" } } }";
+const PARTS: &str = "id = { env = \"ID\" }, key = { env = \"KEY\" }";
+
+/// Whether somebody signed this as the place above says.
+fn is_signed(asked: &Asked) -> bool {
+    let (Some(time), Some(host)) = (asked.header("x-time"), asked.header("host")) else { return false };
+    let head = format!("{time}\n{}\n{host}\n{}\n", asked.method, asked.target);
+    let signature = hmac_sha256(KEY.as_bytes(), &[head.as_bytes(), &asked.body].concat());
+    asked.header("x-signature") == Some(&format!("{ID}:{signature}"))
+}
+
+/// An origin that answers only what is signed, and sends on from `/on` and away from `/away`; the first answer of `/again`
+/// is that it is busy.
+fn checking(away: String) -> Origin {
+    let mut busy = true;
+    Origin::answering(move |asked| match asked.target.as_str() {
+        _ if !is_signed(asked) => Reply::status(403),
+        "/on" => Reply::redirect(307, "/end?x=1"),
+        "/away" => Reply::redirect(302, away.clone()),
+        "/again" if std::mem::take(&mut busy) => Reply::status(503).header("retry-after", "0"),
+        _ => Reply::new("a,b\n").header("x-echo", asked.header("x-signature").unwrap_or_default()),
+    })
+}
+
+fn keys(key: &str) -> Keys {
+    Keys { id: ID.into(), key: key.into(), token: None }
+}
+
+fn ask(environment: &Environment, act: &str, url: &str, key: &str, more: &[&str]) -> Ran {
+    let (act, url) = (format!("do={act}"), format!("url={url}"));
+    let arguments = ["probe", "--param", &act, "--param", &url, "--param", "secret=token", "-vv"];
+    run_as(environment, &keys(key), &[&arguments[..], more].concat())
+}
+
+#[test]
+fn every_request_is_signed_as_it_is_sent() {
+    let other = Origin::start();
+    other.route("/end", Reply::new("end"));
+    let origin = checking(other.url("/end"));
+    let environment = environment();
+    granted(&environment, PLACE, PARTS, &origin.grant(), &other.grant());
+    let body = ["--param", "content=Z\u{fc}rich {id} {signature}"];
+    for (act, path) in [
+        ("secret", "/a.csv?b=2&a=%c3%bc+x"),
+        ("post", "/a.csv"),
+        ("post", "/on"),
+        ("secret", "/again"),
+        ("secret", "/away"),
+    ] {
+        let ran = ask(&environment, act, &origin.url(path), KEY, &body).exits(0);
+        assert!(!ran.stderr.contains("status 403"), "{path}: {ran:?}");
+        nowhere(&environment, &ran, KEY);
+        nowhere(&environment, &ran, ID);
+    }
+    let asked = origin.asked();
+    assert_eq!(asked.len(), 7, "{asked:?}");
+    assert!(asked.iter().all(is_signed), "{asked:?}");
+    let mut times: Vec<&str> = asked.iter().filter_map(|asked| asked.header("x-time")).collect();
+    times.dedup();
+    assert_eq!(times.len(), 7, "a request that is sent again is signed at its own time");
+    let away = other.asked();
+    assert!(away.len() == 1 && away[0].header("x-signature").is_none() && away[0].header("x-time").is_none());
+    let ran = ask(&environment, "mirror", &origin.url("/a.csv"), "wrong-42", &[]).exits(1);
+    nowhere(&environment, &ran.says("403"), "wrong-42");
+}
+
+#[test]
+fn what_is_signed_is_for_the_server_that_answers() {
+    let (environment, origin) = (environment(), checking(String::new()));
+    granted(&environment, PLACE, PARTS, "https://api.example", "https://a.example");
+    let map = format!("https://api.example={}", origin.grant());
+    ask(&environment, "secret", "https://api.example/a.csv", KEY, &["--map", &map, "--landing", "apart"]).exits(0);
+    assert_eq!(origin.asked().len(), 1);
+    assert_eq!(origin.asked()[0].header("host"), Some(origin.grant().trim_start_matches("http://")));
+}
+
+#[test]
+fn a_signature_is_recorded_by_its_name_and_replayed_without_the_key() {
+    let (environment, origin) = (environment(), checking(String::new()));
+    granted(&environment, PLACE, PARTS, &origin.grant(), "https://a.example");
+    let url = origin.url("/on");
+    ask(&environment, "mirror", &url, KEY, &["--record", "x.har"]).exits(0);
+    let har: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(environment.path().join("x.har")).expect("a recording")).expect("JSON");
+    let entries = har["log"]["entries"].as_array().expect("entries");
+    assert_eq!(entries.len(), 2);
+    for entry in entries {
+        let fields = entry["request"]["headers"].as_array().expect("fields");
+        let of = |name: &str| fields.iter().find(|field| field["name"] == name).map(|field| field["value"].clone());
+        assert_eq!(of("x-signature"), Some("[secret token]".into()));
+        assert_eq!(of("x-time"), Some("[secret token]".into()));
+    }
+    let landed = environment.landed();
+    let (act, url) = ("do=mirror", format!("url={url}"));
+    let again = ["--param", act, "--param", &url, "--param", "secret=token", "--replay", "x.har", "--landing", "again"];
+    environment.run("probe", &again).exits(0);
+    assert_eq!((landed.len(), origin.asked().len()), (1, 2));
+    assert_eq!(std::fs::read_dir(environment.path().join("again/probe")).expect("a source").count(), 1);
+}
+
+#[test]
+fn fields_of_a_signature_are_nobody_elses() {
+    let (environment, origin) = (environment(), checking(String::new()));
+    let place = PLACE.replace("X-Time", "X-Probe");
+    granted(&environment, &place, PARTS, &origin.grant(), "https://a.example");
+    let ran = ask(&environment, "post", &origin.url("/a.csv"), KEY, &[]).exits(1);
+    ran.says("the field `x-probe` is the secret's own");
+    let place = PLACE.replace("{timestamp}\\n", "{form.nonce}");
+    granted(&environment, &place, PARTS, &origin.grant(), "https://a.example");
+    let ran = ask(&environment, "post", &origin.url("/a.csv"), KEY, &["--param", "content=a=1"]).exits(1);
+    ran.says("the secret `token` cannot be added: it signs `nonce` of a form, and the body has none");
+    let place = PLACE.replace("{method}", "{methd}");
+    granted(&environment, &place, PARTS, &origin.grant(), "https://a.example");
+    let ran = ask(&environment, "post", &origin.url("/a.csv"), KEY, &[]).exits(2);
+    ran.says("the secret `token` of probe: its template `{timestamp}").says("cannot have `methd`");
+    assert_eq!(origin.asked(), []);
+}
