@@ -1,9 +1,10 @@
 //! Secrets that sign a request, against servers that check who signed it.
 
-use harness::{Asked, Environment, Keys, Moto, Origin, Ran, Reply, hmac_sha256};
+use harness::{Asked, Environment, Keys, Moto, Origin, Ran, Reply, hmac_sha256, unwrapped};
 
 use super::nowhere;
 use crate::environment;
+use crate::grants::{manifest, packed, shown};
 
 const KEY: &str = "hush-hush-42";
 const ID: &str = "jo-of-accounts";
@@ -194,4 +195,55 @@ fn fields_of_a_signature_are_nobody_elses() {
     let ran = ask(&environment, "post", &origin.url("/a.csv"), KEY, &[]).exits(2);
     ran.says("the secret `token` of probe: its template `{timestamp}").says("cannot have `methd`");
     assert_eq!(origin.asked(), []);
+}
+
+#[test]
+fn a_manifest_says_how_it_is_signed_and_the_operator_with_what() {
+    let (environment, origin) = (environment(), checking(String::new()));
+    let grant = origin.grant();
+    let hmac = "[secret.token.as.hmac]\nover = \"{timestamp}\\n{method}\\n{host}\\n{target}\\n{body}\"\nencoding = \"base64\"\n\
+                key = \"base64\"\ntimestamp = \"microseconds\"\n\
+                fields = { X-Signature = \"{id}:{signature}\", X-Time = \"{timestamp}\" }\n[param.secret]";
+    let manifest = manifest(&[&grant], &format!("[secret.token]\nhelp = \"an account\"\n{hmac}"));
+    let component = shown(&packed(&environment, "prices", &manifest));
+    let open = environment.host(["allow", &component, "--yes"]).exits(77);
+    let told = unwrapped(&open.stdout);
+    let says =
+        format!("the secret `token` sent to {grant} as a signature (HMAC of SHA-256) in \"X-Signature\", \"X-Time\"");
+    assert!(told.contains(&format!("{says}; it says: \"an account\"")), "{told}");
+    let open = unwrapped(&open.stderr);
+    assert!(
+        open.contains(&format!("`host allow {component} --secret token.id=WHERE --secret token.key=WHERE`")),
+        "{open}"
+    );
+    let flags = ["--secret", "token.id=env:ID", "--secret", "token.key=env:KEY", "--yes"];
+    environment.host([&["allow", &component][..], &flags].concat()).exits(0);
+    let url = format!("url={}", origin.url("/a.csv"));
+    let asked = ["--param", &url, "--param", "secret=token"];
+    let account = keys("aHVzaC1odXNoLTQy");
+    let recorded = [&["test", &component, "--record", "first"], &asked[..]].concat();
+    let mut command = environment.command(recorded);
+    command.env("ID", &account.id).env("KEY", &account.key);
+    Ran::new(command.output().expect("the program")).exits(0);
+    assert!(origin.asked().len() == 1 && is_signed(&origin.asked()[0]), "{:?}", origin.asked());
+    // A case has neither the key nor a server.
+    environment.host(["test", &component]).exits(0);
+    assert_eq!(origin.asked().len(), 1);
+    let told = environment.host(["allow", &component, "--yes"]).exits(0).stdout;
+    assert!(told.contains("already granted: the secret `token`"), "{told}");
+}
+
+#[test]
+fn a_region_is_a_parameter() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a"));
+    let place = "{ aws = { region = \"{name}\", service = \"execute-api\" } }";
+    let parts = "access-key-id = { env = \"ID\" }, secret-access-key = { env = \"KEY\" }";
+    granted(&environment, place, parts, &origin.grant(), "https://a.example");
+    ask(&environment, "secret", &origin.url("/a.csv"), KEY, &["--param", "name=eu-west-1"]).exits(0);
+    let asked = origin.asked();
+    let credentials = asked[0].header("authorization").unwrap_or_default();
+    assert!(credentials.contains("/eu-west-1/execute-api/aws4_request, SignedHeaders=host;"), "{credentials}");
+    let ran = ask(&environment, "secret", &origin.url("/a.csv"), KEY, &["--param", "name=eu west"]).exits(2);
+    ran.says("the secret `token` of probe: its region is no name of letters, digits and `-`");
 }
