@@ -2,6 +2,7 @@
 
 mod add;
 mod allow;
+mod auth;
 mod build;
 mod cat;
 mod compile;
@@ -30,6 +31,7 @@ mod show;
 mod state;
 mod status;
 mod test;
+mod token;
 mod verify;
 mod watch;
 mod wit;
@@ -74,6 +76,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Add(add::AddArgs),
     Allow(allow::AllowArgs),
+    Auth(auth::AuthArgs),
     Inspect(inspect::InspectArgs),
     New(new::NewArgs),
     Build(build::BuildArgs),
@@ -107,15 +110,24 @@ enum Command {
     /// Compile a component from standard input to standard output, within limits
     #[command(hide = true)]
     Compile,
+    /// Get the token that is ordered on standard input
+    #[command(hide = true)]
+    Token,
 }
 
-/// Compile the component that comes on standard input, where this process was started for that; what to exit with then.
+/// Compile the component, or get the token, that is ordered on standard input, where this process was started for that;
+/// what to exit with then.
 ///
 /// A program that runs extractors calls this before anything else: it is started again for each component that it does
-/// not know.
-pub fn compile_if_asked() -> Option<i32> {
-    let asked = std::env::args_os().nth(1).is_some_and(|argument| argument == "compile");
-    asked.then(|| match compile::execute() {
+/// not know, and for tokens.
+pub fn serve_if_asked() -> Option<i32> {
+    let asked = std::env::args_os().nth(1)?;
+    let served = match asked.to_str()? {
+        "compile" => compile::execute(),
+        "token" => token::execute(),
+        _ => return None,
+    };
+    Some(match served {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
@@ -132,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::execute(&arguments),
         Command::Add(arguments) => add::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
+        Command::Auth(arguments) => auth::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::New(arguments) => new::execute(&arguments),
         Command::Build(arguments) => build::execute(&arguments),
@@ -162,7 +175,8 @@ pub fn main() -> ExitCode {
         Command::Uninstall(arguments) => install::undo(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Man(arguments) => completions::man(&arguments),
-        Command::Compile => compile::execute().map(|code| u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)),
+        Command::Compile => compile::execute().map(exit),
+        Command::Token => token::execute().map(exit),
     };
     match done {
         Ok(code) => code,
@@ -171,6 +185,10 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.kind.exit_code())
         }
     }
+}
+
+fn exit(code: i32) -> ExitCode {
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// The component of a path, or of a reference into a registry.

@@ -45,6 +45,7 @@ pub use watched::Watched;
 
 use crate::error::Error;
 use crate::landing::Landing;
+use crate::tokens::Minter;
 use engine::Manifest;
 use fetch::{Egress, FetchLimits, Recorder, Source};
 use file::ExtractorConfig;
@@ -105,6 +106,15 @@ pub fn compiled_store(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> 
     Some(cache(variable)?.join("compiled"))
 }
 
+/// Where tokens are kept: in systemd's state directory, else in the user's; `None` where there is neither.
+fn kept_tokens(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
+    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("STATE_DIRECTORY")
+        .or_else(|| absolute("XDG_STATE_HOME"))
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    Some(base.join("host/tokens"))
+}
+
 /// Where is kept what can be had again: in systemd's cache directory, else in the user's; `None` where there is neither.
 pub fn cache(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -134,8 +144,25 @@ impl Plan {
         let params = params::resolve(flags, &configured.config, component.manifest, &configured.name)?;
         let secrets = configured.secrets(trial.replay.is_some(), &params)?;
         let certificates = configured.certificates(trial.replay.is_some())?;
+        let orders = match trial.replay {
+            Some(_) => BTreeMap::new(),
+            None => configured.orders(&params, &flags.mapped)?,
+        };
+        let landing = configuration.landing(flags.landing.as_deref())?;
+        if let Some((secret, _)) =
+            orders.iter().find(|(_, order)| order.oauth.has_refresh_token() && landing.is_shared())
+        {
+            let message = format!(
+                "the token `{secret}` of {} is got with a refresh token, which is kept on this machine alone, and {landing} \
+                 is for several",
+                configured.name
+            );
+            return Err(Error::usage(message).hint("use client credentials or a key there, or a landing directory"));
+        }
         let Configured { name, asks, granted, allow, config, tls, network, .. } = configured;
-        let redactor = Arc::new(Redactor::new(secrets.iter().map(|secret| (secret.name(), secret.texts()))));
+        let parts = orders.iter().map(|(secret, order)| (secret.as_str(), order.parts.values().cloned().collect()));
+        let known = secrets.iter().map(|secret| (secret.name(), secret.texts())).chain(parts);
+        let redactor = Arc::new(Redactor::new(known));
         let source = match (&trial.replay, &trial.record) {
             (Some(replay), _) => Source::Replay(Arc::clone(replay)),
             (None, Some(_)) => Source::Recorded(Arc::new(Recorder::new(&name, &redactor))),
@@ -147,7 +174,7 @@ impl Plan {
         let sources: BTreeSet<String> = taken.chain([name.clone()]).collect();
         let expected = expected((&config, &configuration.file.defaults.expect), component.manifest, &sources, &name)?;
         Ok(Self {
-            landing: configuration.landing(flags.landing.as_deref())?,
+            landing,
             params,
             component: component.digest,
             asked: granted.missing(&asks),
@@ -169,6 +196,7 @@ impl Plan {
             egress: Egress {
                 policy: Policy::new(granted.http, asked),
                 secrets,
+                mints: orders.into_iter().map(|(secret, order)| (secret, Minter::of(order))).collect(),
                 asked_secrets: (!asks.any_secret).then(|| asks.secrets.keys().cloned().collect()),
                 authorities: tls.authorities,
                 certificates,

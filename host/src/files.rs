@@ -43,6 +43,11 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     replace_as(path, content, None)
 }
 
+/// The same with a file that nobody but its owner may read, whatever was before.
+pub fn replace_privately(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_as(path, content, Some(Permissions::from_mode(0o600)))
+}
+
 /// The same with a file that everybody may read if it is new, whatever the umask says.
 pub fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
     replace_as(path, content, Some(Permissions::from_mode(0o644)))
@@ -55,8 +60,10 @@ fn replace_as(path: &Path, content: &[u8], new: Option<Permissions>) -> io::Resu
     let temporary = directory.join(format!(".{name}.{}", std::process::id()));
     let write = || {
         let before = fs::metadata(&path).ok();
+        let private = new.as_ref().is_some_and(|new| new.mode() & 0o077 == 0);
+        let before = before.filter(|_| !private);
         // No moment in which more people can read it than before.
-        let mode = if before.is_some() { 0o600 } else { 0o666 };
+        let mode = if private || before.is_some() { 0o600 } else { 0o666 };
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         file.write_all(content)?;
         if let Some(before) = before {

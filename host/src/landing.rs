@@ -41,6 +41,11 @@ impl Landing {
         }
     }
 
+    /// Whether several machines may share it.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
+
     /// The directory. A store is refused: `what` needs one of this machine.
     pub fn directory(&self, what: &str) -> Result<&Path, Error> {
         match self {

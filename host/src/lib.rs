@@ -11,8 +11,8 @@
 //! static ALLOCATOR: Allocator = Allocator;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // An unknown component is compiled by another process of this program.
-//!     if let Some(code) = host::compile_if_asked() {
+//!     // An unknown component is compiled, and a token is got, by another process of this program.
+//!     if let Some(code) = host::serve_if_asked() {
 //!         std::process::exit(code);
 //!     }
 //!     let path = Path::new("guests/mirror.wasm");
@@ -65,6 +65,8 @@
 //! under a lease; `view` looks at either; `copy` moves a zone from one to another. The crate `objects` is the store itself,
 //! which `zone` puts files into.
 //!
+//! `tokens` gets the secrets that are no fixed values, for `fetch` to send.
+//!
 //! `program` is the name that it was called as, which all that it tells people to type begins with.
 //!
 //! `config` resolves everything that can be wrong with an order before anything runs; what happens in a run is told once, in
@@ -106,11 +108,12 @@ mod shipping;
 #[expect(clippy::disallowed_methods, reason = "cases are the author's own files, far from any landing zone")]
 mod testing;
 mod timings;
+mod tokens;
 mod upkeep;
 mod verify;
 mod view;
 
-pub use cli::{compile_if_asked, main};
+pub use cli::{main, serve_if_asked};
 pub use config::{Component, Configuration, Flags, Named, Plan, Trial};
 pub use console::{Console, Verbosity};
 pub use engine::{Allocator, LoadError, Manifest, Package};

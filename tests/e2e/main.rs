@@ -73,6 +73,7 @@ mod syncs;
 mod systemd;
 mod texts;
 mod tls;
+mod tokens;
 mod unpack;
 mod upkeep;
 mod validators;

@@ -82,7 +82,17 @@ fn disk(environment: &Environment, kind: &str) -> Option<Disk> {
     disk.ok()
 }
 
-/// A run on the disk, whole or cut short by the power; whether it said that it succeeded.
+/// A run on the disk that lands twenty files.
+fn order(environment: &Environment, disk: &Disk, origin: &Origin) -> Command {
+    let urls: Vec<String> = (0..20).map(|number| origin.url(&format!("/{number}"))).collect();
+    let mut command = environment.command(["run"]);
+    command.arg(guest("mirror")).args(["--allow-http", &origin.grant(), "--param", &format!("url={}", urls.join(" "))]);
+    command.arg("--landing").arg(disk.mount.join("landing"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Such a run, whole or cut short by the power; whether it said that it succeeded.
 fn run_and_cut(
     environment: &Environment,
     disk: &mut Disk,
@@ -90,19 +100,15 @@ fn run_and_cut(
     after: Option<Duration>,
     syncs: bool,
 ) -> bool {
-    let urls: Vec<String> = (0..20).map(|number| origin.url(&format!("/{number}"))).collect();
-    let url = format!("url={}", urls.join(" "));
-    let mut command = environment.command(["run"]);
-    command.arg(guest("mirror")).args(["--allow-http", &origin.grant(), "--param", &url]);
-    command.arg("--landing").arg(disk.mount.join("landing"));
+    let mut command = order(environment, disk, origin);
     if !syncs {
         // The calls seem to succeed and do nothing.
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"]);
         strace.args(["-e", "inject=fsync,fdatasync:retval=0"]);
         command = under(strace, &command);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the program");
     let succeeded = match after {
         Some(after) => {
@@ -127,7 +133,7 @@ fn run_and_cut(
 /// What a cut left that must not be: torn files, and files that a `success` row claims and that are gone.
 fn damage(environment: &Environment, disk: &Disk) -> Vec<String> {
     let landing = disk.mount.join("landing");
-    if !landing.exists() {
+    if !landing.exists() || is_before_its_state(&landing) {
         return Vec::new();
     }
     let ran = environment.host(["verify", "--read-data", "--json", "--landing", &landing.display().to_string()]);
@@ -136,6 +142,13 @@ fn damage(environment: &Environment, disk: &Disk) -> Vec<String> {
     let harmless = ["unrecorded", "stale", "leftover"];
     let bad = findings.iter().filter(|finding| !harmless.contains(&finding["kind"].as_str().expect("a kind")));
     bad.map(ToString::to_string).collect()
+}
+
+/// Whether the cut came after the directory was made and before its database was: then nothing can have landed.
+fn is_before_its_state(landing: &Path) -> bool {
+    let entries = fs::read_dir(landing).expect("the landing directory").map(|entry| entry.expect("an entry").path());
+    let hidden = |path: PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !landing.join(".state.sqlite").exists() && entries.into_iter().all(hidden)
 }
 
 fn origin() -> Origin {
@@ -159,8 +172,8 @@ fn a_power_cut_tears_nothing_and_takes_nothing_that_succeeded() {
             let after = (cut % 3 != 0).then(|| Duration::from_micros(numbers.below(120_000)));
             let succeeded = run_and_cut(&environment, &mut disk, &origin, after, true);
             assert_eq!(damage(&environment, &disk), [""; 0], "{kind}, cut {cut}");
+            let landing = disk.mount.join("landing");
             if succeeded {
-                let landing = disk.mount.join("landing");
                 let state = rusqlite::Connection::open(landing.join(".state.sqlite")).expect("a database");
                 let rows: i64 = state
                     .query_row("SELECT sum(files_written) FROM extraction_runs WHERE status = 'success'", [], |row| {
@@ -169,6 +182,9 @@ fn a_power_cut_tears_nothing_and_takes_nothing_that_succeeded() {
                     .expect("a row that was written");
                 assert_eq!(rows, 20, "{kind}, cut {cut}");
             }
+            let next = order(&environment, &disk, &origin).status().expect("the program");
+            assert!(next.success() && landing.join(".state.sqlite").exists(), "{kind}, the run after cut {cut}");
+            assert_eq!(damage(&environment, &disk), [""; 0], "{kind}, after the run that followed cut {cut}");
         }
     }
 }

@@ -51,7 +51,7 @@ fn nowhere(environment: &Environment, ran: &Ran, secret: &str) {
 }
 
 #[track_caller]
-fn search(directory: &Path, form: &[u8]) {
+pub(crate) fn search(directory: &Path, form: &[u8]) {
     for entry in fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         let name = path.display().to_string();

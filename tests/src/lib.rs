@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a harness works on files and sockets, and is no part of the host")]
 #![allow(clippy::missing_panics_doc, reason = "in a harness every failure is a panic that says what failed")]
 
+mod ask;
 pub mod between;
 pub mod certificate;
 pub mod component;
@@ -17,6 +18,7 @@ pub mod moto;
 pub mod nginx;
 pub mod origin;
 pub mod packages;
+pub mod provider;
 pub mod python;
 pub mod registry;
 pub mod reply;
@@ -36,6 +38,7 @@ pub use http2::Http2;
 pub use moto::{Keys, Moto, hmac_sha256};
 pub use nginx::Nginx;
 pub use origin::{Asked, Gate, Origin};
+pub use provider::Provider;
 pub use reply::{Part, Reply, gzip};
 pub use stores::Store;
 

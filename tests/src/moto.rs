@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::stores::Server;
-use crate::stores::http::{self, base64};
-use crate::{python, skip};
+use crate::stores::signing::{base64, hmac};
+use crate::{ask, python, skip};
 
 /// Run it until the standard input ends.
 const MOTO: &str = "import os, sys, threading
@@ -99,8 +99,8 @@ impl Moto {
         let kind = if target == "/" { "application/x-www-form-urlencoded" } else { "text/csv" };
         let mut fields = vec![("content-type", kind)];
         fields.extend((!service.is_empty()).then_some(("authorization", signature.as_str())));
-        let answer = http::ask(self.server.address, method, target, &fields, body.as_bytes()).expect("an answer");
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let answer = ask::ask(self.server.address, method, target, &fields, body.as_bytes()).expect("an answer");
+        let text = answer.text();
         assert!(answer.status < 300, "{method} {target} {body}: {text}");
         text
     }
@@ -118,5 +118,5 @@ fn keys(answer: &str) -> Keys {
 
 /// HMAC-SHA256 in Base64, with a key of at most 64 bytes.
 pub fn hmac_sha256(key: &[u8], text: &[u8]) -> String {
-    base64(&http::hmac(key, text))
+    base64(&hmac(key, text))
 }

@@ -5,7 +5,7 @@
 //! process that has its other end, however that ends.
 
 mod contents;
-pub(crate) mod http;
+pub(crate) mod signing;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -18,9 +18,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
+use crate::ask::{Answer, ask};
 use crate::{packages, python, skip};
 pub use contents::Database;
-use http::Answer;
 
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -113,7 +113,7 @@ fn azurite() -> Result<Server, String> {
             .arg(&main)
             .args(["--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent"])
             .args(["--blobPort", &port.to_string()])
-            .env("AZURITE_ACCOUNTS", format!("{name}:{}", http::base64(key)));
+            .env("AZURITE_ACCOUNTS", format!("{name}:{}", signing::base64(key)));
         command
     })
 }
@@ -136,7 +136,7 @@ impl Server {
             .spawn()
             .map_err(|error| error.to_string())?;
         let started = Instant::now();
-        while http::ask(address, "GET", "/", &[], b"").is_err() {
+        while ask(address, "GET", "/", &[], b"").is_err() {
             let ended = process.try_wait().map_err(|error| error.to_string())?;
             if ended.is_some() || started.elapsed() > PATIENCE {
                 let _ = process.kill();
@@ -162,11 +162,11 @@ impl Store {
         let made = match make {
             Make::S3 => store.ask("PUT", &format!("/{}", store.bucket), &[], b""),
             Make::Azure => {
-                let date = http::now();
+                let date = signing::now();
                 // So that it can be looked at without credentials.
                 let fields =
                     [("x-ms-blob-public-access", "container"), ("x-ms-date", &*date), ("x-ms-version", VERSION)];
-                let signature = http::shared_key(ACCOUNT, "PUT", &fields, &store.bucket, "restype:container");
+                let signature = signing::shared_key(ACCOUNT, "PUT", &fields, &store.bucket, "restype:container");
                 let fields = [&fields[..], &[("authorization", &*signature)]].concat();
                 store.ask("PUT", &format!("/{}/{}?restype=container", ACCOUNT.0, store.bucket), &fields, b"")
             }
@@ -204,14 +204,14 @@ impl Store {
             Make::Azure => variables.extend([
                 ("AZURE_STORAGE_ENDPOINT", format!("http://{at}/{name}")),
                 ("AZURE_STORAGE_ACCOUNT_NAME", name.into()),
-                ("AZURE_STORAGE_ACCOUNT_KEY", http::base64(key)),
+                ("AZURE_STORAGE_ACCOUNT_KEY", signing::base64(key)),
             ]),
         }
         variables
     }
 
     fn ask(&self, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
-        http::ask(self.server, method, target, fields, body).expect("a store that answers")
+        ask(self.server, method, target, fields, body).expect("a store that answers")
     }
 
     fn target(&self, path: &str) -> String {

@@ -7,6 +7,7 @@ use wasmparser::{ComponentName, ComponentNameSectionReader, Encoding, KnownCusto
 use rules::budget::Settings;
 use rules::domain::SecretPlace;
 use rules::expectation::Expectations;
+use rules::oauth::OAuth;
 use rules::text;
 
 /// The custom section that holds the manifest, as TOML.
@@ -93,6 +94,8 @@ pub struct SecretAsk {
     /// Where in a request it goes.
     #[serde(rename = "as")]
     pub place: Option<SecretPlace>,
+    /// How it is got, where it is a token.
+    pub oauth: Option<OAuth>,
     /// The origins that it goes to.
     pub origins: Vec<String>,
     /// Whether the extractor is of use without it.
@@ -254,6 +257,9 @@ fn check(manifest: &Manifest) -> Result<(), String> {
         let place = secret.place.iter().flat_map(|place| place.texts()).map(|text| text.replace(['\n', '\t'], " "));
         texts.extend(place.map(|text| (format!("secret.{name}.as"), text)));
         texts.extend(secret.origins.iter().map(|origin| (format!("secret.{name}.origins"), origin.clone())));
+        for (key, text) in secret.oauth.iter().flat_map(OAuth::texts) {
+            texts.push((format!("secret.{name}.oauth.{key}"), text));
+        }
     }
     for (name, param) in params {
         check_key("param", name)?;

@@ -18,6 +18,7 @@ use rules::budget::Budget;
 use rules::domain::FetchError;
 use rules::policy::{shown_origin, shown_url};
 use rules::request::Fields;
+use rules::secret::Secret;
 use rules::signing::Outgoing;
 use rules::validators::Conditions;
 
@@ -94,11 +95,13 @@ impl Fetcher {
     pub(super) async fn attempt(
         &self,
         fields: &Fields,
+        secrets: &[Arc<Secret>],
         url: &Url,
         conditions: &Conditions,
     ) -> Result<(http::Response<Arriving>, Turn), Failure> {
-        let request = self.request(fields, url, conditions)?;
         let turn = self.pace.turn(&shown_origin(url)).await;
+        // Not before: what is signed says when, and a turn may be long in coming.
+        let request = self.request(fields, secrets, url, conditions)?;
         self.budgets.spend(Budget::Requests, 1).map_err(|spent| Failure::lasting(spent.into()))?;
         let response = match &self.source {
             Source::Network => self.ask(request, url).await,
@@ -164,6 +167,7 @@ impl Fetcher {
     fn request(
         &self,
         fields: &Fields,
+        secrets: &[Arc<Secret>],
         url: &Url,
         conditions: &Conditions,
     ) -> Result<http::Request<Full<Bytes>>, Failure> {
@@ -182,7 +186,7 @@ impl Fetcher {
         let (method, body, at) = (&fields.method, &fields.body, self.clock.system());
         let mut outgoing = Outgoing { method, url: &mut whole, headers, body, at };
         // What signs comes last, since it signs what the others add.
-        let (signing, plain): (Vec<_>, Vec<_>) = fields.secrets.iter().partition(|secret| secret.signs());
+        let (signing, plain): (Vec<_>, Vec<_>) = secrets.iter().partition(|secret| secret.signs());
         for secret in plain.into_iter().chain(signing) {
             secret.add_to(&mut outgoing).map_err(|reason| {
                 let reason = format!("the secret `{}` cannot be added: {reason}", secret.name());

@@ -11,6 +11,7 @@ mod har;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
 mod lanes;
+mod mint;
 mod pace;
 mod proxy;
 mod race;
@@ -37,6 +38,7 @@ use url::Url;
 
 pub use exchange::Source;
 pub use har::MAX_HAR;
+pub use mint::{Mint, Mints};
 pub use proxy::Proxy;
 pub use record::{RecordError, Recorder};
 pub use replay::{HarError, Replay};
@@ -47,6 +49,7 @@ use clock::Clock;
 use connect::Connector;
 use exchange::Arriving;
 use failure::{Again, Failure};
+use mint::Minted;
 use pace::{Pace, Turn};
 use record::Tap;
 use rules::budget::Budgets;
@@ -101,6 +104,8 @@ pub struct Egress {
     pub secrets: Vec<Arc<Secret>>,
     /// Secrets that its manifest asks for; `None` is whatever is granted.
     pub asked_secrets: Option<BTreeSet<String>>,
+    /// Who gets values for those of the secrets that have none of their own.
+    pub mints: Mints,
     /// CAs to trust beside the system's.
     pub authorities: Authorities,
     /// Certificates that are shown at their origins.
@@ -129,6 +134,8 @@ pub struct Fetcher {
     policy: Policy,
     secrets: Vec<Arc<Secret>>,
     asked_secrets: Option<BTreeSet<String>>,
+    mints: Mints,
+    minted: Minted,
     redactor: Arc<Redactor>,
     client: Client<Connector, Full<Bytes>>,
     mapped: Vec<Mapping>,
@@ -150,7 +157,8 @@ impl Fetcher {
         extractor: &str,
         seed: u64,
     ) -> Self {
-        let Egress { policy, secrets, asked_secrets, authorities, certificates, proxy, mapped, source, clock } = egress;
+        let Egress { policy, secrets, asked_secrets, mints, authorities, certificates, proxy, mapped, source, clock } =
+            egress;
         let trust = (authorities, certificates);
         let around = (proxy, Some(Arc::clone(&budgets)));
         let connector =
@@ -174,6 +182,8 @@ impl Fetcher {
             policy,
             secrets,
             asked_secrets,
+            mints,
+            minted: Minted::default(),
             redactor,
             client,
             mapped,
@@ -307,8 +317,17 @@ impl Fetcher {
         attempts: &mut Attempts,
     ) -> Result<(http::Response<Arriving>, Option<Turn>), FetchError> {
         let repeatable = retry::is_repeatable(&fields.method);
+        let mut renewed = false;
         loop {
-            let (failure, asked, again) = match self.attempt(fields, url, conditions).await {
+            let secrets = self.valued(&fields.secrets).await?;
+            let (failure, asked, again) = match self.attempt(fields, &secrets, url, conditions).await {
+                // A request that was not let in did nothing, whatever its method.
+                Ok((response, turn)) if response.status() == 401 && !renewed && self.has_minted(&fields.secrets) => {
+                    renewed = true;
+                    drop((response, turn));
+                    self.renew(&fields.secrets, &secrets).await?;
+                    continue;
+                }
                 Ok((response, turn)) if !fields.repeats_on(response.status().as_u16()) => {
                     return Ok((response, Some(turn)));
                 }

@@ -2,6 +2,7 @@
 //!
 //! A proxy resolves names itself, so that the rules for addresses are its own there; those for origins hold as ever.
 
+use std::fmt;
 use std::str::FromStr;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -38,6 +39,12 @@ impl FromStr for Proxy {
             ("http", Some(host), Some(port)) if bare => Ok(Self { host: host.to_owned(), port }),
             _ => Err(shape()),
         }
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}:{}", self.host, self.port)
     }
 }
 

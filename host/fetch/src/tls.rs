@@ -20,6 +20,16 @@ use rules::text;
 pub struct Authorities(Vec<CertificateDer<'static>>);
 
 impl Authorities {
+    /// Certificates that were read before.
+    pub fn of_der(all: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self(all.into_iter().map(CertificateDer::from).collect())
+    }
+
+    /// The certificates, in DER.
+    pub fn der(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
     /// The certificates in PEM files. The error says which file cannot be used, and why.
     pub fn read(paths: &[PathBuf]) -> Result<Self, String> {
         let mut all = Vec::new();

@@ -21,6 +21,7 @@ pub mod gunzip;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
 pub mod name;
+pub mod oauth;
 pub mod policy;
 pub mod redact;
 pub mod request;

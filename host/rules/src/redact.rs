@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use pattern::{Counts, Pattern};
 use readings::{Chain, LONG, LONGEST};
@@ -25,11 +26,21 @@ const MAX_TEXT: usize = MAX_READ / 2;
 
 /// Knows all secrets of a run, and shows none.
 #[derive(Default)]
-pub struct Redactor {
+pub struct Redactor(RwLock<Arc<Patterns>>);
+
+/// What is looked for.
+#[derive(Clone)]
+struct Patterns {
     /// With each, what stands in its place.
     patterns: Vec<(Pattern, String)>,
     /// For each byte, the patterns that it ends.
     endings: Vec<Vec<usize>>,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Self { patterns: Vec::new(), endings: vec![Vec::new(); 256] }
+    }
 }
 
 /// A part of a text that stands for a pattern.
@@ -47,33 +58,52 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// Know these secrets: their names, and the texts in which they are sent.
     pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> Self {
-        let (mut patterns, mut endings) = (Vec::new(), vec![Vec::new(); 256]);
-        for (name, texts) in secrets {
-            for text in &texts {
-                let Some(last) = text.as_bytes().last() else { continue };
-                endings[usize::from(last.to_ascii_lowercase())].push(patterns.len());
-                if last.is_ascii_alphabetic() {
-                    endings[usize::from(last.to_ascii_uppercase())].push(patterns.len());
-                }
-                patterns.push((Pattern::new(text.as_bytes()), format!("[secret {name}]")));
-            }
-        }
-        Self { patterns, endings }
+        let mut known = Patterns::default();
+        secrets.into_iter().for_each(|(name, texts)| known.add(name, &texts));
+        Self(RwLock::new(Arc::new(known)))
+    }
+
+    /// Know one more from now on, or other texts of one.
+    pub fn learn(&self, name: &str, texts: &[String]) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut known).add(name, texts);
+    }
+
+    fn known(&self) -> Arc<Patterns> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a text holds a secret.
     pub fn finds(&self, text: &str) -> bool {
-        !self.found(text.as_bytes()).is_empty()
+        !self.known().found(text.as_bytes()).is_empty()
     }
 
     /// A text without secrets, cut where it is longer than any that is shown or kept.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.head(text, MAX_TEXT)
+        self.known().head(text, MAX_TEXT)
     }
 
     /// A line that is fit to be shown, without secrets.
     pub fn line(&self, line: &str) -> String {
-        text::line(&self.head(line, text::MAX_LINE))
+        text::line(&self.known().head(line, text::MAX_LINE))
+    }
+
+    /// Bytes without secrets; `None` where they hold none.
+    pub fn bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.known().clean(bytes, bytes.len())
+    }
+}
+
+impl Patterns {
+    fn add(&mut self, name: &str, texts: &[String]) {
+        for text in texts {
+            let Some(last) = text.as_bytes().last() else { continue };
+            self.endings[usize::from(last.to_ascii_lowercase())].push(self.patterns.len());
+            if last.is_ascii_alphabetic() {
+                self.endings[usize::from(last.to_ascii_uppercase())].push(self.patterns.len());
+            }
+            self.patterns.push((Pattern::new(text.as_bytes()), format!("[secret {name}]")));
+        }
     }
 
     /// The first `limit` bytes of a text, without secrets. Little more than them is read, however long the text is: as
@@ -95,11 +125,6 @@ impl Redactor {
     /// How many bytes the longest secret may take, in the longest escapes.
     fn reach(&self) -> usize {
         self.patterns.iter().map(|(pattern, _)| pattern.length()).max().unwrap_or_default().saturating_mul(LONGEST)
-    }
-
-    /// Bytes without secrets; `None` where they hold none.
-    pub fn bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        self.clean(bytes, bytes.len())
     }
 
     /// The first bytes of these without secrets that begin in them; `None` where none does.
@@ -345,6 +370,15 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_is_learned_later_is_known_from_then_on() {
+        let redactor = redactor();
+        assert_eq!(redactor.text("minted-42 and s3cr&t"), "minted-42 and [secret other]");
+        redactor.learn("token", &["minted-42".to_owned()]);
+        assert_eq!(redactor.text("minted-42 and s3cr&t"), "[secret token] and [secret other]");
+        assert!(redactor.finds("bWludGVkLTQy"), "in Base64");
+    }
+
+    #[test]
     fn bytes_of_any_kind_are_cleaned() {
         let redactor = redactor();
         assert_eq!(redactor.bytes(b"\"\xffplain\""), None);
@@ -363,11 +397,11 @@ mod tests {
                     ..LIMIT => "<".repeat(at) + "[secret t]" + &">".repeat(LIMIT.saturating_sub(at + secret.len())),
                     _ => "<".repeat(LIMIT),
                 };
-                assert_eq!(redactor.head(&text, LIMIT), expected + "…", "{secret} at {at}");
+                assert_eq!(redactor.known().head(&text, LIMIT), expected + "…", "{secret} at {at}");
             }
         }
         // What is left of many is shorter than they were, and does not make room for half of one.
-        let clean = redactor.head(&"hush-42 ".repeat(1000), LIMIT).into_owned();
+        let clean = redactor.known().head(&"hush-42 ".repeat(1000), LIMIT).into_owned();
         assert_eq!(clean, "[secret t] ".repeat(LIMIT / 8) + "…");
     }
 

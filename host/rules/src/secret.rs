@@ -114,6 +114,19 @@ impl Secret {
         Ok(self)
     }
 
+    /// A secret whose value is still to be got.
+    pub fn unvalued(name: &str, place: SecretPlace, origins: Vec<OriginGrant>) -> Result<Self, String> {
+        // Any value will do to see that one can be sent.
+        let checked = Self::new(name, "value", place, origins)?;
+        Ok(Self { value: String::new(), texts: Vec::new(), ..checked })
+    }
+
+    /// The same with another value.
+    pub fn with_value(&self, value: &str) -> Result<Self, String> {
+        let with = Self::new(&self.name, value, self.place.clone(), self.origins.clone())?;
+        Ok(Self { asked: self.asked.clone(), ..with })
+    }
+
     /// The same, for origins that the manifest names for it as well.
     pub fn only_for(mut self, asked: &[OriginGrant]) -> Self {
         self.asked = (!asked.is_empty()).then(|| asked.to_vec());

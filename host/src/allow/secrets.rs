@@ -8,6 +8,7 @@ use super::{MAX_SENTENCE, MAX_WORD, Offer, Review};
 use crate::config::{Configured, SecretAsked, SecretFrom, SecretGrant, SecretSource};
 use crate::error::Error;
 use rules::domain::{Parts, SecretPlace};
+use rules::oauth::{OAuth, TokenGrant};
 use rules::policy::OriginGrant;
 use rules::text;
 
@@ -115,11 +116,11 @@ impl Review {
             Known::Whole(source) => source,
             Known::Some(known) => {
                 let told = told(secret, asked, &origins(asked, &configured.asks.http));
-                let open = Open::new(secret, asked.place.parts(), &known);
+                let open = Open::new(secret, asked.parts(), &known);
                 if asked.optional && known.is_empty() {
                     self.notes.push(format!("it may use {told}, where `{}` grants it", open.flags));
                 } else {
-                    let missing = asked.place.parts().filter(|_| !known.is_empty());
+                    let missing = asked.parts().filter(|_| !known.is_empty());
                     let missing = missing.map(|parts| parts.missing(known.keys().map(String::as_str)));
                     let it =
                         missing.map_or_else(|| "it".to_owned(), |missing| format!("its {}", text::listed(missing)));
@@ -145,7 +146,9 @@ impl Review {
                 all
             }
         };
-        let grant = SecretGrant { source, place: asked.place.clone(), origins };
+        let oauth = asked.oauth.clone().filter(|_| matches!(source, SecretSource::Parts(_)));
+        let private = oauth.is_some() && before.is_some_and(|before| before.private);
+        let grant = SecretGrant { source, place: asked.place.clone(), oauth, private, origins };
         if grant.origins.is_empty() {
             let message = format!("nobody says where the secret `{secret}` of {} may go", configured.name);
             return Err(Error::usage(message).hint("`--http ORIGIN` says where"));
@@ -163,7 +166,10 @@ impl Review {
         let instead = before.filter(|before| before.source != grant.source);
         let instead = instead.map(|before| format!(" instead of {}", before.source)).unwrap_or_default();
         let told = told(secret, asked, &grant.origins);
-        self.new.push(format!("have, read from {}{instead}, {told}", grant.source));
+        self.new.push(match &grant.oauth {
+            Some(oauth) => format!("have, {}{instead}, {told}", got(oauth, &grant.source)),
+            None => format!("have, read from {}{instead}, {told}", grant.source),
+        });
         self.addition.secrets.push((secret.clone(), grant));
         Ok(())
     }
@@ -175,7 +181,14 @@ fn known(
     before: Option<&SecretGrant>,
     offered: &[&Offered],
 ) -> Result<Known, Error> {
-    let Some(parts) = asked.place.parts() else {
+    let is_whole = |offered: &&&Offered| offered.part.is_none();
+    if asked.oauth.is_some()
+        && let Some(offered) = offered.iter().find(is_whole)
+    {
+        // A token that is there already is as good as one that is got.
+        return Ok(Known::Whole(SecretSource::One(offered.from.clone())));
+    }
+    let Some(parts) = asked.parts() else {
         if let Some(part) = offered.iter().find_map(|offered| offered.part.as_ref()) {
             let message = format!("the secret `{secret}` has no parts, and so no `{}`", text::quoted(part));
             return Err(Error::usage(message)
@@ -224,6 +237,32 @@ fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
     format!("the secret `{secret}` sent to {origins} {}{help}", place(&asked.place))
 }
 
+/// How a token is got, in words that are the manifest's.
+fn got(oauth: &OAuth, source: &SecretSource) -> String {
+    let word = |word: &str| text::saying(word, MAX_SENTENCE);
+    let mut told = format!("got from {}", word(&oauth.token_url));
+    let by = match oauth.grant {
+        TokenGrant::ClientCredentials => " as a client",
+        TokenGrant::Password => " by a user's password",
+        TokenGrant::RefreshToken => " by a refresh token",
+        TokenGrant::AuthorizationCode => " once somebody has agreed in a browser",
+        TokenGrant::DeviceCode => " once somebody has agreed on another device",
+        TokenGrant::JwtBearer => " by a key that signs",
+    };
+    told.push_str(by);
+    let also = [("in a browser", &oauth.authorization_url), ("by a device", &oauth.device_url)];
+    for (how, url) in also {
+        told.extend(url.as_ref().map(|url| format!(", asked {how} at {}", word(url))));
+    }
+    if !oauth.scopes.is_empty() {
+        told.push_str(&format!(", for {}", word(&oauth.scopes.join(" "))));
+    }
+    match source {
+        SecretSource::Parts(parts) if parts.is_empty() => told,
+        source => format!("{told}, with what is in {source}"),
+    }
+}
+
 /// Where a secret goes, in a word that is the manifest's.
 fn place(place: &SecretPlace) -> String {
     let word = |word: &str| text::saying(word, MAX_WORD);
@@ -249,6 +288,7 @@ fn is_within(grant: &SecretGrant, before: &SecretGrant) -> bool {
     let parse = |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect::<Vec<OriginGrant>>();
     let opened = parse(&before.origins);
     grant.source == before.source
+        && grant.oauth == before.oauth
         && grant.place == before.place
         && parse(&grant.origins).iter().all(|origin| opened.iter().any(|opened| opened.includes(origin)))
 }

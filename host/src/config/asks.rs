@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::Manifest;
-use rules::domain::SecretPlace;
+use rules::domain::{Parts, SecretPlace};
 use rules::name::check_name;
+use rules::oauth::OAuth;
 use rules::policy::OriginGrant;
 
 /// Whatever the operator grants.
@@ -36,10 +37,19 @@ pub struct SecretAsked {
     pub help: String,
     /// Where in a request it goes.
     pub place: SecretPlace,
+    /// How it is got, where it is a token.
+    pub oauth: Option<OAuth>,
     /// The origins that it goes to.
     pub origins: Vec<OriginGrant>,
     /// Whether the extractor is of use without it.
     pub optional: bool,
+}
+
+impl SecretAsked {
+    /// The parts that it is made of, where it is no single value.
+    pub fn parts(&self) -> Option<Parts> {
+        self.oauth.as_ref().map(OAuth::parts).or(self.place.parts())
+    }
 }
 
 impl Asks {
@@ -61,7 +71,11 @@ impl Asks {
         for (name, secret) in &manifest.secrets {
             let (help, origins) = (secret.help.clone(), origins(secret.origins.iter())?);
             let place = secret.place.clone().unwrap_or(SecretPlace::Bearer);
-            let asked = SecretAsked { help, place, origins, optional: secret.optional };
+            let oauth = secret.oauth.clone();
+            oauth
+                .iter()
+                .try_for_each(|oauth| oauth.check().map_err(|reason| format!("`secret.{name}.oauth`: {reason}")))?;
+            let asked = SecretAsked { help, place, oauth, origins, optional: secret.optional };
             asks.secrets.insert(name.clone(), asked);
         }
         Ok(asks)

@@ -10,13 +10,15 @@ use super::file::{CertificateGrant, Configuration, Defaults, ExtractorConfig, Ht
 use super::flags::Flags;
 use super::secrets::{self, SecretGrant};
 use crate::error::{Error, Kind};
+use crate::tokens::{Network as TokenNetwork, Order};
 use engine::Manifest;
 use fetch::ClientCertificate;
 use registry::Reference;
 use rules::budget::Settings;
 use rules::domain::{Digest, Grant};
 use rules::name::check_name;
-use rules::policy::OriginGrant;
+use rules::oauth::OAuth;
+use rules::policy::{Mapping, OriginGrant};
 use rules::secret::Secret;
 use rules::text;
 
@@ -165,8 +167,7 @@ impl Configured {
 
     /// The secrets that it takes. A replay sends none, so that none has to be there.
     pub(super) fn secrets(&self, replayed: bool, params: &BTreeMap<String, String>) -> Result<Vec<Arc<Secret>>, Error> {
-        let directory = self.file.parent().unwrap_or(Path::new(""));
-        let wanted = self.granted.secrets.iter().filter(|(secret, _)| self.asks.takes_secret(secret));
+        let directory = self.directory();
         let load = |(secret, grant): (&String, &SecretGrant)| {
             let grant = SecretGrant { place: grant.place.filled(params), ..grant.clone() };
             let asked = self.asks.secrets.get(secret).map_or(&[][..], |asked| &asked.origins);
@@ -174,22 +175,81 @@ impl Configured {
                 true => grant.stand_in(secret),
                 false => secrets::load(secret, &grant, directory, |name| std::env::var_os(name)),
             };
-            loaded.map(|loaded| Arc::new(loaded.only_for(asked))).map_err(|reason| {
-                Error::usage(format!("the secret `{secret}` of {}: {reason}", self.name)).hint(format!(
-                    "[extractor.{}.secret.{secret}] in {} says where it is",
-                    self.name,
-                    self.file.display()
-                ))
-            })
+            loaded.map(|loaded| Arc::new(loaded.only_for(asked))).map_err(|reason| self.unusable(secret, &reason))
         };
-        wanted.map(load).collect()
+        self.taken().map(load).collect()
+    }
+
+    /// The secrets that are granted and asked for.
+    fn taken(&self) -> impl Iterator<Item = (&String, &SecretGrant)> {
+        self.granted.secrets.iter().filter(|(secret, _)| self.asks.takes_secret(secret))
+    }
+
+    fn directory(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new(""))
+    }
+
+    fn unusable(&self, secret: &str, reason: &str) -> Error {
+        Error::usage(format!("the secret `{secret}` of {}: {reason}", self.name)).hint(format!(
+            "[extractor.{}.secret.{secret}] in {} says where it is",
+            self.name,
+            self.file.display()
+        ))
+    }
+
+    /// The same with the parameters that are set.
+    pub fn orders_of(&self, flags: &Flags, component: Component<'_>) -> Result<BTreeMap<String, Order>, Error> {
+        let params = super::params::resolve(flags, &self.config, component.manifest, &self.name)?;
+        self.orders(&params, &flags.mapped)
+    }
+
+    /// What it takes to get those of the secrets that are tokens, by their names.
+    pub fn orders(
+        &self,
+        params: &BTreeMap<String, String>,
+        mapped: &[Mapping],
+    ) -> Result<BTreeMap<String, Order>, Error> {
+        let tokens = super::kept_tokens(|name| std::env::var_os(name));
+        let order = |secret: &String, oauth: &OAuth, grant: &SecretGrant| {
+            let parts = secrets::load_parts(&grant.source, self.directory(), |name| std::env::var_os(name))?;
+            let oauth = oauth.filled(params);
+            oauth.check()?;
+            if let Some(open) = [&oauth.token_url].into_iter().find(|url| url.contains('{')) {
+                return Err(format!("`{}` holds a parameter that has no value", text::quoted(open)));
+            }
+            let network = TokenNetwork {
+                authorities: self.tls.authorities.der().map(<[u8]>::to_vec).collect(),
+                proxy: self.network.proxy.as_ref().map(ToString::to_string),
+                mapped: mapped.iter().map(|mapping| format!("{}={}", mapping.from(), mapping.to())).collect(),
+                private: grant.private,
+            };
+            let consent = match oauth.needs_consent() {
+                true => format!("`{}` asks somebody to agree", self.allow.replacen("host allow", "host auth", 1)),
+                false => format!("give another refresh token, in {}", grant.source),
+            };
+            let mut order = Order { oauth, parts, keep: None, refused: None, network, consent };
+            let whose = format!("{}.{secret}", self.name);
+            order.keep = tokens.as_deref().map(|directory| order.place(directory, &whose));
+            if order.keep.is_none() && order.oauth.has_refresh_token() {
+                return Err(
+                    "there is nowhere to keep tokens: STATE_DIRECTORY, XDG_STATE_HOME or HOME says where".into()
+                );
+            }
+            Ok(order)
+        };
+        let all = self.taken().filter_map(|(secret, grant)| Some((secret, grant.oauth.as_ref()?, grant)));
+        all.map(|(secret, oauth, grant)| match order(secret, oauth, grant) {
+            Ok(order) => Ok((secret.clone(), order)),
+            Err(reason) => Err(self.unusable(secret, &reason)),
+        })
+        .collect()
     }
 }
 
 impl Configured {
     /// The certificates that are shown for it. A replay shows none, so that none has to be there.
     pub(super) fn certificates(&self, replayed: bool) -> Result<Vec<ClientCertificate>, Error> {
-        let directory = self.file.parent().unwrap_or(Path::new(""));
+        let directory = self.directory();
         let load = |grant: &CertificateGrant| {
             let read = |from| secrets::read(from, directory, |name| std::env::var_os(name));
             let loaded =

@@ -146,8 +146,19 @@ fn secret_table(grant: &SecretGrant) -> Table {
     table["as"] = value(written(&grant.place));
     table["origins"] = value(Array::from_iter(grant.origins.iter().map(String::as_str)));
     if let SecretSource::Parts(parts) = &grant.source {
-        let parts = parts.iter().map(|(part, from)| (part.as_str(), value(written(from))));
-        table["parts"] = Item::Table(Table::from_iter(parts));
+        if !parts.is_empty() {
+            let parts = parts.iter().map(|(part, from)| (part.as_str(), value(written(from))));
+            table["parts"] = Item::Table(Table::from_iter(parts));
+        }
+    }
+    if let Some(oauth) = &grant.oauth {
+        let said = serde_json::to_value(oauth).unwrap_or_default();
+        let entries = said.as_object().into_iter().flatten();
+        table["oauth"] =
+            Item::Table(Table::from_iter(entries.map(|(key, entry)| (key.as_str(), value(of_json(entry))))));
+    }
+    if grant.private {
+        table["private"] = value(true);
     }
     table
 }
@@ -181,6 +192,8 @@ mod tests {
     fn addition() -> Addition {
         let grant = SecretGrant {
             source: SecretSource::One(SecretFrom::Env("TOKEN".into())),
+            oauth: None,
+            private: false,
             place: SecretPlace::Header("X-Key".into()),
             origins: vec!["https://a.example".into()],
         };
@@ -209,7 +222,8 @@ mod tests {
         let from = |from: &str| from.parse::<SecretFrom>().expect(from);
         let parts = [("user", "env:USER"), ("password", "command:pass show x")];
         let source = SecretSource::Parts(parts.map(|(part, at)| (part.to_owned(), from(at))).into());
-        let grant = SecretGrant { source, place: SecretPlace::Pair, origins: vec!["https://a.example".into()] };
+        let origins = vec!["https://a.example".into()];
+        let grant = SecretGrant { source, place: SecretPlace::Pair, oauth: None, private: false, origins };
         let addition = Addition { secrets: vec![("token".into(), grant.clone())], ..Addition::default() };
         let text = changed("", "prices", &addition).expect("a file");
         assert_eq!(

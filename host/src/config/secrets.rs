@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::commands::Program;
 use rules::domain::SecretPlace;
+use rules::oauth::OAuth;
 use rules::policy::OriginGrant;
 use rules::secret::Secret;
 use rules::text;
@@ -27,6 +28,10 @@ pub struct SecretGrant {
     pub source: SecretSource,
     /// Where in a request it goes.
     pub place: SecretPlace,
+    /// How it is got, where it is a token.
+    pub oauth: Option<OAuth>,
+    /// Whether it may be got at a private address.
+    pub private: bool,
     /// The origins that it may go to.
     pub origins: Vec<String>,
 }
@@ -39,6 +44,8 @@ struct WrittenGrant {
     parts: Option<WrittenParts>,
     #[serde(rename = "as")]
     place: SecretPlace,
+    oauth: Option<OAuth>,
+    private: Option<bool>,
     origins: Vec<String>,
 }
 
@@ -56,29 +63,46 @@ impl TryFrom<WrittenGrant> for SecretGrant {
     type Error = String;
 
     fn try_from(written: WrittenGrant) -> Result<Self, String> {
-        let WrittenGrant { from, parts, place, origins } = written;
-        let needed = place.parts();
-        let names = || needed.map(|needed| text::listed(needed.required.iter().copied())).unwrap_or_default();
+        let WrittenGrant { from, parts, place, oauth, private, origins } = written;
+        if let Some(oauth) = &oauth {
+            oauth.check().map_err(|reason| format!("`oauth`: {reason}"))?;
+            if place.parts().is_some() {
+                return Err(format!("a token is one value, and what is sent {place} has parts"));
+            }
+        } else if private.is_some() {
+            return Err("`private` is for the place where a token is got, and `oauth` says of none".into());
+        }
+        let needed = oauth.as_ref().map(OAuth::parts).or(place.parts());
+        // A client without a secret may have nothing to say.
+        let nothing = oauth.is_some() && needed.is_some_and(|needed| needed.required.is_empty());
+        let parts = parts.or_else(|| nothing.then(|| WrittenParts::Parts(BTreeMap::new())));
+        let names = || {
+            let needed = needed.map_or(&[][..], |needed| needed.required);
+            format!("{} {}", text::listed(needed.iter().copied()), if needed.len() == 1 { "is" } else { "are" })
+        };
         let source = match (from, parts) {
             (Some(_), Some(_)) => {
                 return Err("`from` and `parts` both say where it is, and one of them is enough".into());
             }
-            (None, None) if needed.is_some() => return Err(format!("`parts` has to say where {} are", names())),
+            (None, None) if needed.is_some() => return Err(format!("`parts` has to say where {}", names())),
             (None, None) => return Err("`from` has to say where it is".into()),
             (Some(from), None) => SecretSource::One(from),
             (None, Some(WrittenParts::Parts(parts))) => SecretSource::Parts(parts),
         };
         match (&source, needed) {
             (SecretSource::One(_), None) => {}
+            (SecretSource::One(_), Some(_)) if oauth.is_some() => {
+                return Err(format!("a token is got: `parts` says where {}", names()));
+            }
             (SecretSource::One(_), Some(_)) => {
-                return Err(format!("a secret that is sent {place} has parts: `parts` says where {} are", names()));
+                return Err(format!("a secret that is sent {place} has parts: `parts` says where {}", names()));
             }
             (SecretSource::Parts(_), None) => {
                 return Err(format!("a secret that is sent {place} has no parts: `from` says where it is"));
             }
             (SecretSource::Parts(parts), Some(needed)) => needed.check(parts.keys().map(String::as_str))?,
         }
-        Ok(Self { source, place, origins })
+        Ok(Self { source, place, oauth, private: private.unwrap_or_default(), origins })
     }
 }
 
@@ -211,16 +235,12 @@ impl SecretGrant {
             return Err("`origins` has to say where it may go".into());
         }
         let origins = self.origins.iter().map(|text| text.parse::<OriginGrant>()).collect::<Result<_, _>>()?;
+        if self.oauth.is_some() {
+            return Secret::unvalued(name, self.place.clone(), origins);
+        }
         match &self.source {
             SecretSource::One(from) => Secret::new(name, &read(from)?, self.place.clone(), origins),
-            SecretSource::Parts(parts) => {
-                let read = |(part, from): (&String, &SecretFrom)| match read(from) {
-                    Ok(value) => Ok((part.clone(), value)),
-                    Err(reason) => Err(format!("its part `{part}`: {reason}")),
-                };
-                let parts = parts.iter().map(read).collect::<Result<_, String>>()?;
-                Secret::of_parts(name, &parts, self.place.clone(), origins)
-            }
+            SecretSource::Parts(parts) => Secret::of_parts(name, &values(parts, read)?, self.place.clone(), origins),
         }
     }
 }
@@ -238,6 +258,33 @@ impl std::str::FromStr for SecretFrom {
             }
             _ => Err(format!("`{text}` is none of env:VARIABLE, file:PATH, credential:NAME and command:LINE")),
         }
+    }
+}
+
+/// The values of parts, as `read` finds them.
+fn values(
+    parts: &BTreeMap<String, SecretFrom>,
+    read: impl Fn(&SecretFrom) -> Result<String, String>,
+) -> Result<BTreeMap<String, String>, String> {
+    let read = |(part, from): (&String, &SecretFrom)| match read(from) {
+        Ok(value) => Ok((part.clone(), value)),
+        Err(reason) => Err(format!("its part `{part}`: {reason}")),
+    };
+    parts.iter().map(read).collect()
+}
+
+/// Read what a token is got with. `directory` is that of the configuration file.
+pub(super) fn load_parts(
+    source: &SecretSource,
+    directory: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<BTreeMap<String, String>, String> {
+    match source {
+        SecretSource::One(_) => Ok(BTreeMap::new()),
+        SecretSource::Parts(parts) => values(parts, |from| match read(from, directory, &variable)? {
+            value if value.is_empty() => Err("it is empty".into()),
+            value => Ok(value),
+        }),
     }
 }
 
@@ -314,7 +361,8 @@ mod tests {
         };
         let load = |from: &str| {
             let source = SecretSource::One(from.parse().expect(from));
-            let grant = SecretGrant { source, place: SecretPlace::Bearer, origins: vec!["https://a.example".into()] };
+            let origins = vec!["https://a.example".into()];
+            let grant = SecretGrant { source, place: SecretPlace::Bearer, oauth: None, private: false, origins };
             load("token", &grant, directory.path(), variable).map(|secret| secret.texts().concat())
         };
         assert_eq!(load("env:TOKEN").as_deref(), Ok("from the environment"));
@@ -331,7 +379,8 @@ mod tests {
         let parts = |pairs: &[(&str, &str)]| {
             let parts = pairs.iter().map(|(part, from)| ((*part).to_owned(), from.parse().expect(from)));
             let source = SecretSource::Parts(parts.collect());
-            let grant = SecretGrant { source, place: SecretPlace::Pair, origins: vec!["https://a.example".into()] };
+            let origins = vec!["https://a.example".into()];
+            let grant = SecretGrant { source, place: SecretPlace::Pair, oauth: None, private: false, origins };
             super::load("token", &grant, directory.path(), variable).map(|secret| secret.texts().join("|"))
         };
         let texts = parts(&[("user", "env:TOKEN"), ("password", "file:token")]);

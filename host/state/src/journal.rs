@@ -49,9 +49,11 @@ impl Journal {
         if mode(connection)? == "wal" {
             return Ok(Self::Log);
         }
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
         // Nothing but two bytes of the file's head change; both of their values are good until the log is synced, which
-        // syncs the directory as well, before any other byte of the file changes.
-        let begun = without_sync_or_patience(connection, "wal")?;
+        // syncs the directory as well, before any other byte of the file changes. Where there is no head yet, one has to
+        // be on the disk before the log counts: SQLite throws the log of an empty file away.
+        let begun = without_patience(connection, "wal", if pages == 0 { "normal" } else { "off" })?;
         Ok(if begun { Self::NewLog } else { Self::Rollback })
     }
 
@@ -93,7 +95,7 @@ impl Journal {
             // A reader is in the way, so that nothing was synced.
             return self.sync(connection);
         }
-        without_sync_or_patience(connection, "delete").map(drop)
+        without_patience(connection, "delete", "off").map(drop)
     }
 }
 
@@ -101,9 +103,9 @@ fn mode(connection: &Connection) -> Result<String, StateError> {
     Ok(connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?)
 }
 
-/// Change the mode, where nobody has the database open; whether it is changed.
-fn without_sync_or_patience(connection: &Connection, to: &str) -> Result<bool, StateError> {
-    connection.pragma_update(None, "synchronous", "off")?;
+/// Change the mode, where nobody has the database open, and sync that as `synchronous` says; whether it is changed.
+fn without_patience(connection: &Connection, to: &str, synchronous: &str) -> Result<bool, StateError> {
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.busy_handler(None)?;
     let changed = connection.pragma_update_and_check(None, "journal_mode", to, |row| row.get::<_, String>(0));
     connection.busy_handler(Some(wait_for_others))?;

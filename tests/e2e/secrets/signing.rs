@@ -1,5 +1,8 @@
 //! Secrets that sign a request, against servers that check who signed it.
 
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
 use harness::{Asked, Environment, Keys, Moto, Origin, Ran, Reply, hmac_sha256, unwrapped};
 
 use super::nowhere;
@@ -246,4 +249,54 @@ fn a_region_is_a_parameter() {
     assert!(credentials.contains("/eu-west-1/execute-api/aws4_request, SignedHeaders=host;"), "{credentials}");
     let ran = ask(&environment, "secret", &origin.url("/a.csv"), KEY, &["--param", "name=eu west"]).exits(2);
     ran.says("the secret `token` of probe: its region is no name of letters, digits and `-`");
+}
+
+#[test]
+fn a_request_that_waited_for_its_turn_is_signed_when_it_is_sent() {
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_micros();
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&answered);
+    let origin = Origin::answering(move |asked| {
+        let signed: u128 = asked.header("x-time").and_then(|time| time.parse().ok()).expect("a time");
+        let mut all = told.lock().expect("nobody panics");
+        all.push((signed, now()));
+        Reply::new("a,b\n")
+    });
+    let environment = environment();
+    granted(&environment, PLACE, PARTS, &origin.grant(), "https://a.example");
+    let urls: Vec<String> = (0..8).map(|number| origin.url(&format!("/{number}.csv"))).collect();
+    let urls = format!("url={}", urls.join(" "));
+    let one = ["mirror", "--param", &urls, "--param", "secret=token", "--max-concurrency", "1"];
+    run_as(&environment, &keys(KEY), &one).exits(0);
+    let all = answered.lock().expect("nobody panics");
+    assert_eq!(all.len(), 8);
+    for pair in all.windows(2) {
+        assert!(pair[1].0 >= pair[0].1, "signed at {} while another was answered at {}", pair[1].0, pair[0].1);
+    }
+}
+
+#[test]
+fn what_another_secret_adds_is_signed_too() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new("a"));
+    let grant = origin.grant();
+    environment.write(
+        "host.toml",
+        format!(
+            "[extractor.mirror]\nhttp = [\"{grant}\"]\n[extractor.mirror.secret.first]\norigins = [\"{grant}\"]\n\
+             as = {{ hmac = {{ over = \"{{header.x-key}} {{target}}\", encoding = \"base64\", fields = {{ s = \"{{signature}}\" }} }} }}\n\
+             parts = {{ key = {{ env = \"KEY\" }} }}\n[extractor.mirror.secret.query]\norigins = [\"{grant}\"]\n\
+             as = {{ query = \"k\" }}\nfrom = {{ env = \"ID\" }}\n[extractor.mirror.secret.second]\norigins = [\"{grant}\"]\n\
+             as = {{ header = \"X-Key\" }}\nfrom = {{ env = \"ID\" }}\n"
+        ),
+    );
+    let url = format!("url={}", origin.url("/a.csv"));
+    let component = harness::without_manifest(&harness::guest("mirror"));
+    let component = shown(&environment.write("mirror.wasm", component));
+    let arguments = ["run", &component, "--param", &url, "--param", "secret=first query second"];
+    let mut command = environment.command(arguments);
+    command.env("ID", ID).env("KEY", KEY);
+    Ran::new(command.output().expect("the program")).exits(0);
+    let signed = hmac_sha256(KEY.as_bytes(), format!("{ID} /a.csv?k={ID}").as_bytes());
+    assert_eq!(origin.asked()[0].header("s"), Some(signed.as_str()));
 }

@@ -6,6 +6,7 @@
 pub type Counts = Box<[u64]>;
 
 /// A text to look for, whose letters are equal in either case.
+#[derive(Clone)]
 pub struct Pattern {
     length: usize,
     /// For each byte, where it is in the pattern, as a set of the same kind; empty where it is nowhere.

@@ -1,45 +1,10 @@
-//! As much of HTTP, and of Azure's way to sign, as looking at a store takes.
+//! As much of Azure's way to sign as looking at a store takes.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-
-use crate::origin::SILENCE;
-
-/// What a server said.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
-}
-
-/// Ask a server one thing. By HTTP/1.0, so that the answer ends with the connection.
-pub(crate) fn ask(
-    server: SocketAddr,
-    method: &str,
-    target: &str,
-    fields: &[(&str, &str)],
-    body: &[u8],
-) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(server)?;
-    stream.set_read_timeout(Some(SILENCE))?;
-    let mut head = format!("{method} {target} HTTP/1.0\r\nhost: {server}\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in fields {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
-    stream.write_all(body)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let no_answer = || io::Error::new(io::ErrorKind::InvalidData, "no answer of HTTP");
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(no_answer)?;
-    let status = std::str::from_utf8(&answer[..end]).ok().and_then(|head| head.get(9..12)?.parse().ok());
-    Ok(Answer { status: status.ok_or_else(no_answer)?, body: answer.split_off(end + 4) })
-}
 
 pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)

@@ -1,0 +1,78 @@
+//! Tokens of OAuth 2 for secrets that have no value of their own: got, kept for the next run, and got again.
+//!
+//! A request that uses up a refresh token is made by a process of its own, which keeps what it gets before it says so:
+//! whatever becomes of the run, the next one finds it. It goes to the place of tokens by a policy that opens that place
+//! alone, and that no extractor has.
+
+mod assertion;
+mod consent;
+mod exchange;
+mod kept;
+mod network;
+mod order;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use crate::program;
+use clock::Moment;
+use fetch::Mint;
+use rules::domain::FetchError;
+
+pub use consent::ask;
+pub use exchange::serve;
+pub use network::Network;
+pub use order::{Failed, Got, Order};
+
+/// Gets the tokens of one secret in a run.
+pub struct Minter {
+    order: Order,
+    current: Mutex<Option<Got>>,
+    /// Held while a token is got, so that requests that need one at the same time get the same.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Minter {
+    /// One that gets what is ordered.
+    pub fn of(order: Order) -> Arc<dyn Mint> {
+        Arc::new(Self { order, current: Mutex::default(), turn: tokio::sync::Mutex::default() })
+    }
+
+    /// The token that is good now, and not the refused one.
+    fn current(&self, refused: Option<&str>) -> Option<String> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().filter(|got| got.is_good(refused, Moment::now())).map(|got| got.access_token.clone())
+    }
+
+    async fn get(&self, refused: Option<&str>) -> Result<String, FetchError> {
+        let _turn = self.turn.lock().await;
+        if let Some(token) = self.current(refused) {
+            return Ok(token);
+        }
+        let order = Order { refused: refused.map(str::to_owned), ..self.order.clone() };
+        let got = tokio::task::spawn_blocking(move || order.carried_out()).await;
+        let got = got.map_err(|error| FetchError::Unreachable(format!("nobody got it: {error}")))?;
+        let got = got.map_err(|failed| match failed {
+            // Asking again is of no use before somebody has done something.
+            Failed::Refused(reason) => FetchError::Denied { reason: program::typed(&reason).into_owned(), grant: None },
+            failed => FetchError::Unreachable(failed.to_string()),
+        })?;
+        let token = got.access_token.clone();
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(got);
+        Ok(token)
+    }
+}
+
+impl Mint for Minter {
+    fn value<'a>(&'a self, refused: Option<&'a str>) -> BoxFuture<'a, Result<String, FetchError>> {
+        async move {
+            match self.current(refused) {
+                Some(token) => Ok(token),
+                None => self.get(refused).await,
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,137 @@
+//! The exchange itself: under the lock of what is kept, and kept before anybody hears of it.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use super::assertion;
+use super::kept::{self, Kept};
+use super::order::{Failed, Got, MAX_MESSAGE, Order};
+use crate::run::Signals;
+use clock::Moment;
+use rules::oauth::{Proof, Refusal, TokenGrant, TokenRequest, answer};
+use rules::text;
+
+/// How long another process's exchange is waited for, and how long one's own may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A token is not used in the last of its seconds: a tenth of them, or this many if that is less.
+const MARGIN: u64 = 60;
+
+/// Carry out the order that comes on standard input; what to exit with.
+pub fn serve() -> Result<i32, String> {
+    let mut text = Vec::new();
+    std::io::stdin().take(MAX_MESSAGE).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    let order: Order = serde_json::from_slice(&text).map_err(|_| "this is no order for a token")?;
+    let got = get(&order, Proof::Nothing);
+    // Whoever ordered it may be gone. What was got is kept.
+    let _ = std::io::stdout().write_all(&serde_json::to_vec(&got).map_err(|error| error.to_string())?);
+    Ok(0)
+}
+
+/// Ask a place of this order for something else than a token; the status and the content of its answer.
+pub(super) fn asked(order: &Order, url: &str, request: TokenRequest) -> Result<(u16, Vec<u8>), Failed> {
+    within(order.network.ask(url, request))
+}
+
+/// Get a token by what is kept and ordered, or by a proof that somebody just gave.
+pub(super) fn get(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
+    within(async {
+        // A signal that ends the run must not end this: between what is sent and what is kept lies a right.
+        let _deaf = Signals::listen();
+        exchanged(order, proof).await
+    })
+}
+
+/// Do it to its end, in its time.
+fn within<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))?;
+    let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await });
+    runtime.shutdown_background();
+    done.unwrap_or_else(|_| Err(Failed::Other(format!("it took longer than {}", text::span(PATIENCE)))))
+}
+
+async fn exchanged(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
+    let Some(path) = order.keep.as_deref() else {
+        return sent(order, proof, None, &Kept::default()).await.map(|(got, _)| got);
+    };
+    let at = |error: std::io::Error| Failed::Other(format!("cannot keep it in {}: {error}", path.display()));
+    let _turn = kept::turn(path, PATIENCE).map_err(at)?;
+    let before = kept::read(path).map_err(at)?.unwrap_or_default();
+    let asked = matches!(proof, Proof::Nothing);
+    if let Some(got) = before.got.as_ref().filter(|got| asked && got.is_good(order.refused.as_deref(), Moment::now())) {
+        return Ok(got.clone());
+    }
+    let (got, refresh_token) = sent(order, proof, Some(path), &before).await?;
+    let kept = Kept { got: Some(got.clone()), refresh_token, sent: false };
+    kept::write(path, &kept).map_err(at)?;
+    Ok(got)
+}
+
+/// Send the request; the token, and what the next one is got with.
+async fn sent(
+    order: &Order,
+    proof: Proof<'_>,
+    path: Option<&Path>,
+    before: &Kept,
+) -> Result<(Got, Option<String>), Failed> {
+    let Order { oauth, parts, .. } = order;
+    let refresh = before.refresh_token.clone().or_else(|| parts.get("refresh-token").cloned());
+    let assertion;
+    let proof = match (proof, oauth.grant, &refresh) {
+        (Proof::Nothing, TokenGrant::JwtBearer, _) => {
+            assertion = assertion::signed(oauth, parts, Moment::now()).map_err(Failed::Refused)?;
+            Proof::Assertion(&assertion)
+        }
+        (Proof::Nothing, _, Some(refresh)) if oauth.has_refresh_token() => Proof::Refresh(refresh),
+        (Proof::Nothing, _, None) if oauth.has_refresh_token() => {
+            return Err(Failed::Refused(format!("nobody has agreed to it yet; {}", order.consent)));
+        }
+        (proof, ..) => proof,
+    };
+    if let (Proof::Refresh(refresh), Some(path)) = (proof, path) {
+        // Should this process die of a power cut, the next one can say why the token is of no use any more.
+        let noted = Kept { got: before.got.clone(), refresh_token: Some(refresh.to_owned()), sent: true };
+        let at = |error| Failed::Other(format!("cannot keep it in {}: {error}", path.display()));
+        kept::write(path, &noted).map_err(at)?;
+    }
+    let (status, body) = order.network.ask(&oauth.token_url, oauth.request(parts, proof)).await?;
+    let answer = answer(oauth, status, &body).map_err(|refusal| refused(order, before, &refusal))?;
+    let now = Moment::now().unix_seconds();
+    let until = answer.expires_in.map(|seconds| now.saturating_add(seconds.saturating_sub(MARGIN.min(seconds / 10))));
+    let refresh_token = answer.refresh_token.or(refresh).filter(|_| oauth.has_refresh_token());
+    Ok((Got { access_token: answer.access_token, good_until: until }, refresh_token))
+}
+
+/// What a refusal means for whoever runs this.
+fn refused(order: &Order, before: &Kept, refusal: &Refusal) -> Failed {
+    let place = url::Url::parse(&order.oauth.token_url).ok();
+    let place = place.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let clean = order.without_secrets(&refusal.to_string(), before.refresh_token.as_deref());
+    match refusal.code() {
+        Some("authorization_pending") => return Failed::Pending(false),
+        Some("slow_down") => return Failed::Pending(true),
+        _ => {}
+    }
+    if !refusal.is_final() {
+        return Failed::Other(format!("{place}: {clean}"));
+    }
+    let cut = match before.sent {
+        true => "; an exchange before was cut short, and its answer is lost",
+        false => "",
+    };
+    let next = match order.oauth.has_refresh_token() && refusal.is_of_the_right() {
+        true => format!("; {}", order.consent),
+        false => String::new(),
+    };
+    Failed::Refused(format!("{place}: {clean}{cut}{next}"))
+}
+
+impl Order {
+    /// A text of a service's, without what it was told.
+    fn without_secrets(&self, text: &str, refresh: Option<&str>) -> String {
+        let all = self.parts.iter().map(|(part, value)| (part.as_str(), vec![value.clone()]));
+        let kept = refresh.into_iter().map(|token| ("refresh-token", vec![token.to_owned()]));
+        rules::redact::Redactor::new(all.chain(kept)).line(text)
+    }
+}

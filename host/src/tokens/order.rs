@@ -1,0 +1,122 @@
+//! An order for a token, and the process that carries it out.
+//!
+//! Order and answer are JSON on standard input and output. Both hold secrets, which no argument and no variable may.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use super::kept;
+use super::network::Network;
+use clock::Moment;
+use rules::oauth::OAuth;
+use rules::text;
+
+/// Most bytes of an order and of an answer.
+pub(super) const MAX_MESSAGE: u64 = 1 << 20;
+/// What the process gets of this one's environment: whom TLS trusts, and the zone of its clock.
+const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZ"];
+
+/// What is to be got, and what it takes. It has no `Debug`, so that it cannot be shown by mistake.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Order {
+    /// Where and how, with all parameters filled in.
+    pub oauth: OAuth,
+    /// The values of the secret's parts.
+    pub parts: BTreeMap<String, String>,
+    /// Where it is kept; nowhere where there is no place for it.
+    pub keep: Option<PathBuf>,
+    /// A token that is of no use any more.
+    pub refused: Option<String>,
+    /// The way there.
+    pub network: Network,
+    /// What somebody types to agree anew.
+    pub consent: String,
+}
+
+/// A token. It has no `Debug`, so that it cannot be shown by mistake.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Got {
+    /// What is sent.
+    pub access_token: String,
+    /// Until when it is used, in seconds since 1970; until it is refused where nobody says.
+    pub good_until: Option<u64>,
+}
+
+impl Got {
+    /// Whether it may be sent now, and is another than the refused one.
+    pub fn is_good(&self, refused: Option<&str>, now: Moment) -> bool {
+        refused != Some(self.access_token.as_str()) && self.good_until.is_none_or(|until| now.unix_seconds() < until)
+    }
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
+pub enum Failed {
+    /// Somebody has to do something first.
+    #[error("{0}")]
+    Refused(String),
+    /// Somebody is still to agree; whether that was asked too often.
+    #[error("nobody has agreed to it yet")]
+    Pending(bool),
+    /// It may be better the next time.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Order {
+    /// Where its token is kept, below a directory: one file for each right. One that somebody agrees to is known by whom
+    /// it is for.
+    pub fn place(&self, directory: &Path, whose: &str) -> PathBuf {
+        let whose = if self.oauth.needs_consent() { whose } else { "" };
+        kept::place(directory, &self.oauth, &self.parts, whose)
+    }
+
+    /// Get it: what is kept, where that is good, and by another process where it is not.
+    pub fn carried_out(&self) -> Result<Got, Failed> {
+        if let Some(kept) = self.keep.as_deref().and_then(|path| kept::read(path).ok().flatten()) {
+            if let Some(got) = kept.got.filter(|got| got.is_good(self.refused.as_deref(), Moment::now())) {
+                return Ok(got);
+            }
+        }
+        self.by_another_process().map_err(|reason| Failed::Other(format!("nobody got it: {reason}")))?
+    }
+
+    /// Have a process of its own do it, which no signal to this one ends.
+    fn by_another_process(&self) -> Result<Result<Got, Failed>, String> {
+        let order = serde_json::to_vec(self).map_err(|error| error.to_string())?;
+        let mut command = engine::this_program().map_err(|error| error.to_string())?;
+        let passed = PASSED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.arg("token").env_clear().envs(passed).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let answer = answered(&mut command, &order).map_err(|error| error.to_string())?;
+        match answer {
+            (Ok(answer), _) => Ok(answer),
+            (Err(error), said) if said.is_empty() => Err(format!("its answer cannot be read: {error}")),
+            (Err(_), said) => Err(text::cut(&text::line(&said), 300)),
+        }
+    }
+}
+
+type Answered = (serde_json::Result<Result<Got, Failed>>, String);
+
+fn answered(command: &mut Command, order: &[u8]) -> std::io::Result<Answered> {
+    let mut child = command.spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // One that does not read to the end says why itself.
+        let _ = input.write_all(order);
+    }
+    let (mut answer, mut said) = (Vec::new(), Vec::new());
+    if let Some(output) = child.stdout.take() {
+        output.take(MAX_MESSAGE).read_to_end(&mut answer)?;
+    }
+    if let Some(errors) = child.stderr.take() {
+        errors.take(MAX_MESSAGE).read_to_end(&mut said)?;
+    }
+    child.wait()?;
+    Ok((serde_json::from_slice(&answer), String::from_utf8_lossy(&said).trim().to_owned()))
+}

@@ -1,0 +1,373 @@
+//! Secrets that are tokens: got from a certified server, kept, renewed, and seen nowhere.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use harness::provider::{
+    Algorithm, BASIC, CLIENT_CREDENTIALS, Count, DEVICE, DEVICE_CODE, Form, JWT_BEARER, NATIVE, ODD_BASIC, ODD_POST,
+    POST, Provider, REFRESH_TOKEN, When,
+};
+use harness::{Environment, Origin, Ran, Reply};
+
+use crate::environment;
+
+/// What an extractor is granted: the API, and a token that is got as these lines say.
+fn granted(name: &str, provider: &Provider, lines: &str) -> String {
+    let (api, url) = (provider.api(), provider.token());
+    format!(
+        "[extractor.{name}]\nhttp = [\"{api}\"]\n[extractor.{name}.secret.token]\nas = \"bearer\"\norigins = [\"{api}\"]\n\
+         [extractor.{name}.secret.token.oauth]\ntoken-url = \"{url}\"\n{}\n",
+        lines.replace("[parts]", &format!("[extractor.{name}.secret.token.parts]"))
+    )
+}
+
+fn client(who: (&str, &str)) -> String {
+    format!(
+        "grant = \"client-credentials\"\nclient-id = \"{}\"\n[parts]\nclient-secret = {{ env = \"CLIENT_SECRET\" }}",
+        who.0
+    )
+}
+
+/// A run of the extractor that asks for one item with the token.
+fn command(environment: &Environment, name: &str, url: &str) -> Command {
+    let url = format!("url={url}");
+    let arguments =
+        ["--name", name, "--param", "do=secret", "--param", &url, "--param", "secret=token", "-vv", "--landing", name];
+    let mut command = environment.run_command("probe", &arguments);
+    command.env("XDG_STATE_HOME", environment.path().join("state")).stdin(Stdio::null());
+    command
+}
+
+fn run(environment: &Environment, url: &str, secret: &str) -> Ran {
+    Ran::new(command(environment, "probe", url).env("CLIENT_SECRET", secret).output().expect("the program"))
+}
+
+fn spawned(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program")
+}
+
+/// The files that tokens are kept in.
+fn kept(environment: &Environment) -> Vec<PathBuf> {
+    let directory = environment.path().join("state/host/tokens");
+    let entries = fs::read_dir(directory).into_iter().flatten().map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect()
+}
+
+fn count(asked: usize, given: usize) -> Count {
+    Count { asked, given }
+}
+
+#[test]
+fn a_token_is_got_once_and_seen_by_its_origin_alone() {
+    let Some(provider) = Provider::start() else { return };
+    for (who, auth) in [(BASIC, "basic"), (POST, "post"), (ODD_BASIC, "basic"), (ODD_POST, "post")] {
+        let environment = environment();
+        provider.forget();
+        let lines = client(who).replace("[parts]", &format!("client-auth = \"{auth}\"\n[parts]"));
+        environment.write("host.toml", granted("probe", &provider, &lines));
+        let ran = run(&environment, &provider.item(1), who.1).exits(0);
+        run(&environment, &provider.item(2), who.1).exits(0);
+        assert_eq!(provider.count(CLIENT_CREDENTIALS), count(1, 1), "{who:?}: the second run has the first one's");
+        let used = provider.used();
+        assert_eq!(used.iter().map(|used| used.status).collect::<Vec<_>>(), [200, 200]);
+        let token = used[0].token.as_deref().expect("a token");
+        for text in [&ran.stdout, &ran.stderr] {
+            assert!(!text.contains(token) && !text.contains(who.1), "{text}");
+        }
+        super::secrets::search(&environment.path().join("probe"), token.as_bytes());
+        let [file] = &kept(&environment)[..] else { panic!("{:?}", kept(&environment)) };
+        let mode = |path: &std::path::Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+        assert_eq!((mode(file), mode(file.parent().expect("a directory"))), (0o600, 0o700));
+        assert!(!fs::read_to_string(file).expect("a file").contains(who.1), "the client's own secret is not kept");
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_is_got_anew_once() {
+    let Some(provider) = Provider::start() else { return };
+    let environment = environment();
+    environment.write("host.toml", granted("probe", &provider, &client(BASIC)));
+    run(&environment, &provider.item(1), BASIC.1).exits(0);
+    provider.revoke();
+    run(&environment, &provider.item(2), BASIC.1).exits(0);
+    assert_eq!(provider.count(CLIENT_CREDENTIALS), count(2, 2));
+    let statuses: Vec<u16> = provider.used().iter().map(|used| used.status).collect();
+    assert_eq!(statuses, [200, 401, 200]);
+
+    // One that takes none is asked twice, and its answer is the extractor's.
+    let origin = Origin::start();
+    origin.route("/x", Reply::status(401));
+    let text = granted("probe", &provider, &client(BASIC)).replace(provider.api(), &origin.grant());
+    environment.write("host.toml", text);
+    run(&environment, &origin.url("/x"), BASIC.1);
+    assert_eq!(origin.asked().len(), 2);
+    assert_eq!(provider.count(CLIENT_CREDENTIALS), count(3, 3));
+}
+
+#[test]
+fn a_token_that_is_about_to_run_out_is_not_sent() {
+    let Some(provider) = Provider::start() else { return };
+    let environment = environment();
+    provider.lasting(1);
+    environment.write("host.toml", granted("probe", &provider, &client(BASIC)));
+    run(&environment, &provider.item(1), BASIC.1).exits(0);
+    let text = fs::read_to_string(&kept(&environment)[0]).expect("a file");
+    let kept_until: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let until = kept_until["good_until"].as_u64().expect("a moment");
+    // Time is what it is about.
+    while std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs() < until {
+        std::thread::yield_now();
+    }
+    run(&environment, &provider.item(2), BASIC.1).exits(0);
+    assert_eq!(provider.count(CLIENT_CREDENTIALS), count(2, 2));
+    assert!(provider.used().iter().all(|used| used.status == 200), "{:?}", provider.used());
+}
+
+#[test]
+fn two_runs_at_once_get_one_token() {
+    let Some(provider) = Provider::start() else { return };
+    let environment = environment();
+    let all = [granted("one", &provider, &client(BASIC)), granted("two", &provider, &client(BASIC))];
+    environment.write("host.toml", all.concat());
+    provider.hold(When::Before);
+    let start = |name: &str, number| {
+        let mut command = command(&environment, name, &provider.item(number));
+        command.env("CLIENT_SECRET", BASIC.1);
+        spawned(command)
+    };
+    let first = start("one", 1);
+    provider.wait_until_held(1);
+    let second = start("two", 2);
+    // The second one is at the lock, or will be: it has nothing to send, whenever it gets there.
+    provider.release();
+    for run in [first, second] {
+        Ran::new(run.wait_with_output().expect("the program")).exits(0);
+    }
+    assert_eq!(provider.count(CLIENT_CREDENTIALS), count(1, 1));
+}
+
+/// What a refresh token of a client without a secret is granted by.
+fn refresh() -> String {
+    format!(
+        "grant = \"refresh-token\"\nclient-id = \"{NATIVE}\"\n[parts]\nrefresh-token = {{ env = \"CLIENT_SECRET\" }}"
+    )
+}
+
+#[test]
+fn a_refresh_token_that_is_used_up_is_followed_by_the_next() {
+    let Some(provider) = Provider::start() else { return };
+    let environment = environment();
+    environment.write("host.toml", granted("probe", &provider, &refresh()));
+    let first = provider.refresh_token(NATIVE);
+    for number in 1..5 {
+        run(&environment, &provider.item(number), &first).exits(0);
+        provider.revoke();
+    }
+    assert_eq!(provider.count(REFRESH_TOKEN), count(4, 4));
+    let used: Vec<_> = provider.requested().iter().map(|asked| asked.params["refresh_token"].clone()).collect();
+    assert!(used[0] == first && used.windows(2).all(|two| two[0] != two[1]), "each is used once");
+    // Once it is taken back, the sentence says what to do.
+    provider.withdraw();
+    run(&environment, &provider.item(9), &first)
+        .exits(1)
+        .says("it refuses: invalid_grant")
+        .says("give another refresh token, in the variable CLIENT_SECRET");
+}
+
+#[test]
+fn a_run_that_is_killed_between_use_and_store_loses_no_right() {
+    let Some(provider) = Provider::start() else { return };
+    for when in [When::Before, When::After] {
+        let environment = environment();
+        environment.write("host.toml", granted("probe", &provider, &refresh()));
+        let first = provider.refresh_token(NATIVE);
+        provider.forget();
+        provider.hold(when);
+        let mut command = command(&environment, "probe", &provider.item(1));
+        command.env("CLIENT_SECRET", &first);
+        let mut child = spawned(command);
+        provider.wait_until_held(1);
+        child.kill().expect("a kill");
+        child.wait().expect("the program");
+        provider.release();
+        // Whoever comes next waits for what goes on still.
+        run(&environment, &provider.item(2), &first).exits(0);
+        assert_eq!(provider.count(REFRESH_TOKEN), count(1, 1), "{when:?}");
+        assert_eq!(provider.used().len(), 1);
+    }
+}
+
+#[test]
+fn an_account_whose_key_signs_gets_a_token() {
+    let Some(provider) = Provider::start() else { return };
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        for subject in [None, Some("jo@example.org")] {
+            let environment = environment();
+            provider.forget();
+            let account = provider.service_account(algorithm, Form::Pkcs8, subject);
+            environment.write("account.json", account.to_string());
+            let subject = subject.map(|subject| format!("subject = \"{subject}\"\n")).unwrap_or_default();
+            let lines = format!("grant = \"jwt-bearer\"\n{subject}[parts]\nkey = {{ file = \"account.json\" }}");
+            environment.write("host.toml", granted("probe", &provider, &lines));
+            run(&environment, &provider.item(1), "").exits(0);
+            assert_eq!(provider.count(JWT_BEARER), count(1, 1), "{:?}", provider.requested());
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_token_is_one_sentence() {
+    let (environment, place) = (environment(), Origin::start());
+    let origin = Origin::start();
+    let basic = "grant = \"client-credentials\"\nclient-id = \"me\"";
+    let parts = "[extractor.probe.secret.token.parts]\nclient-secret = { env = \"CLIENT_SECRET\" }";
+    let secret = "hush-hush-42";
+    let grant = |url: &str, lines: &str| {
+        format!(
+            "[extractor.probe]\nhttp = [\"{0}\"]\n[extractor.probe.secret.token]\nas = \"bearer\"\norigins = [\"{0}\"]\n\
+             [extractor.probe.secret.token.oauth]\ntoken-url = \"{url}\"\n{lines}\n",
+            origin.grant()
+        )
+    };
+    for (url, lines, says) in [
+        ("http://a.example/token".to_owned(), basic, "may not travel in the open"),
+        ("https://a.example/token".to_owned(), "grant = \"code\"", "unknown variant `code`"),
+        (place.url("/token"), "grant = \"device-code\"", "`device-url` has to say where"),
+        (place.url("/token"), "grant = \"client-credentials\"\nscope = \"x\"", "unknown field `scope`"),
+    ] {
+        environment.write("host.toml", grant(&url, &format!("{lines}\n{parts}")));
+        run(&environment, &origin.url("/x"), secret).exits(2).says(says);
+    }
+    environment.write("host.toml", grant(&place.url("/token"), basic));
+    run(&environment, &origin.url("/x"), secret).exits(2).says("`parts` has to say where `client-secret` is");
+    assert_eq!((place.asked().len(), environment.landing().exists()), (0, false));
+    for (reply, says) in [
+        (
+            Reply::new(format!("{{\"error\":\"invalid_client\",\"error_description\":\"no {secret}\"}}"))
+                .with_status(401),
+            "it refuses: invalid_client",
+        ),
+        (Reply::new("<html>"), "its answer is neither a JSON object nor a form"),
+        (Reply::new("{}"), "its answer has no `access_token`"),
+        (Reply::status(500), "it answered with status 500"),
+        (Reply::redirect(302, origin.url("/elsewhere")), "it answered with status 302"),
+        (Reply::new(format!("{{\"access_token\":\"{}\"}}", "x".repeat(9000))), "longer than 8192 bytes"),
+        (Reply::new("x".repeat(70_000)), "larger than the limit of 65536 bytes"),
+        (Reply::new("{\"access_token\":\"a\\nb\"}"), "bytes that no field can carry"),
+    ] {
+        place.route("/token", reply);
+        environment.write("host.toml", grant(&place.url("/token"), &format!("{basic}\n{parts}")));
+        let ran = run(&environment, &origin.url("/x"), secret).exits(1).says(says).says("the secret `token`");
+        assert!(!ran.stderr.contains(secret), "{ran:?}");
+    }
+    assert_eq!(origin.asked(), [], "nothing is sent without a token, and no redirect is followed");
+}
+
+/// `host auth` of the probe, started; and its output, line by line.
+fn asking(environment: &Environment) -> (Child, std::io::Lines<std::io::BufReader<std::process::ChildStdout>>) {
+    let component = harness::guest("probe").display().to_string();
+    let mut command = environment.command(["auth", &component, "--wait", "60s"]);
+    command.env("XDG_STATE_HOME", environment.path().join("state"));
+    let mut child = spawned(command);
+    let output = child.stdout.take().expect("a pipe");
+    (child, std::io::BufRead::lines(std::io::BufReader::new(output)))
+}
+
+/// The next URL that is told.
+fn told_url(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> String {
+    let mut lines = lines.map(|line| line.expect("a line"));
+    lines.find_map(|line| line.trim().starts_with("http://").then(|| line.trim().to_owned())).expect("a URL")
+}
+
+#[test]
+fn somebody_agrees_in_a_browser_once() {
+    let Some(provider) = Provider::start() else { return };
+    let environment = environment();
+    let lines = format!(
+        "grant = \"authorization-code\"\nclient-id = \"{NATIVE}\"\nauthorization-url = \"{}\"\nscopes = [\"read\"]",
+        provider.authorization()
+    );
+    environment.write("host.toml", granted("probe", &provider, &lines));
+    run(&environment, &provider.item(1), "").exits(1).says("nobody has agreed to it yet; `host auth ");
+
+    provider.set(&serde_json::json!({ "refuse": true }));
+    let (child, mut lines) = asking(&environment);
+    let page = provider.browser(&told_url(&mut lines));
+    assert!(page.text.contains("Nothing was agreed to"), "{page:?}");
+    Ran::new(child.wait_with_output().expect("the program")).exits(1).says("it refuses: access_denied");
+    assert_eq!(kept(&environment), [] as [PathBuf; 0]);
+
+    provider.set(&serde_json::json!({ "refuse": false }));
+    let (child, mut lines) = asking(&environment);
+    let url = told_url(&mut lines);
+    let page = provider.browser(&url);
+    assert!(page.url.starts_with("http://127.0.0.1:") && page.text.contains("You can close this page"), "{page:?}");
+    Ran::new(child.wait_with_output().expect("the program")).exits(0);
+    assert!(url.contains("code_challenge_method=S256"), "{url}");
+    let last = lines.map(|line| line.expect("a line")).last().expect("a line");
+    assert!(last.contains("The token `token` of probe is kept in "), "{last}");
+    for number in 1..4 {
+        run(&environment, &provider.item(number), "").exits(0);
+        provider.revoke();
+    }
+    assert_eq!(provider.count(REFRESH_TOKEN), count(2, 2));
+    provider.withdraw();
+    run(&environment, &provider.item(9), "")
+        .exits(1)
+        .says("invalid_grant")
+        .says("`host auth ")
+        .says("asks somebody to agree");
+}
+
+#[test]
+fn somebody_agrees_on_another_device() {
+    let Some(provider) = Provider::start() else { return };
+    let environment = environment();
+    let lines = format!(
+        "grant = \"device-code\"\nclient-id = \"{DEVICE}\"\ndevice-url = \"{}\"",
+        provider.device_authorization()
+    );
+    environment.write("host.toml", granted("probe", &provider, &lines));
+    provider.set(&serde_json::json!({ "slow_down": 1 }));
+    let (child, mut lines) = asking(&environment);
+    told_url(&mut lines);
+    // The second URL has the code in it.
+    provider.browser(&told_url(&mut lines));
+    Ran::new(child.wait_with_output().expect("the program")).exits(0);
+    run(&environment, &provider.item(1), "").exits(0);
+    let polls = provider.requested().iter().filter(|asked| asked.grant == DEVICE_CODE).count();
+    assert!(polls >= 2, "{polls}: the first one was told to slow down");
+}
+
+#[test]
+fn what_is_wrong_with_an_order_to_agree_is_said() {
+    let (environment, place) = (environment(), Origin::start());
+    // One that does not say what it asks for.
+    let component = environment.write("probe.wasm", harness::without_manifest(&harness::guest("probe")));
+    let component = component.display().to_string();
+    environment.write("host.toml", "");
+    let auth = |more: &[&str]| {
+        let mut command = environment.command([&["auth", &component], more].concat());
+        command.env("XDG_STATE_HOME", environment.path().join("state"));
+        Ran::new(command.output().expect("the program"))
+    };
+    auth(&[]).exits(2).says("probe has no granted secret that somebody has to agree to").says("hint: `host allow ");
+    let secret = |name: &str| {
+        format!(
+            "[extractor.probe.secret.{name}]\nas = \"bearer\"\norigins = [\"{0}\"]\n[extractor.probe.secret.{name}.oauth]\n\
+             grant = \"authorization-code\"\nclient-id = \"{name}\"\ntoken-url = \"{1}\"\nauthorization-url = \"{1}\"\n",
+            place.grant(),
+            place.url("/x")
+        )
+    };
+    environment.write("host.toml", secret("one") + &secret("two"));
+    auth(&[]).exits(2).says("somebody has to agree to `one` and `two` of probe").says("--secret NAME");
+    auth(&["--secret", "three"]).exits(2).says("no granted secret `three`");
+    auth(&["--secret", "one", "--wait", "1s"]).exits(1).says("nobody came back from the browser in time");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    auth(&["--secret", "one", "--port", &port]).exits(1).says("cannot wait for the browser");
+    assert_eq!(place.asked(), []);
+}
