@@ -78,10 +78,10 @@ impl Order {
 
     /// Get it: what is kept, where that is good, and by another process where it is not.
     pub fn carried_out(&self) -> Result<Got, Failed> {
-        if let Some(kept) = self.keep.as_deref().and_then(|path| kept::read(path).ok().flatten()) {
-            if let Some(got) = kept.got.filter(|got| got.is_good(self.refused.as_deref(), Moment::now())) {
-                return Ok(got);
-            }
+        let kept = self.keep.as_deref().and_then(|path| kept::read(path).ok().flatten());
+        let good = |got: &Got| got.is_good(self.refused.as_deref(), Moment::now());
+        if let Some(got) = kept.and_then(|kept| kept.got).filter(good) {
+            return Ok(got);
         }
         self.by_another_process().map_err(|reason| Failed::Other(format!("nobody got it: {reason}")))?
     }
