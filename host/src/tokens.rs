@@ -6,6 +6,7 @@
 
 mod assertion;
 mod exchange;
+mod files;
 mod kept;
 mod network;
 mod order;

@@ -25,7 +25,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("memmap2", &["objects"]),
     ("hyper", &["fetch", "outbound"]),
     ("tokio-rustls", &["fetch"]),
-    ("ring", &["registry"]),
+    ("ring", &["host", "registry"]),
     ("rustls", &["fetch", "objects", "outbound", "registry"]),
     ("tokio", &["engine", "fetch", "host", "objects", "outbound", "registry"]),
     ("rustix", &["clock", "engine", "host", "registry", "zone"]),

@@ -220,7 +220,7 @@ impl Configured {
             let consent = format!("`{}` asks for it anew", self.allow.replacen("host allow", "host auth", 1));
             let mut order = Order { oauth, parts, keep: None, refused: None, network, consent };
             let whose = format!("{}.{secret}", self.name);
-            order.keep = tokens.as_deref().map(|directory| order.place(directory, &whose));
+            order.keep = tokens.as_deref().map(|directory| order.file_in(directory, &whose));
             if order.keep.is_none() && order.oauth.has_refresh_token() {
                 return Err(
                     "there is nowhere to keep tokens: STATE_DIRECTORY, XDG_STATE_HOME or HOME says where".into()

@@ -379,7 +379,8 @@ mod tests {
         let parts = |pairs: &[(&str, &str)]| {
             let parts = pairs.iter().map(|(part, from)| ((*part).to_owned(), from.parse().expect(from)));
             let source = SecretSource::Parts(parts.collect());
-            let grant = SecretGrant { source, place: SecretPlace::Pair, origins: vec!["https://a.example".into()] };
+            let origins = vec!["https://a.example".into()];
+            let grant = SecretGrant { source, place: SecretPlace::Pair, oauth: None, private: false, origins };
             super::load("token", &grant, directory.path(), variable).map(|secret| secret.texts().join("|"))
         };
         let texts = parts(&[("user", "env:TOKEN"), ("password", "file:token")]);

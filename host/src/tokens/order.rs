@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-use super::kept;
+use super::kept::Keep;
 use super::network::Network;
 use clock::Moment;
+use rules::domain::Digest;
 use rules::oauth::OAuth;
 use rules::text;
 
@@ -29,7 +30,7 @@ pub struct Order {
     /// The values of the secret's parts.
     pub parts: BTreeMap<String, String>,
     /// Where it is kept; nowhere where there is no place for it.
-    pub keep: Option<PathBuf>,
+    pub keep: Option<Keep>,
     /// A token that is of no use any more.
     pub refused: Option<String>,
     /// The way there.
@@ -39,7 +40,7 @@ pub struct Order {
 }
 
 /// A token. It has no `Debug`, so that it cannot be shown by mistake.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Got {
     /// What is sent.
     pub access_token: String,
@@ -66,21 +67,33 @@ pub enum Failed {
 }
 
 impl Order {
-    /// Where its token is kept, below a directory: one file for each right. One that somebody agrees to is known by whom
-    /// it is for.
-    pub fn place(&self, directory: &Path, whose: &str) -> PathBuf {
+    /// What tells its right from others. Other parts are another right, and so is somebody else's consent: a token that
+    /// somebody agrees to is known by whom it is for.
+    fn right(&self, whose: &str) -> String {
         let whose = if self.oauth.needs_consent() { whose } else { "" };
-        kept::place(directory, &self.oauth, &self.parts, whose)
+        serde_json::json!([self.oauth, self.parts, whose]).to_string()
+    }
+
+    /// The file that its token is kept in, below a directory: one for each right.
+    pub fn file_in(&self, directory: &Path, whose: &str) -> Keep {
+        let digest = Digest::of([self.right(whose).as_bytes()]).to_string();
+        Keep::File(directory.join(format!("{}-{}.json", self.service(), &digest[..16])))
+    }
+
+    /// The name of the machine that gives its token, as far as it may be part of a name.
+    fn service(&self) -> String {
+        let host = url::Url::parse(&self.oauth.token_url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+        let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '.' || *c == '-';
+        host.unwrap_or_default().chars().filter(plain).collect()
     }
 
     /// Get it: what is kept, where that is good, and by another process where it is not.
     pub fn carried_out(&self) -> Result<Got, Failed> {
-        if let Some(kept) = self.keep.as_deref().and_then(|path| kept::read(path).ok().flatten()) {
-            if let Some(got) = kept.got.filter(|got| got.is_good(self.refused.as_deref(), Moment::now())) {
-                return Ok(got);
-            }
+        let kept = self.keep.as_ref().map(|keep| keep.open()?.look()).transpose()?.flatten();
+        match kept.and_then(|kept| kept.got).filter(|got| got.is_good(self.refused.as_deref(), Moment::now())) {
+            Some(got) => Ok(got),
+            None => self.by_another_process().map_err(|reason| Failed::Other(format!("nobody got it: {reason}")))?,
         }
-        self.by_another_process().map_err(|reason| Failed::Other(format!("nobody got it: {reason}")))?
     }
 
     /// Have a process of its own do it, which no signal to this one ends.
