@@ -2,6 +2,7 @@
 
 mod add;
 mod allow;
+mod auth;
 mod build;
 mod cat;
 mod compile;
@@ -75,6 +76,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Add(add::AddArgs),
     Allow(allow::AllowArgs),
+    Auth(auth::AuthArgs),
     Inspect(inspect::InspectArgs),
     New(new::NewArgs),
     Build(build::BuildArgs),
@@ -142,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::execute(&arguments),
         Command::Add(arguments) => add::execute(&arguments),
         Command::Allow(arguments) => allow::execute(&arguments),
+        Command::Auth(arguments) => auth::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::New(arguments) => new::execute(&arguments),
         Command::Build(arguments) => build::execute(&arguments),

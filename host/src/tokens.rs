@@ -5,6 +5,7 @@
 //! alone, and that no extractor has.
 
 mod assertion;
+mod consent;
 mod exchange;
 mod files;
 mod kept;
@@ -21,6 +22,7 @@ use clock::Moment;
 use fetch::Mint;
 use rules::domain::FetchError;
 
+pub use consent::ask;
 pub use exchange::serve;
 pub use network::Network;
 pub use order::{Failed, Got, Order};
@@ -56,7 +58,7 @@ impl Minter {
         let got = got.map_err(|failed| match failed {
             // Asking again is of no use before somebody has done something.
             Failed::Refused(reason) => FetchError::Denied { reason: program::typed(&reason).into_owned(), grant: None },
-            Failed::Other(reason) => FetchError::Unreachable(reason),
+            failed => FetchError::Unreachable(failed.to_string()),
         })?;
         let token = got.access_token.clone();
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(got);

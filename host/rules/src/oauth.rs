@@ -66,6 +66,8 @@ pub enum Form {
     Form,
     /// A JSON object, as some services have it.
     Json,
+    /// Nothing: what would be in it is in the URL's query, as a few services have it.
+    Query,
 }
 
 /// Where and how a token is got.
@@ -101,9 +103,13 @@ pub struct OAuth {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// What the service calls what the standard calls `client_id`, `client_secret`, `refresh_token`, `grant_type`,
-    /// `access_token` or `expires_in`. In an answer a dot leads into an object.
+    /// `username`, `password`, `access_token` or `expires_in`. In an answer a dot leads into an object. What has no name is
+    /// not sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
+    /// How long a token is good where the answer does not say so, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
     /// For whom an assertion is meant; the place of tokens where nobody says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
@@ -138,6 +144,8 @@ pub enum Proof<'a> {
 pub struct TokenRequest {
     /// Its fields.
     pub headers: Vec<(String, String)>,
+    /// What is added to the query of its URL.
+    pub query: Vec<(String, String)>,
     /// Its content.
     pub body: Vec<u8>,
 }
@@ -216,7 +224,16 @@ impl OAuth {
     /// Check what does not depend on parameters.
     pub fn check(&self) -> Result<(), String> {
         let missing = |key: &str| Err(format!("`{key}` has to say where"));
-        let known = ["client_id", "client_secret", "refresh_token", "grant_type", "access_token", "expires_in"];
+        let known = [
+            "client_id",
+            "client_secret",
+            "refresh_token",
+            "grant_type",
+            "username",
+            "password",
+            "access_token",
+            "expires_in",
+        ];
         match self.grant {
             TokenGrant::AuthorizationCode if self.authorization_url.is_none() => return missing("authorization-url"),
             TokenGrant::DeviceCode if self.device_url.is_none() => return missing("device-url"),
@@ -276,8 +293,8 @@ impl OAuth {
                 DEVICE_CODE
             }
             (Proof::Nothing, TokenGrant::Password) => {
-                add("username".into(), by("username"));
-                add("password".into(), by("password"));
+                add(name("username"), by("username"));
+                add(name("password"), by("password"));
                 "password"
             }
             (Proof::Nothing, _) => "client_credentials",
@@ -318,23 +335,29 @@ impl OAuth {
             content.retain(|(there, _)| there != name);
             content.push((name.clone(), value.clone()));
         }
+        content.retain(|(name, _)| !name.is_empty());
+        let mut query = Vec::new();
         let (kind, body) = match self.body {
+            Form::Query => {
+                query = content;
+                (None, Vec::new())
+            }
             Form::Form => {
                 let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&content).finish();
-                ("application/x-www-form-urlencoded", form.into_bytes())
+                (Some("application/x-www-form-urlencoded"), form.into_bytes())
             }
             Form::Json => {
                 let object: serde_json::Map<_, _> =
                     content.into_iter().map(|(name, value)| (name, value.into())).collect();
-                ("application/json", serde_json::Value::Object(object).to_string().into_bytes())
+                (Some("application/json"), serde_json::Value::Object(object).to_string().into_bytes())
             }
         };
-        headers.push(("content-type".into(), kind.into()));
+        headers.extend(kind.map(|kind| ("content-type".to_owned(), kind.to_owned())));
         for (name, value) in &self.headers {
             headers.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
             headers.push((name.clone(), value.clone()));
         }
-        TokenRequest { headers, body }
+        TokenRequest { headers, query, body }
     }
 
     /// Where a user agrees in a browser: with the challenge of a verifier (RFC 7636, 4.3), and what comes back as it is.
@@ -444,6 +467,12 @@ mod tests {
             let sent = request.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| &**value);
             assert_eq!(sent, authorization, "{description}");
         }
+        let session = "grant = \"password\"\nbody = \"query\"\nnames = { grant_type = \"\", username = \"login\" }";
+        let parts = self::parts(&[("username", "u"), ("password", "p")]);
+        let request = oauth(&format!("{session}\n{place}")).request(&parts, Proof::Nothing);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(request.query, [pair("login", "u"), pair("password", "p")]);
+        assert!(request.body.is_empty() && !request.headers.iter().any(|(name, _)| name == "content-type"));
     }
 
     #[test]

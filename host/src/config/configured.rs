@@ -197,6 +197,12 @@ impl Configured {
         ))
     }
 
+    /// The same with the parameters that are set.
+    pub fn orders_of(&self, flags: &Flags, component: Component<'_>) -> Result<BTreeMap<String, Order>, Error> {
+        let params = super::params::resolve(flags, &self.config, component.manifest, &self.name)?;
+        self.orders(&params, &flags.mapped)
+    }
+
     /// What it takes to get those of the secrets that are tokens, by their names.
     pub fn orders(
         &self,
@@ -217,7 +223,10 @@ impl Configured {
                 mapped: mapped.iter().map(|mapping| format!("{}={}", mapping.from(), mapping.to())).collect(),
                 private: grant.private,
             };
-            let consent = format!("`{}` asks for it anew", self.allow.replacen("host allow", "host auth", 1));
+            let consent = match oauth.needs_consent() {
+                true => format!("`{}` asks somebody to agree", self.allow.replacen("host allow", "host auth", 1)),
+                false => format!("give another refresh token, in {}", grant.source),
+            };
             let mut order = Order { oauth, parts, keep: None, refused: None, network, consent };
             let whose = format!("{}.{secret}", self.name);
             order.keep = tokens.as_deref().map(|directory| order.file_in(directory, &whose));

@@ -20,6 +20,8 @@ use rules::text;
 /// Whose key it is, and the key in PEM.
 struct Account {
     issuer: Option<String>,
+    /// In whose name it asks where nobody says. Google's accounts ask in nobody's.
+    subject: Option<String>,
     key_id: Option<String>,
     pem: String,
 }
@@ -30,12 +32,15 @@ impl Account {
         let key = parts.get("key").ok_or("it has no `key`")?;
         let issuer = parts.get("issuer").or_else(|| parts.get("client-id")).cloned();
         if !key.trim_start().starts_with('{') {
-            return Ok(Self { issuer, key_id: None, pem: key.clone() });
+            // In variables of the environment people write line breaks so.
+            let pem = if key.contains('\n') { key.clone() } else { key.replace("\\n", "\n") };
+            return Ok(Self { subject: issuer.clone(), issuer, key_id: None, pem });
         }
         let file: serde_json::Value = serde_json::from_str(key).map_err(|_| "its `key` is neither PEM nor JSON")?;
         let text = |name: &str| file.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
         let pem = text("private_key").ok_or("its `key` is JSON without a `private_key`")?;
-        Ok(Self { issuer: issuer.or_else(|| text("client_email")), key_id: text("private_key_id"), pem })
+        let issuer = issuer.or_else(|| text("client_email"));
+        Ok(Self { issuer, subject: None, key_id: text("private_key_id"), pem })
     }
 }
 
@@ -115,12 +120,14 @@ pub(super) fn signed(oauth: &OAuth, parts: &BTreeMap<String, String>, now: Momen
     clock::randomise(&mut unique).map_err(|error| text::line(&error.to_string()))?;
     let mut claims = json!({
         "iss": issuer,
-        "sub": oauth.subject.as_ref().unwrap_or(&issuer),
         "aud": oauth.audience.as_ref().unwrap_or(&oauth.token_url),
         "iat": seconds,
         "exp": seconds.saturating_add(oauth.lifetime().into()),
         "jti": BASE64_URL_SAFE_NO_PAD.encode(unique),
     });
+    if let Some(subject) = oauth.subject.as_ref().or(account.subject.as_ref()) {
+        claims["sub"] = subject.as_str().into();
+    }
     if !oauth.scopes.is_empty() {
         // Google reads them here, and nowhere else.
         claims["scope"] = oauth.scopes.join(" ").into();

@@ -37,9 +37,15 @@ pub(super) fn get(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
         let _inside = runtime.enter();
         Signals::listen()
     };
-    let got = exchanged(order, proof, &runtime);
+    exchanged(order, proof)
+}
+
+/// Ask a place of this order; the status and the content of its answer.
+pub(super) fn asked(order: &Order, url: &str, request: TokenRequest) -> Result<(u16, Vec<u8>), Failed> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, order.network.ask(url, request)).await });
     runtime.shutdown_background();
-    got
+    done.unwrap_or_else(|_| Err(Failed::Other(format!("it took longer than {}", text::span(PATIENCE)))))
 }
 
 fn runtime() -> Result<Runtime, Failed> {
@@ -47,20 +53,14 @@ fn runtime() -> Result<Runtime, Failed> {
     runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))
 }
 
-/// Ask a place of this order; the status and the content of its answer.
-fn asked(order: &Order, url: &str, request: TokenRequest, runtime: &Runtime) -> Result<(u16, Vec<u8>), Failed> {
-    let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, order.network.ask(url, request)).await });
-    done.unwrap_or_else(|_| Err(Failed::Other(format!("it took longer than {}", text::span(PATIENCE)))))
-}
-
 /// Where it is kept is asked by calls that block, so that only what goes to the place of tokens is asynchronous.
-fn exchanged(order: &Order, proof: Proof<'_>, runtime: &Runtime) -> Result<Got, Failed> {
+fn exchanged(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
     let Some(keep) = &order.keep else {
-        return sent(order, proof, None, runtime).map(|(got, _)| got);
+        return sent(order, proof, None).map(|(got, _)| got);
     };
-    let asked = matches!(proof, Proof::Nothing);
+    let anew = !matches!(proof, Proof::Nothing);
     let enough = |kept: &Kept| {
-        let got = kept.got.clone().filter(|_| asked);
+        let got = kept.got.clone().filter(|_| !anew);
         got.filter(|got| got.is_good(order.refused.as_deref(), Moment::now()))
     };
     let keeper = keep.open()?;
@@ -68,7 +68,7 @@ fn exchanged(order: &Order, proof: Proof<'_>, runtime: &Runtime) -> Result<Got, 
         Turn::Enough(got) => return Ok(got),
         Turn::Ours(held) => held,
     };
-    match sent(order, proof, Some(&mut *held), runtime) {
+    match sent(order, proof, Some(&mut *held)) {
         Ok((got, refresh_token)) => {
             held.end(Some(Kept { got: Some(got.clone()), refresh_token, sent: false }))?;
             Ok(got)
@@ -82,12 +82,7 @@ fn exchanged(order: &Order, proof: Proof<'_>, runtime: &Runtime) -> Result<Got, 
 }
 
 /// Send the request; the token, and what the next one is got with.
-fn sent(
-    order: &Order,
-    proof: Proof<'_>,
-    held: Option<&mut (dyn Held + '_)>,
-    runtime: &Runtime,
-) -> Result<(Got, Option<String>), Failed> {
+fn sent(order: &Order, proof: Proof<'_>, held: Option<&mut (dyn Held + '_)>) -> Result<(Got, Option<String>), Failed> {
     let Order { oauth, parts, .. } = order;
     let before = held.as_ref().map(|held| held.kept().clone()).unwrap_or_default();
     let refresh = before.refresh_token.clone().or_else(|| parts.get("refresh-token").cloned());
@@ -107,7 +102,7 @@ fn sent(
         // Should this process die of a power cut, the next one can say why the token is of no use any more.
         held.note(Kept { got: before.got.clone(), refresh_token: Some(refresh.to_owned()), sent: true })?;
     }
-    let (status, body) = asked(order, &oauth.token_url, oauth.request(parts, proof), runtime)?;
+    let (status, body) = asked(order, &oauth.token_url, oauth.request(parts, proof))?;
     let answer = answer(oauth, status, &body).map_err(|refusal| refused(order, &before, &refusal))?;
     let now = Moment::now().unix_seconds();
     let until = answer.expires_in.map(|seconds| now.saturating_add(seconds.saturating_sub(MARGIN.min(seconds / 10))));
@@ -120,6 +115,11 @@ fn refused(order: &Order, before: &Kept, refusal: &Refusal) -> Failed {
     let place = url::Url::parse(&order.oauth.token_url).ok();
     let place = place.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     let clean = order.without_secrets(&refusal.to_string(), before.refresh_token.as_deref());
+    match refusal.code() {
+        Some("authorization_pending") => return Failed::Pending(false),
+        Some("slow_down") => return Failed::Pending(true),
+        _ => {}
+    }
     if !refusal.is_final() {
         return Failed::Other(format!("{place}: {clean}"));
     }
@@ -127,7 +127,7 @@ fn refused(order: &Order, before: &Kept, refusal: &Refusal) -> Failed {
         true => "; an exchange before was cut short, and its answer is lost",
         false => "",
     };
-    let next = match order.oauth.has_refresh_token() && refusal.code() == Some("invalid_grant") {
+    let next = match order.oauth.has_refresh_token() && refusal.is_of_the_right() {
         true => format!("; {}", order.consent),
         false => String::new(),
     };

@@ -68,7 +68,11 @@ impl Network {
         let budgets = Budgets::new(Settings::default().amounts());
         let redactor = Arc::new(Redactor::default());
         let fetcher = Fetcher::new(egress, (limits, budgets), redactor, "tokens", u64::from(std::process::id()));
-        let TokenRequest { headers, body } = request;
+        let TokenRequest { headers, query, body } = request;
+        let mut url = url;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         let request = Request {
             method: "POST".into(),
             headers: headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect(),

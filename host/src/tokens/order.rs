@@ -61,6 +61,9 @@ pub enum Failed {
     /// Somebody has to do something first.
     #[error("{0}")]
     Refused(String),
+    /// Somebody is still to agree; whether that was asked too often.
+    #[error("nobody has agreed to it yet")]
+    Pending(bool),
     /// It may be better the next time.
     #[error("{0}")]
     Other(String),

@@ -52,8 +52,15 @@ fn told(code: &str, sentence: &str) -> String {
 impl Refusal {
     /// Whether the right itself is gone, so that asking again does not help (RFC 6749, 5.2).
     pub fn is_final(&self) -> bool {
-        let last = ["invalid_grant", "invalid_client", "unauthorized_client", "access_denied", "expired_token"];
-        matches!(self, Self::Refused { code, .. } if last.contains(&code.as_str()))
+        let last = ["invalid_client", "unauthorized_client", "access_denied", "expired_token"];
+        self.is_of_the_right() || matches!(self, Self::Refused { code, .. } if last.contains(&code.as_str()))
+    }
+
+    /// Whether what a token was asked with is of no use any more, in the standard's word or those of services.
+    pub fn is_of_the_right(&self) -> bool {
+        let gone =
+            ["invalid_grant", "bad_refresh_token", "invalid_refresh_token", "refresh_token_reused", "invalid_code"];
+        matches!(self, Self::Refused { code, .. } if gone.contains(&code.as_str()))
     }
 
     /// The word of a refusal.
@@ -90,7 +97,7 @@ pub fn answer(oauth: &OAuth, status: u16, body: &[u8]) -> Result<Answer, Refusal
     if access.len() > MAX_TOKEN || refresh.is_some_and(|token| token.len() > MAX_TOKEN) {
         return Err(Refusal::Answer(format!("its token is longer than {MAX_TOKEN} bytes")));
     }
-    let expires_in = at(value, oauth.name("expires_in")).and_then(seconds);
+    let expires_in = at(value, oauth.name("expires_in")).and_then(seconds).or(oauth.expires_in);
     Ok(Answer { access_token: access.to_owned(), refresh_token: refresh.map(str::to_owned), expires_in })
 }
 
@@ -120,8 +127,9 @@ fn seconds(value: &Value) -> Option<u64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
-    // What is negative or no number is taken for none; the cast saturates.
-    number.filter(|number| *number >= 0.0).map(|number| number as u64)
+    // What is negative or no number is taken for none, and so is 0, by which some mean a token that does not run out. The
+    // cast saturates.
+    number.filter(|number| *number > 0.0).map(|number| number as u64)
 }
 
 #[cfg(test)]
