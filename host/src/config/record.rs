@@ -145,11 +145,11 @@ fn secret_table(grant: &SecretGrant) -> Table {
     }
     table["as"] = value(written(&grant.place));
     table["origins"] = value(Array::from_iter(grant.origins.iter().map(String::as_str)));
-    if let SecretSource::Parts(parts) = &grant.source {
-        if !parts.is_empty() {
-            let parts = parts.iter().map(|(part, from)| (part.as_str(), value(written(from))));
-            table["parts"] = Item::Table(Table::from_iter(parts));
-        }
+    if let SecretSource::Parts(parts) = &grant.source
+        && !parts.is_empty()
+    {
+        let parts = parts.iter().map(|(part, from)| (part.as_str(), value(written(from))));
+        table["parts"] = Item::Table(Table::from_iter(parts));
     }
     if let Some(oauth) = &grant.oauth {
         let said = serde_json::to_value(oauth).unwrap_or_default();

@@ -63,7 +63,7 @@ fn exchanged(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
         let got = kept.got.clone().filter(|_| !anew);
         got.filter(|got| got.is_good(order.refused.as_deref(), Moment::now()))
     };
-    let keeper = keep.open()?;
+    let keeper = keep.open(&order.network.trusted())?;
     let mut held = match keeper.turn(&enough)? {
         Turn::Enough(got) => return Ok(got),
         Turn::Ours(held) => held,

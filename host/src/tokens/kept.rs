@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::files::TokenFile;
 use super::order::{Failed, Got};
+use super::stored::Room;
+use fetch::Authorities;
+use objects::ObjectsError;
 
 /// What is kept. It has no `Debug`, so that it cannot be shown by mistake.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +31,17 @@ pub struct Kept {
 pub enum Keep {
     /// In a file of this machine.
     File(PathBuf),
+    /// In an object of a store.
+    Object(Room),
 }
 
 impl Keep {
     /// Get ready to use it.
-    pub(super) fn open(&self) -> Result<Box<dyn Keeper>, KeepError> {
-        match self {
-            Self::File(path) => Ok(Box::new(TokenFile(path.clone()))),
-        }
+    pub(super) fn open(&self, authorities: &Authorities) -> Result<Box<dyn Keeper>, KeepError> {
+        Ok(match self {
+            Self::File(path) => Box::new(TokenFile(path.clone())),
+            Self::Object(room) => Box::new(room.open(authorities)?),
+        })
     }
 }
 
@@ -43,6 +49,7 @@ impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
+            Self::Object(room) => f.write_str(&room.shown()),
         }
     }
 }
@@ -85,13 +92,25 @@ pub(super) enum KeepError {
     Damaged(String),
     #[error("it is kept in {0}, where somebody else has been at it for too long")]
     Busy(String),
+    #[error("this took too long, and another machine has begun to get it in its place")]
+    Lost,
+    #[error("the tokens in {0} are sealed with another key than `token-key` under [store] in host.toml gives")]
+    OtherKey(String),
+    #[error("{0} does not keep conditions on writes, so that one machine could replace a token that another one got")]
+    Careless(String),
+    #[error("{0}")]
+    Settings(String),
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
 }
 
 impl From<KeepError> for Failed {
     fn from(error: KeepError) -> Self {
         match error {
-            KeepError::Damaged(_) => Self::Refused(error.to_string()),
-            KeepError::Io { .. } | KeepError::Busy(_) => Self::Other(error.to_string()),
+            KeepError::Io { .. } | KeepError::Busy(_) | KeepError::Lost => Self::Other(error.to_string()),
+            KeepError::Objects(ref objects) if !objects.is_of_settings() => Self::Other(error.to_string()),
+            // Somebody has to do something first.
+            error => Self::Refused(error.to_string()),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Order and answer are JSON on standard input and output. Both hold secrets, which no argument and no variable may.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::Keep;
 use super::network::Network;
+use super::sealing::Key;
+use super::stored::Room;
+use crate::landing::Place;
 use clock::Moment;
 use rules::domain::Digest;
 use rules::oauth::OAuth;
@@ -19,7 +23,8 @@ use rules::text;
 
 /// Most bytes of an order and of an answer.
 pub(super) const MAX_MESSAGE: u64 = 1 << 20;
-/// What the process gets of this one's environment: whom TLS trusts, and the zone of its clock.
+/// What the process gets of this one's environment, beside what leads to the store that tokens are kept in: whom TLS trusts,
+/// and the zone of its clock.
 const PASSED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZ"];
 
 /// What is to be got, and what it takes. It has no `Debug`, so that it cannot be shown by mistake.
@@ -83,6 +88,11 @@ impl Order {
         Keep::File(directory.join(format!("{}-{}.json", self.service(), &digest[..16])))
     }
 
+    /// The object that its token is kept in, beside the states of a store, sealed with that key: one for each right.
+    pub fn object_in(&self, place: &Place, key: &Key, whose: &str) -> Keep {
+        Keep::Object(Room::of(place, &self.service(), &self.right(whose), key))
+    }
+
     /// The name of the machine that gives its token, as far as it may be part of a name.
     fn service(&self) -> String {
         let host = url::Url::parse(&self.oauth.token_url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
@@ -92,7 +102,7 @@ impl Order {
 
     /// Get it: what is kept, where that is good, and by another process where it is not.
     pub fn carried_out(&self) -> Result<Got, Failed> {
-        let kept = self.keep.as_ref().map(|keep| keep.open()?.look()).transpose()?.flatten();
+        let kept = self.keep.as_ref().map(|keep| keep.open(&self.network.trusted())?.look()).transpose()?.flatten();
         match kept.and_then(|kept| kept.got).filter(|got| got.is_good(self.refused.as_deref(), Moment::now())) {
             Some(got) => Ok(got),
             None => self.by_another_process().map_err(|reason| Failed::Other(format!("nobody got it: {reason}")))?,
@@ -103,7 +113,9 @@ impl Order {
     fn by_another_process(&self) -> Result<Result<Got, Failed>, String> {
         let order = serde_json::to_vec(self).map_err(|error| error.to_string())?;
         let mut command = engine::this_program().map_err(|error| error.to_string())?;
-        let passed = PASSED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let of_store = |name: &str| objects::counts(name) && matches!(self.keep, Some(Keep::Object(_)));
+        let wanted = |name: &OsString| name.to_str().is_some_and(|name| PASSED.contains(&name) || of_store(name));
+        let passed = std::env::vars_os().filter(|(name, _)| wanted(name));
         command.arg("token").env_clear().envs(passed).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let answer = answered(&mut command, &order).map_err(|error| error.to_string())?;
