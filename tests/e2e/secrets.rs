@@ -1,6 +1,7 @@
 //! Secrets: added by the host, on their way to their origins only, and seen nowhere else.
 
 mod parts;
+mod signing;
 
 use std::fs;
 use std::path::Path;

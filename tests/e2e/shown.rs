@@ -91,6 +91,8 @@ fn manifest(said: &str) -> String {
         "name = \"prices\"\nversion = \"{said}\"\ndescription = \"{said}\"\nauthors = [\"{said}\", \"b\"]\nlicense = \"{said}\"\n\
          homepage = \"{said}\"\nhttp = [\"https://{}.example\"]\n\"{said}\" = 1\n[secret.a]\nhelp = \"{said}\"\noptional = true\n\
          as = {{ basic = \"{said}\" }}\n[secret.b]\nhelp = \"{said}\"\nas = {{ query = \"{said}\" }}\n\
+         [secret.c]\nas = {{ aws = {{ region = \"{said}\", service = \"{said}\" }} }}\n\
+         [secret.d]\nas = {{ hmac = {{ over = \"{said}\", fields = {{ \"{said}\" = \"{said}\" }} }} }}\n\
          [param.p]\nhelp = \"{said}\"\ndefault = \"{said}\"\n",
         "long-".repeat(11) + "name"
     )

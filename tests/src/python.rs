@@ -22,6 +22,9 @@ const DBT: [&str; 3] = ["dbt-core==1.11.16", "dbt-duckdb==1.11.1", "duckdb==1.5.
 /// A server that speaks S3.
 const STORE: [&str; 1] = ["ministack==1.5.33"];
 
+/// A server that plays AWS, and checks the signatures of requests.
+const MOTO: [&str; 1] = ["moto[server]==5.2.5"];
+
 /// SQLMesh, with the same.
 const SQLMESH: [&str; 2] = ["sqlmesh==0.236.4", "duckdb==1.5.5"];
 
@@ -65,6 +68,11 @@ pub fn sqlmesh() -> Option<PathBuf> {
 /// The same of one with a server that speaks S3 in it; the reason, where there can be none.
 pub(crate) fn store() -> Result<PathBuf, String> {
     prepare(&STORE)
+}
+
+/// The same of one with a server that plays AWS in it.
+pub(crate) fn moto() -> Result<PathBuf, String> {
+    prepare(&MOTO)
 }
 
 /// The same of one with what checks resources of Kubernetes.

@@ -5,7 +5,7 @@
 //! process that has its other end, however that ends.
 
 mod contents;
-mod signing;
+pub(crate) mod signing;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -58,8 +58,8 @@ pub enum Make {
 }
 
 /// A running server.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     _process: Child,
     _directory: TempDir,
 }
@@ -119,7 +119,7 @@ fn azurite() -> Result<Server, String> {
 }
 
 impl Server {
-    fn start(command: impl FnOnce(u16) -> Command) -> Result<Self, String> {
+    pub(crate) fn start(command: impl FnOnce(u16) -> Command) -> Result<Self, String> {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
         // Nobody has it at the moment.
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;

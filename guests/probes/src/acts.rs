@@ -238,7 +238,7 @@ pub(crate) async fn cursor() -> Result<(), Error> {
 
 /// Posts `content` with a header field to `url`, and logs status and answer. The host must send both, once.
 pub(crate) async fn post() -> Result<(), Error> {
-    let request = Request::post(&params::required("url")?, &content()).with_header("x-probe", "post");
+    let request = with_secrets(Request::post(&params::required("url")?, &content()).with_header("x-probe", "post"));
     let response = request.send().await?;
     let status = response.status();
     landing::info!("status {status}: {}", response.into_text().await?);

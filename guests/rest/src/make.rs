@@ -43,7 +43,8 @@ pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
     }
     let asks = secrets.asks();
     let described = properties.clone();
-    properties.retain(|property| !property.secret && !asks.iter().any(|ask| ask.way == property.way));
+    properties
+        .retain(|property| !property.secret && !asks.iter().any(|ask| ask.ways().any(|way| *way == property.way)));
     let origins = origins(&plan, &properties);
     let manifest = toml::write(
         name,
@@ -52,7 +53,7 @@ pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
         &toml::Secrets { asks: &asks, described: &described, origins: &origins },
         &unfolded,
     );
-    let secrets = marked.into_iter().chain(asks.iter().map(|ask| ask.way.clone())).collect();
+    let secrets = marked.into_iter().chain(asks.iter().flat_map(|ask| ask.ways().cloned())).collect();
     let is_optional = |ask: &&Ask| described.iter().any(|property| property.way == ask.way && !property.required);
     let optional = asks.iter().filter(is_optional).map(|ask| ask.name.clone()).collect();
     let known = Known { described: ways, secrets, optional };

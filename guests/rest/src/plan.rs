@@ -16,6 +16,7 @@ mod router;
 mod secrets;
 mod selector;
 mod stream;
+mod token;
 mod transformation;
 
 use std::collections::HashSet;
@@ -38,6 +39,7 @@ pub(crate) use router::{Parent, Router, Values};
 pub(crate) use secrets::{Ask, Placement, Secrets, Way, setting};
 pub(crate) use selector::{Expander, Extractor, Selector};
 pub(crate) use stream::{First, Retriever, Stream};
+pub(crate) use token::OAuth;
 pub(crate) use transformation::{Added, Transformation};
 
 /// A manifest that can be carried out.

@@ -253,7 +253,9 @@ fn check(manifest: &Manifest) -> Result<(), String> {
     for (name, secret) in secrets {
         check_key("secret", name)?;
         texts.push((format!("secret.{name}.help"), secret.help.clone()));
-        texts.extend(secret.place.iter().map(|place| (format!("secret.{name}.as"), place.to_string())));
+        // What is signed has lines.
+        let place = secret.place.iter().flat_map(|place| place.texts()).map(|text| text.replace(['\n', '\t'], " "));
+        texts.extend(place.map(|text| (format!("secret.{name}.as"), text)));
         texts.extend(secret.origins.iter().map(|origin| (format!("secret.{name}.origins"), origin.clone())));
         for (key, text) in secret.oauth.iter().flat_map(OAuth::texts) {
             texts.push((format!("secret.{name}.oauth.{key}"), text));
@@ -375,6 +377,11 @@ mod tests {
             (section(format!("http = [{}]", "\"*\",".repeat(201)).as_bytes()), "`http` has 201 entries"),
             (section(b"[secret.x]\nas = \"cookie\""), "unknown variant `cookie`"),
             (section(b"[secret.x]\nas = { basic = \"me\\u001b[2J\" }"), "`secret.x.as` holds characters"),
+            (
+                section("[secret.x]\nas = { hmac = { over = \"\u{202e}\", fields = {} } }".as_bytes()),
+                "`secret.x.as` holds characters",
+            ),
+            (section(b"[secret.x]\nas = { hmac = { over = \"\", feilds = {} } }"), "unknown field `feilds`"),
             (section(b"[budget]\nretries = 0"), "`budget.retries` is a limit of each request"),
             ([EMPTY_COMPONENT, &nested(150)].concat(), "nested more than 100 deep"),
             (section(b"\nname = 1"), "line 2: `name`: invalid type"),

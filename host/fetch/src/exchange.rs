@@ -99,8 +99,9 @@ impl Fetcher {
         url: &Url,
         conditions: &Conditions,
     ) -> Result<(http::Response<Arriving>, Turn), Failure> {
-        let request = self.request(fields, secrets, url, conditions)?;
         let turn = self.pace.turn(&shown_origin(url)).await;
+        // Not before: what is signed says when, and a turn may be long in coming.
+        let request = self.request(fields, secrets, url, conditions)?;
         self.budgets.spend(Budget::Requests, 1).map_err(|spent| Failure::lasting(spent.into()))?;
         let response = match &self.source {
             Source::Network => self.ask(request, url).await,

@@ -57,6 +57,27 @@ pub enum ClientAuth {
     Post,
 }
 
+/// How tokens are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// By POST, as the standard has it.
+    #[default]
+    Post,
+    /// By GET, as some services have it; what would be in the content is in the query.
+    Get,
+}
+
+impl Method {
+    /// Its name in a request.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Get => "GET",
+        }
+    }
+}
+
 /// What the content of a request is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -90,6 +111,9 @@ pub struct OAuth {
     /// How the client says who it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub client_auth: ClientAuth,
+    /// How it is asked for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub method: Method,
     /// What the content of the request is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub body: Form,
@@ -142,6 +166,8 @@ pub enum Proof<'a> {
 
 /// A request for a token. It has no `Debug`, so that it cannot be shown by mistake.
 pub struct TokenRequest {
+    /// Its method.
+    pub method: Method,
     /// Its fields.
     pub headers: Vec<(String, String)>,
     /// What is added to the query of its URL.
@@ -337,16 +363,16 @@ impl OAuth {
         }
         content.retain(|(name, _)| !name.is_empty());
         let mut query = Vec::new();
-        let (kind, body) = match self.body {
-            Form::Query => {
+        let (kind, body) = match (self.method, self.body) {
+            (Method::Get, _) | (_, Form::Query) => {
                 query = content;
                 (None, Vec::new())
             }
-            Form::Form => {
+            (Method::Post, Form::Form) => {
                 let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&content).finish();
                 (Some("application/x-www-form-urlencoded"), form.into_bytes())
             }
-            Form::Json => {
+            (Method::Post, Form::Json) => {
                 let object: serde_json::Map<_, _> =
                     content.into_iter().map(|(name, value)| (name, value.into())).collect();
                 (Some("application/json"), serde_json::Value::Object(object).to_string().into_bytes())
@@ -357,7 +383,7 @@ impl OAuth {
             headers.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
             headers.push((name.clone(), value.clone()));
         }
-        TokenRequest { headers, query, body }
+        TokenRequest { method: self.method, headers, query, body }
     }
 
     /// Where a user agrees in a browser: with the challenge of a verifier (RFC 7636, 4.3), and what comes back as it is.

@@ -73,15 +73,15 @@ impl Network {
         let budgets = Budgets::new(Settings::default().amounts());
         let redactor = Arc::new(Redactor::default());
         let fetcher = Fetcher::new(egress, (limits, budgets), redactor, "tokens", u64::from(std::process::id()));
-        let TokenRequest { headers, query, body } = request;
+        let TokenRequest { method, headers, query, body } = request;
         let mut url = url;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
         let request = Request {
-            method: "POST".into(),
+            method: method.name().into(),
             headers: headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect(),
-            body: Some(body.into()),
+            body: (!body.is_empty()).then(|| body.into()),
             follow: Some(0),
             ..Request::get(url.as_str())
         };

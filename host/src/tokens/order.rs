@@ -103,7 +103,8 @@ impl Order {
     /// Get it: what is kept, where that is good, and by another process where it is not.
     pub fn carried_out(&self) -> Result<Got, Failed> {
         let kept = self.keep.as_ref().map(|keep| keep.open(&self.network.trusted())?.look()).transpose()?.flatten();
-        match kept.and_then(|kept| kept.got).filter(|got| got.is_good(self.refused.as_deref(), Moment::now())) {
+        let good = |got: &Got| got.is_good(self.refused.as_deref(), Moment::now());
+        match kept.and_then(|kept| kept.got).filter(good) {
             Some(got) => Ok(got),
             None => self.by_another_process().map_err(|reason| Failed::Other(format!("nobody got it: {reason}")))?,
         }

@@ -7,7 +7,7 @@ use expressions::Value;
 use super::origins::Origins;
 use super::properties::Property;
 use super::{RECORDS, STREAMS};
-use crate::plan::{Ask, Placement, Plan};
+use crate::plan::{Ask, OAuth, Placement, Plan};
 
 /// Longest text that is shown to a person, in characters.
 const MAX_TEXT: usize = 400;
@@ -68,6 +68,9 @@ pub(super) fn write(
         if property.is_some_and(|property| !property.required) {
             let _ = writeln!(text, "optional = true");
         }
+        if let Some(oauth) = &ask.oauth {
+            token(&mut text, &ask.name, oauth);
+        }
     }
     text
 }
@@ -82,6 +85,34 @@ fn param(text: &mut String, name: &str, help: &str, default: Option<&str>) {
     }
 }
 
+/// How the host gets a token.
+fn token(text: &mut String, secret: &str, oauth: &OAuth) {
+    let _ = writeln!(
+        text,
+        "\n[secret.{secret}.oauth]\ngrant = {}\ntoken-url = {}",
+        quoted(oauth.grant),
+        quoted(&oauth.url)
+    );
+    let words = [("client-auth", oauth.client_auth), ("method", oauth.method), ("body", oauth.body)];
+    let client = oauth.client_id.as_deref();
+    for (key, value) in [("client-id", client)].into_iter().chain(words) {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{key} = {}", quoted(value));
+        }
+    }
+    if let Some(seconds) = oauth.expires_in {
+        let _ = writeln!(text, "expires-in = {seconds}");
+    }
+    let names = oauth.names.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    for (key, all) in [("params", &oauth.params), ("headers", &oauth.headers), ("names", &names)] {
+        if !all.is_empty() {
+            let all: Vec<String> =
+                all.iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();
+            let _ = writeln!(text, "{key} = {{ {} }}", all.join(", "));
+        }
+    }
+}
+
 fn placement(placement: &Placement) -> String {
     match placement {
         Placement::Bearer => "\"bearer\"".to_owned(),
@@ -90,6 +121,7 @@ fn placement(placement: &Placement) -> String {
         Placement::User(password) => format!("{{ user = {} }}", quoted(password)),
         Placement::Header(name) => format!("{{ header = {} }}", quoted(name)),
         Placement::Query(name) => format!("{{ query = {} }}", quoted(name)),
+        Placement::Pair => "\"pair\"".to_owned(),
     }
 }
 

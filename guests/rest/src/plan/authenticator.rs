@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use expressions::Value;
 
-use super::secrets::{Placement, in_field, setting};
-use super::{Expression, Fields, Inject, Into};
+use super::secrets::{Asked, Placement, Way, in_field, setting};
+use super::{Expression, Fields, Inject, Into, token};
 use crate::manifest::ManifestError;
 
 /// How a request is authenticated.
@@ -35,6 +35,8 @@ impl Authenticator {
             "BearerAuthenticator" => Self::bearer(&fields),
             "BasicHttpAuthenticator" => Self::basic(&fields),
             "ApiKeyAuthenticator" => Self::key(&fields),
+            "OAuthAuthenticator" => token::oauth(&fields).map(Self::Secret),
+            "SessionTokenAuthenticator" => token::session(&fields).map(Self::Secret),
             _ => Self::selective(&fields),
         }
     }
@@ -45,9 +47,16 @@ impl Authenticator {
             "BearerAuthenticator",
             "BasicHttpAuthenticator",
             "ApiKeyAuthenticator",
+            "OAuthAuthenticator",
+            "SessionTokenAuthenticator",
             "SelectiveAuthenticator",
         ];
         fields.given("class_name").is_none() && kinds.contains(&fields.kind())
+    }
+
+    /// Whether it is carried out whatever it says.
+    fn is_simple(fields: &Fields<'_>) -> bool {
+        Self::is_supported(fields) && !matches!(fields.kind(), "OAuthAuthenticator" | "SessionTokenAuthenticator")
     }
 
     fn selective(fields: &Fields<'_>) -> Result<Self, ManifestError> {
@@ -58,10 +67,10 @@ impl Authenticator {
             // Those that are carried out can be used, whatever the others are.
             let any = names
                 .keys()
-                .any(|name| matches!(options.needed(name, |option| Ok(Self::is_supported(&option))), Ok(true)));
-            let read = |option: Fields<'_>| match any && !Self::is_supported(&option) {
-                true => Ok(Self::Unsupported(option.unsupported().to_string())),
-                false => Self::read(option),
+                .any(|name| matches!(options.needed(name, |option| Ok(Self::is_simple(&option))), Ok(true)));
+            let read = |option: Fields<'_>| match Self::read(option) {
+                Err(error) if any && !Self::is_simple(&option) => Ok(Self::Unsupported(error.to_string())),
+                read => read,
             };
             let option = |name: &Rc<str>| Ok((Rc::clone(name), options.needed(name, read)?));
             names.keys().map(option).collect::<Result<Vec<_>, ManifestError>>()
@@ -83,6 +92,9 @@ impl Authenticator {
         let password = fields
             .unchecked("password")?
             .filter(|password| !password.written().is_empty() && !fields.secrets().is_never_there(password));
+        if let Some(parts) = password.as_ref().and_then(|password| pair(fields, &user, password)) {
+            return Ok(Self::Secret(fields.secrets().asked(Asked { placement: Placement::Pair, parts, oauth: None })));
+        }
         let constant = |expression: &Expression| expression.template().constant().map(str::to_owned);
         let user_text = constant(&user).or_else(|| fields.secrets().parameter(&user));
         if let (Some(password), Some(user)) = (&password, user_text) {
@@ -150,4 +162,13 @@ impl Authenticator {
             _ => Vec::new(),
         }
     }
+}
+
+/// A user and a password that both are secrets.
+fn pair(fields: &Fields<'_>, user: &Expression, password: &Expression) -> Option<Vec<(&'static str, Way)>> {
+    let secrets = fields.secrets();
+    let user = secrets.secret_way(user, false)?;
+    let password = secrets.way(password).filter(|password| *password != user)?;
+    secrets.mark(&password);
+    Some(vec![("user", user), ("password", password)])
 }

@@ -113,6 +113,12 @@ impl Expression {
         }
     }
 
+    /// What it reads of the configuration.
+    pub(crate) fn reads_of_config(&self) -> impl Iterator<Item = &[Rc<str>]> {
+        let config = |read: &'_ Vec<Rc<str>>| read.first().is_some_and(|first| &**first == "config");
+        self.template.reads().iter().filter(move |read| config(read)).map(|read| &read[1..])
+    }
+
     /// The text that it renders to, which nothing is read from.
     pub(crate) fn rendered(&self, world: &World, names: Names<'_>) -> Result<Value, EvalError> {
         self.template.render(&self.scope(world, names)).map(Value::Str)

@@ -80,6 +80,21 @@ impl SecretPlace {
         }
     }
 
+    /// All texts in it that somebody chose, which end up in requests and in the configuration.
+    pub fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Bearer | Self::Pair => Vec::new(),
+            Self::Scheme(text) | Self::Basic(text) | Self::User(text) | Self::Header(text) | Self::Query(text) => {
+                vec![text]
+            }
+            Self::Aws(Aws { region, service }) => vec![region, service],
+            Self::Hmac(hmac) => {
+                let texts = hmac.fields.keys().chain(hmac.templates()).chain([&hmac.timestamp]);
+                texts.map(String::as_str).collect()
+            }
+        }
+    }
+
     /// A value that nobody chose, in the form that this place wants.
     pub fn sample(&self, text: &str) -> String {
         match self {

@@ -117,7 +117,11 @@ fn read(body: &[u8]) -> Option<Value> {
 
 /// What a path of dots leads to; a key that has dots itself comes first.
 fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    value.get(path).or_else(|| path.split('.').try_fold(value, |value, key| value.get(key)))
+    let step = |value: &'a Value, key: &str| match value {
+        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        value => value.get(key),
+    };
+    value.get(path).or_else(|| path.split('.').try_fold(value, step))
 }
 
 /// A number of seconds, which some write as a text or as a fraction.

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{Outgoing, Signer};
 use crate::domain::SecretPlace;
+use crate::fuzzing::bent;
 
 #[derive(serde::Deserialize)]
 struct Table {
@@ -103,6 +104,38 @@ fn a_url_is_sent_in_the_spelling_that_is_signed() {
         let (again, _) = signed(&signer, ("GET", &url), &[], "", SystemTime::UNIX_EPOCH).expect(written);
         assert_eq!(again, url, "it is one spelling");
     }
+}
+
+#[test]
+fn another_spelling_says_the_same() {
+    let place = "{\"aws\": {\"region\": \"r\", \"service\": \"s3\"}}";
+    let signer = signer(place, &[("access-key-id", "id"), ("secret-access-key", "key")]).expect("a signer");
+    let base = Url::parse("https://a.example/").expect("a URL");
+    // By the rules of forms, in which a plus is a space.
+    let path = |url: &Url| {
+        let path = url.path().replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+        url::form_urlencoded::parse(path.as_bytes()).next().map(|(path, _)| path.into_owned())
+    };
+    let query = |url: &Url| {
+        let pairs = url.query_pairs().into_owned();
+        pairs.filter(|(name, value)| !name.is_empty() || !value.is_empty()).collect::<Vec<_>>()
+    };
+    let seeds: [&[u8]; 4] =
+        [b"/a+b/%2B%2f//..%2e/x", b"/\xc3\xbc(!)*'?a=b+c&d=%2B&&e", b"/%zz%?%=%&=+&x", b"?q=%41%7e%2E&\\/%5c#f"];
+    bent(&seeds, 20_000, |bytes| {
+        let Ok(url) = base.join(&String::from_utf8_lossy(bytes)) else { return };
+        if url.origin() != base.origin() {
+            return;
+        }
+        let text = url.as_str().split('#').next().unwrap_or_default().to_owned();
+        let url = Url::parse(&text).expect(&text);
+        let (sent, _) = signed(&signer, ("GET", &text), &[], "", SystemTime::UNIX_EPOCH).expect(&text);
+        let parsed = Url::parse(&sent).expect(&sent);
+        assert_eq!((parsed.as_str(), parsed.origin()), (sent.as_str(), url.origin()), "{text}");
+        assert_eq!((path(&parsed), query(&parsed)), (path(&url), query(&url)), "{text} {sent}");
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%?&=:".contains(&byte);
+        assert!(sent.bytes().all(plain), "{text} {sent}");
+    });
 }
 
 #[test]

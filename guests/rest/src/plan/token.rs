@@ -1,0 +1,354 @@
+//! Tokens that somebody has to get before a request is sent. The host gets them: what a manifest says of that becomes a
+//! description for it, in texts that hold nothing but constants and parameters.
+
+use std::rc::Rc;
+
+use expressions::Value;
+
+use super::secrets::{Asked, Placement, Way, in_field};
+use super::{Expression, Fields, Inject, Into};
+use crate::manifest::ManifestError;
+
+/// How the host gets a token, in the words of its `oauth`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OAuth {
+    pub(crate) grant: &'static str,
+    pub(crate) url: String,
+    pub(crate) client_id: Option<String>,
+    /// `post` where it is not by the field `Authorization`.
+    pub(crate) client_auth: Option<&'static str>,
+    pub(crate) method: Option<&'static str>,
+    pub(crate) body: Option<&'static str>,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) names: Vec<(&'static str, String)>,
+    pub(crate) expires_in: Option<i64>,
+}
+
+/// A description while it is read, and the secrets that become parts of it.
+struct Reading<'a, 'b> {
+    fields: &'b Fields<'a>,
+    token: OAuth,
+    parts: Vec<(&'static str, Way)>,
+}
+
+impl Reading<'_, '_> {
+    /// The value of a member as a part, or as text where it is a constant.
+    fn part(&mut self, member: &str, part: &'static str) -> Result<Option<String>, ManifestError> {
+        let given = self.fields.unchecked(member)?.filter(|expression| !expression.written().trim().is_empty());
+        let Some(expression) = given else { return Ok(None) };
+        if let Some(text) = expression.template().constant() {
+            return Ok(Some(text.to_owned()));
+        }
+        let Some(way) = self.fields.secrets().way(&expression) else {
+            return Err(self
+                .fields
+                .wrong(member, "the host sends it, and it has to be one value of the configuration"));
+        };
+        self.fields.secrets().mark(&way);
+        self.parts.push((part, way));
+        Ok(None)
+    }
+
+    /// The text of an expression for the host, which computes nothing: parameters stand in braces.
+    fn text(&self, place: &str, expression: &Expression) -> Result<String, ManifestError> {
+        let reason =
+            "the host sends it, and it has to be text with values of the configuration in it that are no secrets";
+        self.fields.secrets().text_for_host(expression).ok_or_else(|| self.fields.wrong(place, reason))
+    }
+
+    fn name(&mut self, member: &str, standard: &'static str) -> Result<(), ManifestError> {
+        let given = self.fields.expression(member)?;
+        if let Some(expression) = given.filter(|expression| !expression.written().is_empty()) {
+            let name = self.text(member, &expression)?;
+            if name != standard {
+                self.token.names.push((standard, name));
+            }
+        }
+        Ok(())
+    }
+
+    fn asked(self, placement: Placement) -> Asked {
+        Asked { placement, parts: self.parts, oauth: Some(self.token) }
+    }
+}
+
+/// OAuth 2; the name of the secret.
+pub(super) fn oauth(fields: &Fields<'_>) -> Result<String, ManifestError> {
+    if fields.flag("use_profile_assertion")? {
+        return Err(fields.wrong("use_profile_assertion", "it is not carried out here"));
+    }
+    let token = OAuth { client_auth: Some("post"), ..OAuth::default() };
+    let mut reading = Reading { fields, token, parts: Vec::new() };
+    let grant = fields.text("grant_type")?.unwrap_or_else(|| "refresh_token".into());
+    reading.token.client_id = reading.part("client_id", "client-id")?;
+    let secret = reading.part("client_secret", "client-secret")?;
+    let refresh = fields.given("refresh_token").is_some();
+    match &*grant {
+        "refresh_token" => refreshed(&mut reading, refresh)?,
+        "password" => reading.token.grant = "password",
+        _ => reading.token.grant = "client-credentials",
+    }
+    let url = fields.unchecked("token_refresh_endpoint")?.ok_or_else(|| fields.missing("token_refresh_endpoint"))?;
+    reading.token.url = reading.text("token_refresh_endpoint", &url)?;
+    for (member, standard) in [
+        ("client_id_name", "client_id"),
+        ("client_secret_name", "client_secret"),
+        ("refresh_token_name", "refresh_token"),
+        ("grant_type_name", "grant_type"),
+        ("access_token_name", "access_token"),
+        ("expires_in_name", "expires_in"),
+    ] {
+        reading.name(member, standard)?;
+    }
+    let usual = matches!((&*grant, reading.token.grant), ("refresh_token", "refresh-token") | ("password", "password"));
+    if !usual && grant != "client_credentials".into() {
+        reading.token.params.push(("grant_type".into(), grant.to_string()));
+    }
+    if let Some(secret) = secret {
+        reading.token.params.push(("client_secret".into(), secret));
+    }
+    let scopes: Vec<String> =
+        fields.expressions("scopes")?.iter().map(|scope| reading.text("scopes", scope)).collect::<Result<_, _>>()?;
+    if !scopes.is_empty() {
+        reading.token.params.push(("scopes".into(), scopes.join(" ")));
+    }
+    if fields.flag("send_refresh_request_as_query_params")? {
+        reading.token.body = Some("query");
+    }
+    headers(&mut reading, "refresh_request_headers")?;
+    sent(&mut reading, "refresh_request_body")?;
+    Ok(fields.secrets().asked(reading.asked(Placement::Bearer)))
+}
+
+fn refreshed(reading: &mut Reading<'_, '_>, has_token: bool) -> Result<(), ManifestError> {
+    reading.token.grant = "refresh-token";
+    if has_token {
+        if let Some(text) = reading.part("refresh_token", "refresh-token")? {
+            return Err(reading.fields.wrong(
+                "refresh_token",
+                format!("it is the text {text:?}, and has to be a value of the configuration"),
+            ));
+        }
+    }
+    if reading.parts.iter().any(|(part, _)| *part == "refresh-token") {
+        return Ok(());
+    }
+    // One that is used up each time says where in the configuration it is.
+    let updater = reading.fields.component("refresh_token_updater", |updater| {
+        let path = updater.items("refresh_token_config_path")?;
+        Ok(path.iter().map(Value::to_text).collect::<Way>())
+    })?;
+    match updater {
+        Some(way) => {
+            let way = if way.is_empty() { vec!["credentials".into(), "refresh_token".into()] } else { way };
+            reading.fields.secrets().mark(&way);
+            reading.parts.push(("refresh-token", way));
+        }
+        None => reading.token.grant = "client-credentials",
+    }
+    Ok(())
+}
+
+/// Fields of the request. The client's own credentials among them are the host's affair.
+fn headers(reading: &mut Reading<'_, '_>, member: &str) -> Result<(), ManifestError> {
+    let fields = reading.fields;
+    for (name, value) in fields.members(member)?.into_iter().flatten() {
+        let place = fields.member(member);
+        let expression = Expression::of(value, &fields.parameters(), &place)?;
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        if is("authorization") && fields.secrets().is_basic(&expression, &reading.parts) {
+            reading.token.client_auth = None;
+            continue;
+        }
+        let text = reading.text(member, &expression)?;
+        match &*text {
+            "application/json" if is("content-type") => reading.token.body = Some("json"),
+            "application/x-www-form-urlencoded" if is("content-type") => {}
+            _ => reading.token.headers.push((name.to_string(), text)),
+        }
+    }
+    Ok(())
+}
+
+/// What else is sent. A user's name and password may be among it.
+fn sent(reading: &mut Reading<'_, '_>, member: &str) -> Result<(), ManifestError> {
+    let fields = reading.fields;
+    for (name, value) in fields.members(member)?.into_iter().flatten() {
+        if matches!(&**name, "client_id" | "client_secret" | "refresh_token" | "grant_type")
+            && reading.token.names.is_empty()
+        {
+            continue;
+        }
+        let expression = Expression::of(value, &fields.parameters(), &fields.member(member))?;
+        match fields.secrets().secret_way(&expression, reading.token.grant == "password") {
+            None => {
+                let text = reading.text(member, &expression)?;
+                reading.token.params.push((name.to_string(), text));
+            }
+            Some(way) => {
+                let part = ["username", "password"]
+                    .into_iter()
+                    .find(|part| !reading.parts.iter().any(|(there, _)| there == part));
+                let part = match (reading.token.grant, &**name) {
+                    ("password", "username") => Some("username"),
+                    ("password", "password") => Some("password"),
+                    ("password", _) => part,
+                    _ => None,
+                };
+                let Some(part) = part else {
+                    let way = way.join(".");
+                    return Err(fields.wrong(
+                        member,
+                        format!(
+                            "it sends the secret `{way}` to where tokens are got, as `{name}`, which the host cannot do"
+                        ),
+                    ));
+                };
+                fields.secrets().mark(&way);
+                reading.parts.push((part, way));
+                if part != &**name {
+                    reading.token.names.push((part, name.to_string()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A token that a request of its own gives; the name of the secret.
+pub(super) fn session(fields: &Fields<'_>) -> Result<String, ManifestError> {
+    let token = fields.needed("login_requester", |login| {
+        let mut reading = Reading {
+            fields: &login,
+            token: OAuth { grant: "password", names: vec![("grant_type", String::new())], ..OAuth::default() },
+            parts: Vec::new(),
+        };
+        let (url, base) = (login.unchecked("url")?, login.unchecked("url_base")?);
+        let url = url.or(base).ok_or_else(|| login.missing("url"))?;
+        let mut url = reading.text("url", &url)?;
+        if let Some(path) = login.unchecked("path")?.filter(|path| !path.written().is_empty()) {
+            let path = reading.text("path", &path)?;
+            url = format!("{}/{}", url.trim_end_matches('/'), path.trim_start_matches('/'));
+        }
+        reading.token.url = url;
+        match login.text("http_method")?.as_deref() {
+            None | Some("GET") => reading.token.method = Some("get"),
+            Some("POST") => {}
+            Some(_) => return Err(login.wrong("http_method", "the host gets tokens by GET and POST alone")),
+        }
+        login_credentials(&mut reading)?;
+        headers(&mut reading, "request_headers")?;
+        for (member, body) in
+            [("request_body_json", "json"), ("request_body_data", "form"), ("request_parameters", "query")]
+        {
+            if login.members(member)?.is_some_and(|members| !members.is_empty()) {
+                if reading.token.body.is_some_and(|before| before != body) {
+                    return Err(login.wrong(member, "the host sends a body or a query, and not both"));
+                }
+                reading.token.body = (body != "form").then_some(body);
+                sent(&mut reading, member)?;
+            }
+        }
+        if login.given("request_body").is_some() {
+            return Err(login.wrong("request_body", "it is not carried out here"));
+        }
+        if reading.parts.iter().all(|(part, _)| *part != "username" && *part != "password") {
+            reading.token.grant = "client-credentials";
+        }
+        Ok((reading.token, reading.parts))
+    })?;
+    let (mut token, parts) = token;
+    let path: Vec<Rc<str>> = fields.items("session_token_path")?.iter().map(Value::to_text).collect();
+    if path.is_empty() {
+        return Err(fields.missing("session_token_path"));
+    }
+    token.names.push(("access_token", path.join(".")));
+    token.expires_in = fields.text("expiration_duration")?.and_then(|text| seconds(&text));
+    let placement = fields.needed("request_authentication", |how| match how.kind() {
+        "Bearer" => Ok(Placement::Bearer),
+        _ => {
+            let inject = how.component("inject_into", Inject::read)?.ok_or_else(|| how.missing("inject_into"))?;
+            let field = inject.path.first().and_then(|name| name.template().constant()).map(str::to_owned);
+            let prefix = match how.given("api_token") {
+                None => Some(String::new()),
+                Some(written) => written.as_str().and_then(|text| text.split("{{").next()).map(str::to_owned),
+            };
+            let place = match (inject.into, field, prefix) {
+                (Into::Header, Some(field), Some(prefix)) => in_field(&field, &prefix),
+                (Into::Parameter, Some(field), Some(prefix)) if prefix.is_empty() => Some(Placement::Query(field)),
+                _ => None,
+            };
+            place.ok_or_else(|| how.wrong("inject_into", "the host adds a token in a header or as a parameter alone"))
+        }
+    })?;
+    Ok(fields.secrets().asked(Asked { placement, parts, oauth: Some(token) }))
+}
+
+/// Who logs in, where an authenticator says so.
+fn login_credentials(reading: &mut Reading<'_, '_>) -> Result<(), ManifestError> {
+    let fields = reading.fields;
+    let read = |how: Fields<'_>| match how.kind() {
+        "NoAuth" => Ok((None, Vec::new())),
+        "BasicHttpAuthenticator" => {
+            let mut inner = Reading { fields: &how, token: OAuth::default(), parts: Vec::new() };
+            let user = inner.part("username", "client-id")?;
+            if inner.part("password", "client-secret")?.is_some_and(|text| !text.is_empty()) {
+                return Err(how.wrong("password", "it has to be a value of the configuration"));
+            }
+            Ok((user, inner.parts))
+        }
+        _ => Err(how.error("the host logs in with Basic credentials, or with what is in the request")),
+    };
+    if let Some((user, parts)) = fields.component("authenticator", read)? {
+        reading.token.client_id = user;
+        reading.parts.extend(parts);
+    }
+    Ok(())
+}
+
+/// The seconds of an ISO 8601 duration of hours, minutes and seconds, and of days: `P1DT2H`.
+fn seconds(text: &str) -> Option<i64> {
+    let mut total = 0_i64;
+    let (mut number, mut in_time) = (String::new(), false);
+    for letter in text.trim().strip_prefix('P')?.chars() {
+        let unit = match letter {
+            'T' => {
+                in_time = true;
+                continue;
+            }
+            digit if digit.is_ascii_digit() => {
+                number.push(digit);
+                continue;
+            }
+            'W' => 7 * 86_400,
+            'D' => 86_400,
+            'H' => 3600,
+            'M' if in_time => 60,
+            'S' => 1,
+            _ => return None,
+        };
+        total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(unit)?)?;
+        number.clear();
+    }
+    number.is_empty().then_some(total).filter(|total| *total > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_seconds() {
+        for (text, expected) in [
+            ("PT1H", Some(3600)),
+            ("P1DT2H3M4S", Some(93_784)),
+            ("P2W", Some(1_209_600)),
+            ("P1M", None),
+            ("PT", None),
+            ("1h", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+    }
+}
