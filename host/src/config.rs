@@ -144,21 +144,11 @@ impl Plan {
         let params = params::resolve(flags, &configured.config, component.manifest, &configured.name)?;
         let secrets = configured.secrets(trial.replay.is_some(), &params)?;
         let certificates = configured.certificates(trial.replay.is_some())?;
+        let landing = configuration.landing(flags.landing.as_deref())?;
         let orders = match trial.replay {
             Some(_) => BTreeMap::new(),
-            None => configured.orders(&params, &flags.mapped)?,
+            None => configured.orders(&params, &flags.mapped, &landing)?,
         };
-        let landing = configuration.landing(flags.landing.as_deref())?;
-        if let Some((secret, _)) =
-            orders.iter().find(|(_, order)| order.oauth.has_refresh_token() && landing.is_shared())
-        {
-            let message = format!(
-                "the token `{secret}` of {} is got with a refresh token, which is kept on this machine alone, and {landing} \
-                 is for several",
-                configured.name
-            );
-            return Err(Error::usage(message).hint("use client credentials or a key there, or a landing directory"));
-        }
         let Configured { name, asks, granted, allow, config, tls, network, .. } = configured;
         let parts = orders.iter().map(|(secret, order)| (secret.as_str(), order.parts.values().cloned().collect()));
         let known = secrets.iter().map(|secret| (secret.name(), secret.texts())).chain(parts);

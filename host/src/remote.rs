@@ -27,6 +27,7 @@ use crate::error::{Error, Kind};
 use crate::landing::{Place, unreachable};
 
 use cached::Cached;
+pub(crate) use conditions::keeps as keeps_conditions;
 pub(crate) use held::Held;
 #[cfg(test)]
 use taking::Taken;

@@ -7,9 +7,12 @@
 mod assertion;
 mod consent;
 mod exchange;
+mod files;
 mod kept;
 mod network;
 mod order;
+mod sealing;
+mod stored;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,8 +26,10 @@ use rules::domain::FetchError;
 
 pub use consent::ask;
 pub use exchange::serve;
+pub use kept::Keep;
 pub use network::Network;
 pub use order::{Failed, Got, Order};
+pub use sealing::Key;
 
 /// Gets the tokens of one secret in a run.
 pub struct Minter {

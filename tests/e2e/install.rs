@@ -179,6 +179,10 @@ fn a_unit_has_the_credentials_of_all_that_it_reads() {
     let more = "[notify.us]\non = [\"stale\"]\nwebhook = { credential = \"hook\" }\ntimeout = \"90s\"\n\
                 [extractor.rates.secret.token]\nfrom = { credential = \"token\" }\nas = \"bearer\"\n\
                 origins = [\"https://a.example\"]\n\
+                [store]\ntoken-key = { credential = \"seal\" }\n\
+                [extractor.rates.secret.more]\nas = \"bearer\"\norigins = [\"https://a.example\"]\n\
+                parts = { client-secret = { credential = \"token\" } }\n\
+                oauth = { grant = \"client-credentials\", client-id = \"me\", token-url = \"https://a.example/t\" }\n\
                 [extractor.rates.secret.login]\nas = \"pair\"\norigins = [\"https://a.example\"]\n\
                 parts = { user = { credential = \"login\" }, password = { credential = \"pass\" } }\n\
                 [[extractor.rates.client-certificate]]\norigin = \"https://a.example\"\n\
@@ -190,7 +194,7 @@ fn a_unit_has_the_credentials_of_all_that_it_reads() {
         let lines = units[name].lines().filter_map(|line| line.strip_prefix("LoadCredential="));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    let all = ["hook", "key", "login", "pass", "token"].map(|name| format!("{name}:/etc/credstore/{name}"));
+    let all = ["hook", "key", "login", "pass", "seal", "token"].map(|name| format!("{name}:/etc/credstore/{name}"));
     assert_eq!(loaded("host-rates.service"), all);
     assert_eq!((loaded("host-prices.service"), loaded("host-watch.service")), (all[..1].to_vec(), all[..1].to_vec()));
     // The budget, the grace, and the time to tell somebody.

@@ -10,6 +10,7 @@ mod leases;
 mod moved;
 mod parts;
 mod refused;
+mod tokens;
 mod told;
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use harness::{Environment, Origin, Ran, Reply};
 use crate::environment;
 
 /// What an extractor is granted: the API, and a token that is got as these lines say.
-fn granted(name: &str, provider: &Provider, lines: &str) -> String {
+pub(super) fn granted(name: &str, provider: &Provider, lines: &str) -> String {
     let (api, url) = (provider.api(), provider.token());
     format!(
         "[extractor.{name}]\nhttp = [\"{api}\"]\n[extractor.{name}.secret.token]\nas = \"bearer\"\norigins = [\"{api}\"]\n\
@@ -23,7 +23,7 @@ fn granted(name: &str, provider: &Provider, lines: &str) -> String {
     )
 }
 
-fn client(who: (&str, &str)) -> String {
+pub(super) fn client(who: (&str, &str)) -> String {
     format!(
         "grant = \"client-credentials\"\nclient-id = \"{}\"\n[parts]\nclient-secret = {{ env = \"CLIENT_SECRET\" }}",
         who.0
@@ -149,7 +149,7 @@ fn two_runs_at_once_get_one_token() {
 }
 
 /// What a refresh token of a client without a secret is granted by.
-fn refresh() -> String {
+pub(super) fn refresh() -> String {
     format!(
         "grant = \"refresh-token\"\nclient-id = \"{NATIVE}\"\n[parts]\nrefresh-token = {{ env = \"CLIENT_SECRET\" }}"
     )

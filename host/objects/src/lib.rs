@@ -41,7 +41,7 @@ pub use listing::Listing;
 pub use parts::Begun;
 pub use reading::Reader;
 pub use retrying::hurry;
-pub use settings::Settings;
+pub use settings::{Settings, counts};
 pub use writing::{Put, Tag};
 
 use error::{Meaning, meaning};
@@ -176,6 +176,14 @@ impl Objects {
     /// The store's own time, as its newest answer told it; nothing where no answer did.
     pub fn server_time(&self) -> Option<SystemTime> {
         self.date.get()
+    }
+
+    /// How long something goes on that lasts for so long after an object was written, by the store's own clock; `None` where
+    /// it is over.
+    pub fn left(&self, written: &Head, lasts: Duration) -> Option<Duration> {
+        let now = self.server_time().unwrap_or_else(clock::system);
+        let age = now.duration_since(written.modified).unwrap_or_default();
+        lasts.checked_sub(age).filter(|left| !left.is_zero())
     }
 
     fn retrying(&self) -> Retrying {

@@ -41,6 +41,14 @@ impl Default for Settings {
     }
 }
 
+/// Whether a variable of the environment may say how a store is reached, or with whose credentials.
+pub fn counts(variable: &str) -> bool {
+    // The directory of its tools, and what clouds say to those that run there.
+    let others = ["HOME", "SERVICE_ACCOUNT", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"];
+    let begins = |prefix| variable.starts_with(prefix);
+    others.contains(&variable) || ["AWS_", "AZURE_", "GOOGLE_", "GCE_"].into_iter().any(begins)
+}
+
 /// A store that can be asked.
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn ObjectStore>,

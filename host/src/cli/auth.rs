@@ -32,6 +32,9 @@ pub(super) struct AuthArgs {
     /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
+    /// The landing zone of the runs, since one in an object store may keep their tokens [default: data/landing]
+    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
+    landing: Option<PathBuf>,
     /// Set a parameter that the places of tokens depend on, instead of the configured one
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = crate::config::key_value)]
     params: Vec<(String, String)>,
@@ -56,7 +59,8 @@ pub(super) fn execute(arguments: &AuthArgs) -> Result<ExitCode, Error> {
     };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     let configured = Configured::resolve(&flags, &configuration, component)?;
-    let (secret, order) = chosen(arguments, &configured, configured.orders_of(&flags, component)?)?;
+    let landing = configuration.landing(arguments.landing.as_deref())?;
+    let (secret, order) = chosen(arguments, &configured, configured.orders_of(&flags, component, &landing)?)?;
     let patience = arguments.wait.map_or(PATIENCE, |time| time.0);
     let mut untold = Ok(());
     let mut tell = |lines: &str| {
@@ -73,8 +77,9 @@ pub(super) fn execute(arguments: &AuthArgs) -> Result<ExitCode, Error> {
         }
     })?;
     untold?;
-    let place = order.keep.as_deref().unwrap_or(std::path::Path::new("")).display();
-    super::print(&format!("The token `{secret}` of {} is kept in {place}\n", configured.name))?;
+    if let Some(keep) = &order.keep {
+        super::print(&format!("The token `{secret}` of {} is kept in {keep}\n", configured.name))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

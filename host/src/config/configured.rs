@@ -9,8 +9,10 @@ use super::asks::Asks;
 use super::file::{CertificateGrant, Configuration, Defaults, ExtractorConfig, HttpGrant, Network, Tls};
 use super::flags::Flags;
 use super::secrets::{self, SecretGrant};
+use super::store::Store;
 use crate::error::{Error, Kind};
-use crate::tokens::{Network as TokenNetwork, Order};
+use crate::landing::{Landing, Place};
+use crate::tokens::{Keep, Key, Network as TokenNetwork, Order};
 use engine::Manifest;
 use fetch::ClientCertificate;
 use registry::Reference;
@@ -97,6 +99,7 @@ pub struct Configured {
     pub(super) config: ExtractorConfig,
     pub(super) tls: Tls,
     pub(super) network: Network,
+    pub(super) store: Store,
 }
 
 impl Configured {
@@ -125,8 +128,8 @@ impl Configured {
         }
         let place = format!("{}: [extractor.{name}]", file.display());
         let granted = Granted::new(flags, &config, &said.defaults, &place)?;
-        let (tls, network) = (said.tls.clone(), said.network.clone());
-        Ok(Self { name, asks, granted, file: file.clone(), allow, config, tls, network })
+        let (tls, network, store) = (said.tls.clone(), said.network.clone(), said.store.clone());
+        Ok(Self { name, asks, granted, file: file.clone(), allow, config, tls, network, store })
     }
 
     /// Whether the grants are for this very component, as far as they say.
@@ -198,9 +201,14 @@ impl Configured {
     }
 
     /// The same with the parameters that are set.
-    pub fn orders_of(&self, flags: &Flags, component: Component<'_>) -> Result<BTreeMap<String, Order>, Error> {
+    pub fn orders_of(
+        &self,
+        flags: &Flags,
+        component: Component<'_>,
+        landing: &Landing,
+    ) -> Result<BTreeMap<String, Order>, Error> {
         let params = super::params::resolve(flags, &self.config, component.manifest, &self.name)?;
-        self.orders(&params, &flags.mapped)
+        self.orders(&params, &flags.mapped, landing)
     }
 
     /// What it takes to get those of the secrets that are tokens, by their names.
@@ -208,8 +216,11 @@ impl Configured {
         &self,
         params: &BTreeMap<String, String>,
         mapped: &[Mapping],
+        landing: &Landing,
     ) -> Result<BTreeMap<String, Order>, Error> {
-        let tokens = super::kept_tokens(|name| std::env::var_os(name));
+        let all = self.taken().filter_map(|(secret, grant)| Some((secret, grant.oauth.as_ref()?, grant)));
+        let mut all = all.peekable();
+        let keeping = if all.peek().is_some() { self.keeping(landing)? } else { Keeping::Nowhere };
         let order = |secret: &String, oauth: &OAuth, grant: &SecretGrant| {
             let parts = secrets::load_parts(&grant.source, self.directory(), |name| std::env::var_os(name))?;
             let oauth = oauth.filled(params);
@@ -229,7 +240,7 @@ impl Configured {
             };
             let mut order = Order { oauth, parts, keep: None, refused: None, network, consent };
             let whose = format!("{}.{secret}", self.name);
-            order.keep = tokens.as_deref().map(|directory| order.place(directory, &whose));
+            order.keep = keeping.keep(&order, &whose);
             if order.keep.is_none() && order.oauth.has_refresh_token() {
                 return Err(
                     "there is nowhere to keep tokens: STATE_DIRECTORY, XDG_STATE_HOME or HOME says where".into()
@@ -237,12 +248,55 @@ impl Configured {
             }
             Ok(order)
         };
-        let all = self.taken().filter_map(|(secret, grant)| Some((secret, grant.oauth.as_ref()?, grant)));
         all.map(|(secret, oauth, grant)| match order(secret, oauth, grant) {
+            Ok(order) if order.oauth.has_refresh_token() && landing.is_shared() && !keeping.is_shared() => {
+                let message = format!(
+                    "the token `{secret}` of {} is got with a refresh token, which is kept on this machine alone, and \
+                     {landing} is for several",
+                    self.name
+                );
+                Err(Error::usage(message).hint(
+                    "`token-key` under [store] in host.toml keeps it there, sealed; `openssl rand -base64 32` makes a key",
+                ))
+            }
             Ok(order) => Ok((secret.clone(), order)),
             Err(reason) => Err(self.unusable(secret, &reason)),
         })
         .collect()
+    }
+
+    /// Where tokens are kept of runs into a landing zone.
+    fn keeping<'a>(&self, landing: &'a Landing) -> Result<Keeping<'a>, Error> {
+        if let Landing::Store(place) = landing
+            && let Some(key) = self.store.key(self.directory())?
+        {
+            return Ok(Keeping::There(place, key));
+        }
+        Ok(super::kept_tokens(|name| std::env::var_os(name)).map_or(Keeping::Nowhere, Keeping::Here))
+    }
+}
+
+/// Where tokens are kept.
+enum Keeping<'a> {
+    Nowhere,
+    /// In a directory of this machine.
+    Here(PathBuf),
+    /// Beside the states of a store, under a seal.
+    There(&'a Place, Key),
+}
+
+impl Keeping<'_> {
+    /// Whether other machines have what is kept.
+    fn is_shared(&self) -> bool {
+        matches!(self, Self::There(..))
+    }
+
+    fn keep(&self, order: &Order, whose: &str) -> Option<Keep> {
+        match self {
+            Self::Nowhere => None,
+            Self::Here(directory) => Some(order.file_in(directory, whose)),
+            Self::There(place, key) => Some(order.object_in(place, key, whose)),
+        }
     }
 }
 

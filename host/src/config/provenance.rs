@@ -150,7 +150,7 @@ fn table(from: &Table, prefix: &str, text: &str, all: &mut Leaves) {
 /// Whether the table there says one thing, such as where a secret is.
 fn is_one_value(key: &str) -> bool {
     let part = key.rsplit_once('.').is_some_and(|(of, _)| of.ends_with(".parts"));
-    part || [".from", ".as", ".webhook"].iter().any(|end| key.ends_with(end))
+    part || [".from", ".as", ".webhook", ".token-key"].iter().any(|end| key.ends_with(end))
 }
 
 fn line(item: &Item, text: &str) -> usize {

@@ -59,7 +59,10 @@ impl Configuration {
         let telling = told.clone().map(Written::time).fold(Duration::ZERO, Duration::saturating_add);
         let secrets = extractor.secret.values().flat_map(|secret| secret.source.places());
         let certificates = extractor.client_certificate.iter().flat_map(|grant| [&grant.chain, &grant.key]);
-        let (credentials, variables) = passed(secrets.chain(certificates).chain(told.filter_map(Written::kept)));
+        let tokens = extractor.secret.values().any(|secret| secret.oauth.is_some());
+        let key = self.file.store.token_key.iter().filter(|_| tokens);
+        let kept = secrets.chain(certificates).chain(key).chain(told.filter_map(Written::kept));
+        let (credentials, variables) = passed(kept);
         Some(Scheduled {
             name: name.to_owned(),
             component: component.clone(),

@@ -8,8 +8,10 @@ use objects::{Address, Settings};
 use rules::budget::Time;
 
 use super::file::Configuration;
+use super::secrets::{self, SecretFrom};
 use crate::error::Error;
 use crate::landing::{Landing, Place};
+use crate::tokens::Key;
 
 /// For how long a run has its state after it wrote it last, where nobody says otherwise.
 const LEASE: Duration = Duration::from_secs(60);
@@ -18,7 +20,7 @@ const LEASES: std::ops::RangeInclusive<u64> = 3..=3600;
 
 /// The table.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Store {
     /// Where it is, as `https://HOST[:PORT]` [default: the provider's own place].
     endpoint: Option<String>,
@@ -30,6 +32,22 @@ pub(super) struct Store {
     timeout: Option<Time>,
     /// For how long a run has its state after it wrote it last.
     lease: Option<Time>,
+    /// Where the key is that tokens are sealed with, which are kept in the store then.
+    pub(super) token_key: Option<SecretFrom>,
+}
+
+impl Store {
+    /// The key that tokens are sealed with; `None` where nobody says. `directory` is that of the configuration file.
+    pub(super) fn key(&self, directory: &Path) -> Result<Option<Key>, Error> {
+        let read = |from: &SecretFrom| {
+            let text = secrets::read(from, directory, |name| std::env::var_os(name))?;
+            Key::parse(&text)
+        };
+        self.token_key.as_ref().map(read).transpose().map_err(|reason| {
+            Error::usage(format!("`token-key` under [store]: {reason}"))
+                .hint("it is 32 bytes in Base64 or hexadecimal, which `openssl rand -base64 32` makes")
+        })
+    }
 }
 
 impl Configuration {
@@ -40,7 +58,7 @@ impl Configuration {
         let address: Address = text.parse().map_err(|error| {
             Error::usage(error).hint("`--landing` takes a directory, or such a place in an object store")
         })?;
-        let Store { endpoint, region, profile, timeout, lease } = self.file.store.clone();
+        let Store { endpoint, region, profile, timeout, lease, token_key: _ } = self.file.store.clone();
         let lease = lease.map_or(LEASE, |lease| lease.0);
         if !LEASES.contains(&lease.as_secs()) {
             let (least, most) = (LEASES.start(), LEASES.end());

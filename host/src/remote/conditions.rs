@@ -21,7 +21,8 @@ pub(super) fn check(objects: &Objects) -> Result<(), Error> {
         .hint("use a store that answers `If-None-Match: *` and `If-Match` as S3 does, or a directory"))
 }
 
-fn keeps(objects: &Objects) -> Result<bool, ObjectsError> {
+/// Whether it does neither.
+pub(crate) fn keeps(objects: &Objects) -> Result<bool, ObjectsError> {
     let content = b"host\n".to_vec().into();
     objects.create(MARKER, &content)?;
     if let Put::Done(_) = objects.create(MARKER, &content)? {

@@ -119,11 +119,9 @@ impl Remote {
         Ok(Ok(Taken { state, held, dead }))
     }
 
-    /// How long a lease goes on, by the store's own clock; `None` where it is over.
+    /// How long a lease goes on; `None` where it is over.
     pub(super) fn left_of(&self, lease: &Lease, head: &Head) -> Option<Duration> {
-        let now = self.objects.server_time().unwrap_or_else(clock::system);
-        let age = now.duration_since(head.modified).unwrap_or_default();
-        Duration::from_secs(lease.seconds.into()).checked_sub(age).filter(|left| !left.is_zero())
+        self.objects.left(head, Duration::from_secs(lease.seconds.into()))
     }
 
     /// Another window of the extractor that has days of this one and is being run, and for how long its lease goes on.

@@ -1,19 +1,20 @@
-//! The exchange itself: under the lock of what is kept, and kept before anybody hears of it.
+//! The exchange itself: by whoever has the turn, and kept before anybody hears of it.
 
 use std::io::{Read as _, Write as _};
-use std::path::Path;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+
 use super::assertion;
-use super::kept::{self, Kept};
+use super::kept::{Held, Kept, Turn};
 use super::order::{Failed, Got, MAX_MESSAGE, Order};
 use crate::run::Signals;
 use clock::Moment;
 use rules::oauth::{Proof, Refusal, TokenGrant, TokenRequest, answer};
 use rules::text;
 
-/// How long another process's exchange is waited for, and how long one's own may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a place of tokens may take to answer, and how long another process of this machine is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// A token is not used in the last of its seconds: a tenth of them, or this many if that is less.
 const MARGIN: u64 = 60;
 
@@ -28,54 +29,62 @@ pub fn serve() -> Result<i32, String> {
     Ok(0)
 }
 
-/// Ask a place of this order for something else than a token; the status and the content of its answer.
-pub(super) fn asked(order: &Order, url: &str, request: TokenRequest) -> Result<(u16, Vec<u8>), Failed> {
-    within(order.network.ask(url, request))
-}
-
 /// Get a token by what is kept and ordered, or by a proof that somebody just gave.
 pub(super) fn get(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
-    within(async {
-        // A signal that ends the run must not end this: between what is sent and what is kept lies a right.
-        let _deaf = Signals::listen();
-        exchanged(order, proof).await
-    })
+    let runtime = runtime()?;
+    // A signal that ends the run must not end this: between what is sent and what is kept lies a right.
+    let _deaf = {
+        let _inside = runtime.enter();
+        Signals::listen()
+    };
+    exchanged(order, proof)
 }
 
-/// Do it to its end, in its time.
-fn within<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))?;
-    let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await });
+/// Ask a place of this order; the status and the content of its answer.
+pub(super) fn asked(order: &Order, url: &str, request: TokenRequest) -> Result<(u16, Vec<u8>), Failed> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, order.network.ask(url, request)).await });
     runtime.shutdown_background();
     done.unwrap_or_else(|_| Err(Failed::Other(format!("it took longer than {}", text::span(PATIENCE)))))
 }
 
-async fn exchanged(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
-    let Some(path) = order.keep.as_deref() else {
-        return sent(order, proof, None, &Kept::default()).await.map(|(got, _)| got);
+fn runtime() -> Result<Runtime, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))
+}
+
+/// Where it is kept is asked by calls that block, so that only what goes to the place of tokens is asynchronous.
+fn exchanged(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
+    let Some(keep) = &order.keep else {
+        return sent(order, proof, None).map(|(got, _)| got);
     };
-    let at = |error: std::io::Error| Failed::Other(format!("cannot keep it in {}: {error}", path.display()));
-    let _turn = kept::turn(path, PATIENCE).map_err(at)?;
-    let before = kept::read(path).map_err(at)?.unwrap_or_default();
-    let asked = matches!(proof, Proof::Nothing);
-    if let Some(got) = before.got.as_ref().filter(|got| asked && got.is_good(order.refused.as_deref(), Moment::now())) {
-        return Ok(got.clone());
+    let anew = !matches!(proof, Proof::Nothing);
+    let enough = |kept: &Kept| {
+        let got = kept.got.clone().filter(|_| !anew);
+        got.filter(|got| got.is_good(order.refused.as_deref(), Moment::now()))
+    };
+    let keeper = keep.open(&order.network.trusted())?;
+    let mut held = match keeper.turn(&enough)? {
+        Turn::Enough(got) => return Ok(got),
+        Turn::Ours(held) => held,
+    };
+    match sent(order, proof, Some(&mut *held)) {
+        Ok((got, refresh_token)) => {
+            held.end(Some(Kept { got: Some(got.clone()), refresh_token, sent: false }))?;
+            Ok(got)
+        }
+        Err(failed) => {
+            // What is kept already says all that there is to say.
+            let _ = held.end(None);
+            Err(failed)
+        }
     }
-    let (got, refresh_token) = sent(order, proof, Some(path), &before).await?;
-    let kept = Kept { got: Some(got.clone()), refresh_token, sent: false };
-    kept::write(path, &kept).map_err(at)?;
-    Ok(got)
 }
 
 /// Send the request; the token, and what the next one is got with.
-async fn sent(
-    order: &Order,
-    proof: Proof<'_>,
-    path: Option<&Path>,
-    before: &Kept,
-) -> Result<(Got, Option<String>), Failed> {
+fn sent(order: &Order, proof: Proof<'_>, held: Option<&mut (dyn Held + '_)>) -> Result<(Got, Option<String>), Failed> {
     let Order { oauth, parts, .. } = order;
+    let before = held.as_ref().map(|held| held.kept().clone()).unwrap_or_default();
     let refresh = before.refresh_token.clone().or_else(|| parts.get("refresh-token").cloned());
     let assertion;
     let proof = match (proof, oauth.grant, &refresh) {
@@ -89,14 +98,12 @@ async fn sent(
         }
         (proof, ..) => proof,
     };
-    if let (Proof::Refresh(refresh), Some(path)) = (proof, path) {
+    if let (Proof::Refresh(refresh), Some(held)) = (proof, held) {
         // Should this process die of a power cut, the next one can say why the token is of no use any more.
-        let noted = Kept { got: before.got.clone(), refresh_token: Some(refresh.to_owned()), sent: true };
-        let at = |error| Failed::Other(format!("cannot keep it in {}: {error}", path.display()));
-        kept::write(path, &noted).map_err(at)?;
+        held.note(Kept { got: before.got.clone(), refresh_token: Some(refresh.to_owned()), sent: true })?;
     }
-    let (status, body) = order.network.ask(&oauth.token_url, oauth.request(parts, proof)).await?;
-    let answer = answer(oauth, status, &body).map_err(|refusal| refused(order, before, &refusal))?;
+    let (status, body) = asked(order, &oauth.token_url, oauth.request(parts, proof))?;
+    let answer = answer(oauth, status, &body).map_err(|refusal| refused(order, &before, &refusal))?;
     let now = Moment::now().unix_seconds();
     let until = answer.expires_in.map(|seconds| now.saturating_add(seconds.saturating_sub(MARGIN.min(seconds / 10))));
     let refresh_token = answer.refresh_token.or(refresh).filter(|_| oauth.has_refresh_token());

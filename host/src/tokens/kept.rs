@@ -1,29 +1,19 @@
-//! Tokens between runs: a file for each right, which its owner alone can read, replaced whole and synced.
+//! Tokens between runs: what is kept of each right, where, and whose turn it is to change it.
 
-use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
-use clock::Stopwatch;
-use rustix::fs::{FlockOperation, OFlags, flock};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::order::Got;
-use crate::files;
-use rules::domain::Digest;
-use rules::oauth::OAuth;
+use super::files::TokenFile;
+use super::order::{Failed, Got};
+use super::stored::Room;
+use fetch::Authorities;
+use objects::ObjectsError;
 
-/// Largest file that is read, in bytes.
-const MAX_FILE: u64 = 64 * 1024;
-/// How often a turn is tried again.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// What is kept.
-#[derive(Default, Serialize, Deserialize)]
+/// What is kept. It has no `Debug`, so that it cannot be shown by mistake.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The newest token.
     #[serde(flatten)]
@@ -36,52 +26,91 @@ pub struct Kept {
     pub sent: bool,
 }
 
-/// The file of a right, below a directory. Other parts are another right, and so is somebody else's consent.
-pub fn place(directory: &Path, oauth: &OAuth, parts: &BTreeMap<String, String>, whose: &str) -> PathBuf {
-    let told = serde_json::json!([oauth, parts, whose]).to_string();
-    let digest = Digest::of([told.as_bytes()]).to_string();
-    let host = url::Url::parse(&oauth.token_url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
-    let host: String =
-        host.unwrap_or_default().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.' || *c == '-').collect();
-    directory.join(format!("{host}-{}.json", &digest[..16]))
+/// Where the tokens of one right are.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Keep {
+    /// In a file of this machine.
+    File(PathBuf),
+    /// In an object of a store.
+    Object(Room),
 }
 
-/// What is kept there; nothing where nothing is.
-#[expect(clippy::disallowed_methods, reason = "tokens are the operator's, and in no landing zone")]
-pub fn read(path: &Path) -> io::Result<Option<Kept>> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut text = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut text)?;
-    serde_json::from_slice(&text).map(Some).map_err(|_| io::Error::other("it is damaged"))
-}
-
-/// Keep that there, durably.
-pub fn write(path: &Path, kept: &Kept) -> io::Result<()> {
-    files::replace_privately(path, &serde_json::to_vec(kept)?)
-}
-
-/// Wait for the turn at a place, which lasts until what is returned is dropped.
-#[expect(clippy::disallowed_methods, reason = "tokens are the operator's, and in no landing zone")]
-pub fn turn(path: &Path, patience: Duration) -> io::Result<File> {
-    if let Some(directory) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+impl Keep {
+    /// Get ready to use it.
+    pub(super) fn open(&self, authorities: &Authorities) -> Result<Box<dyn Keeper>, KeepError> {
+        Ok(match self {
+            Self::File(path) => Box::new(TokenFile(path.clone())),
+            Self::Object(room) => Box::new(room.open(authorities)?),
+        })
     }
-    let waited = Stopwatch::start();
-    let lock = path.with_extension("lock");
-    let flags = OFlags::NOFOLLOW.bits().cast_signed();
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(lock)?;
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) if waited.elapsed() < patience => std::thread::sleep(PAUSE),
-            Err(Errno::WOULDBLOCK) => return Err(io::Error::other("another process has been at it for too long")),
-            // Where a file system has no locks, there is nothing to wait for.
-            _ => return Ok(file),
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Object(room) => f.write_str(&room.shown()),
+        }
+    }
+}
+
+/// Keeps the tokens of one right.
+pub(super) trait Keeper {
+    /// What is kept, whoever is changing it; `None` where nothing is.
+    fn look(&self) -> Result<Option<Kept>, KeepError>;
+
+    /// Wait for the turn to change it, unless what somebody else keeps meanwhile is enough.
+    fn turn(&self, enough: &dyn Fn(&Kept) -> Option<Got>) -> Result<Turn<'_>, KeepError>;
+}
+
+/// What came of waiting.
+pub(super) enum Turn<'a> {
+    /// There is nothing to change.
+    Enough(Got),
+    /// Nobody else changes it before this ends.
+    Ours(Box<dyn Held + 'a>),
+}
+
+/// A turn. Where it is dropped, the next one comes once nobody can be at it any more.
+pub(super) trait Held {
+    /// What is kept.
+    fn kept(&self) -> &Kept;
+
+    /// Keep that instead, durably; the turn goes on.
+    fn note(&mut self, kept: Kept) -> Result<(), KeepError>;
+
+    /// Keep that instead, if anything, and end the turn.
+    fn end(self: Box<Self>, kept: Option<Kept>) -> Result<(), KeepError>;
+}
+
+/// Why a token is not kept, or what is kept cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KeepError {
+    #[error("cannot keep it in {place}: {error}")]
+    Io { place: String, error: io::Error },
+    #[error("what is kept in {0} is damaged; remove it to begin anew")]
+    Damaged(String),
+    #[error("it is kept in {0}, where somebody else has been at it for too long")]
+    Busy(String),
+    #[error("this took too long, and another machine has begun to get it in its place")]
+    Lost,
+    #[error("the tokens in {0} are sealed with another key than `token-key` under [store] in host.toml gives")]
+    OtherKey(String),
+    #[error("{0} does not keep conditions on writes, so that one machine could replace a token that another one got")]
+    Careless(String),
+    #[error("{0}")]
+    Settings(String),
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+}
+
+impl From<KeepError> for Failed {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Io { .. } | KeepError::Busy(_) | KeepError::Lost => Self::Other(error.to_string()),
+            KeepError::Objects(ref objects) if !objects.is_of_settings() => Self::Other(error.to_string()),
+            // Somebody has to do something first.
+            error => Self::Refused(error.to_string()),
         }
     }
 }

@@ -35,6 +35,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// Whom to trust beside the system's CAs.
+    pub(super) fn trusted(&self) -> Authorities {
+        Authorities::of_der(self.authorities.iter().cloned())
+    }
+
     /// Send a request to a place of tokens; the status and the content of its answer.
     pub(super) async fn ask(&self, url: &str, request: TokenRequest) -> Result<(u16, Vec<u8>), Failed> {
         let wrong = |reason: String| Failed::Refused(reason);
@@ -48,7 +53,7 @@ impl Network {
         }
         let egress = Egress {
             policy: Policy::new(vec![grant], None),
-            authorities: Authorities::of_der(self.authorities.iter().cloned()),
+            authorities: self.trusted(),
             proxy: self.proxy.as_deref().and_then(|text| text.parse::<Proxy>().ok()),
             mapped,
             ..Egress::default()
