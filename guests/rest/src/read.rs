@@ -1,6 +1,8 @@
 //! Reads the streams of a plan: partition by partition, slice by slice, page by page.
 
 mod answer;
+mod cache;
+mod choice;
 mod decode;
 mod dynamic;
 mod extract;
@@ -8,6 +10,7 @@ mod intervals;
 mod jobs;
 mod kept;
 mod meaning;
+mod merge;
 mod normalise;
 mod pages;
 mod partitions;
@@ -17,23 +20,27 @@ mod send;
 mod slices;
 mod track;
 mod url;
+mod windows;
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use expressions::time::DateTime;
 use expressions::{Map, Value};
 use landing::{Error, run};
 
-use crate::plan::{First, Plan, Retriever, Stream, World};
+use crate::plan::{First, Plan, PropertyList, Retriever, Stream, World};
+use cache::Cache;
 use jobs::Job;
 use kept::Kept;
-use pages::Pages;
+use pages::{Next, Pages};
 use partitions::Partition;
 use request::Options;
 use slices::Slice;
 use track::{Interval, Point, Track};
+use windows::Windows;
 
 /// With more partitions than this only the stream's own point is kept.
 const MAX_KEPT: usize = 10_000;
@@ -52,6 +59,9 @@ pub(crate) struct Reading {
     slices: Cell<u64>,
     /// What is kept of parent streams once all that their records stand for was read.
     parents: RefCell<Vec<(String, Kept)>>,
+    /// The streams that others need: their answers are kept, since several may ask for the same.
+    needed: RefCell<HashSet<Rc<str>>>,
+    cache: Cache,
 }
 
 /// A record of a parent stream, and the partition that it is of.
@@ -66,11 +76,13 @@ impl Reading {
             warned: RefCell::default(),
             slices: Cell::new(0),
             parents: RefCell::default(),
+            needed: RefCell::default(),
+            cache: Cache::default(),
         }
     }
 
     /// Read the streams of these names, or all. One that fails does not keep the others from being read.
-    pub(crate) async fn read(&self, plan: &Plan, chosen: &[String]) -> Result<(), Error> {
+    pub(crate) async fn read(&self, plan: &Plan, chosen: &str) -> Result<(), Error> {
         let mut made = Vec::new();
         for dynamic in &plan.dynamic {
             made.extend(dynamic::streams(dynamic, plan, self).await?);
@@ -82,15 +94,12 @@ impl Reading {
                 streams.push(stream);
             }
         }
-        let is = |stream: &Stream, name: &str| *stream.name == *name;
-        if let Some(unknown) = chosen.iter().find(|name| !streams.iter().any(|stream| is(stream, name))) {
-            let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
-            return Err(Error::new(format_args!(
-                "there is no stream `{unknown}`; the streams are {}",
-                names.join(", ")
-            )));
-        }
-        streams.retain(|stream| chosen.is_empty() || chosen.iter().any(|name| is(stream, name)));
+        streams.iter().for_each(|stream| stream.needs(&mut self.needed.borrow_mut()));
+        let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
+        let chosen = choice::of(chosen, &names).map_err(|unknown| {
+            Error::new(format_args!("there is no stream `{unknown}`; the streams are {}", names.join(", ")))
+        })?;
+        streams.retain(|stream| chosen.is_empty() || chosen.contains(&&*stream.name));
         let mut results = Vec::new();
         for stream in streams {
             let result = match &stream.first {
@@ -248,7 +257,7 @@ impl Reading {
         interval: Interval,
         state: Option<Point>,
     ) -> Result<Option<Point>, Error> {
-        let pages = self.pages(stream, track, partition, &interval)?;
+        let pages = Windows::of(self, stream, track, partition, &interval)?;
         self.slices.set(self.slices.get() + 1);
         run::progress(self.slices.get(), None);
         let slice = Slice { reading: self, stream, track, state, newest: None };
@@ -280,7 +289,33 @@ impl Reading {
             added.overlay(of_time);
         }
         let slice = slices::seen(partition, interval);
-        Ok(Pages::of(&stream.retriever, slice, partition.extra.clone(), added, &self.world))
+        let is_cached = stream.retriever.requester.is_cached;
+        let is_cached = is_cached.unwrap_or_else(|| self.needed.borrow().contains(&stream.name));
+        Ok(Pages::of(self, &stream.retriever, is_cached, slice, partition.extra.clone(), added))
+    }
+
+    /// What each request for a page asks for, where that is a list of properties.
+    async fn properties(&self, retriever: &Retriever) -> Result<Option<Vec<Vec<Rc<str>>>>, Error> {
+        let Some(properties) = &retriever.requester.properties else { return Ok(None) };
+        let all = match &properties.list {
+            PropertyList::Written(all) => &all[..],
+            PropertyList::Fetched { retriever, path, found } => match found.get() {
+                Some(all) => all,
+                None => {
+                    let failed = |error: &dyn std::fmt::Display| Error::new(format_args!("its properties: {error}"));
+                    let steps = path.iter().map(|step| step.eval(&self.world, &[])).collect::<Result<Vec<_>, _>>();
+                    let steps = steps.map_err(|error| failed(&error))?;
+                    let records = Box::pin(self.records_of_retriever(retriever)).await;
+                    let mut all = Vec::new();
+                    for (record, _) in records.map_err(|error| failed(&error))? {
+                        let property = expressions::path::get(&record, &steps).map_err(|error| failed(&error))?;
+                        all.push(property.unwrap_or_else(|| Value::from(Vec::new())).to_text());
+                    }
+                    found.get_or_init(|| all)
+                }
+            },
+        };
+        Ok(Some(properties.requests(all)))
     }
 
     /// All records that a retriever brings, each with its slice.
@@ -291,9 +326,14 @@ impl Reading {
             let mut added = Options::default();
             partitions::inject(retriever, &partition, &mut added, &self.world)
                 .map_err(|error| Error::new(error.to_string()))?;
-            let mut pages = Pages::of(retriever, slice.clone(), partition.extra.clone(), added, &self.world);
-            while let Some(page) = pages.next().await? {
-                records.extend(page.records.into_iter().map(|record| (record, slice.clone())));
+            let is_cached = retriever.requester.is_cached.unwrap_or(true);
+            let mut pages = Pages::of(self, retriever, is_cached, slice.clone(), partition.extra.clone(), added);
+            loop {
+                match pages.next().await? {
+                    Next::Page(page) => records.extend(page.records.into_iter().map(|record| (record, slice.clone()))),
+                    Next::End => break,
+                    Next::Reset | Next::Split(_) => return Err(Error::new("its pages cannot be read in another way")),
+                }
             }
         }
         Ok(records)
@@ -319,7 +359,7 @@ impl Reading {
                 None => vec![Interval::default()],
             };
             for interval in intervals {
-                let mut pages = self.pages(stream, track.as_ref(), &partition, &interval)?;
+                let mut pages = Windows::of(self, stream, track.as_ref(), &partition, &interval)?;
                 if let Some(jobs) = &stream.jobs {
                     let seen = slices::seen(&partition, &interval);
                     let done = Job::new(jobs, &seen, &partition.extra, &self.world).run().await?;
