@@ -69,7 +69,7 @@ async fn carry_out(data: &[u8]) -> Result<(), Error> {
     };
     let chosen = params::get(STREAMS).unwrap_or_default();
     let records = params::get(RECORDS).is_some_and(|value| value == "true");
-    Reading::new(world, records).read(&plan, &chosen).await
+    Reading::new(&plan, world, records)?.read(&plan, &chosen).await
 }
 
 fn random(bytes: &mut [u8]) {

@@ -14,6 +14,7 @@ mod paginator;
 mod properties;
 mod requester;
 mod router;
+mod rules;
 mod secrets;
 mod selector;
 mod stream;
@@ -38,6 +39,7 @@ pub(crate) use paginator::{Paginator, Strategy, Token};
 pub(crate) use properties::{List as PropertyList, Properties};
 pub(crate) use requester::{Body, Inject, Input, Inputs, Into, Method, Requester};
 pub(crate) use router::{Parent, Router, Values};
+pub(crate) use rules::Rule;
 pub(crate) use secrets::{Ask, Placement, Secrets, Way, setting};
 pub(crate) use selector::{Expander, Extractor, Selector};
 pub(crate) use stream::{First, Retriever, Stream};
@@ -48,6 +50,8 @@ pub(crate) use turns::{Splitting, Turns};
 pub(crate) struct Plan {
     pub(crate) streams: Vec<Stream>,
     pub(crate) dynamic: Vec<Dynamic>,
+    /// What is made of the configuration first.
+    pub(crate) rules: Vec<Rule>,
     /// The extractor's name, which its sources begin with.
     name: String,
     secrets: Secrets,
@@ -85,7 +89,8 @@ impl Plan {
         if streams.is_empty() && dynamic.is_empty() {
             return Err(fields.error("it has no streams"));
         }
-        Ok(Self { streams, dynamic, name: name.to_owned(), secrets })
+        let rules = fields.component("config_normalization_rules", rules::read)?.unwrap_or_default();
+        Ok(Self { streams, dynamic, rules, name: name.to_owned(), secrets })
     }
 
     /// What it asks for of secrets, and what it reads beside them.

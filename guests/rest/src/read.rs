@@ -15,6 +15,7 @@ mod normalise;
 mod pages;
 mod partitions;
 mod request;
+mod rules;
 mod select;
 mod send;
 mod slices;
@@ -68,8 +69,11 @@ pub(crate) struct Reading {
 type OfParent = (Value, Map);
 
 impl Reading {
-    pub(crate) fn new(world: World, records: bool) -> Self {
-        Self {
+    /// One of a plan, which may change what the operator set.
+    pub(crate) fn new(plan: &Plan, mut world: World, records: bool) -> Result<Self, Error> {
+        rules::apply(&plan.rules, &mut world)
+            .map_err(|error| Error::new(format_args!("the parameters cannot be used: {error}")))?;
+        Ok(Self {
             world,
             records,
             kept_at: Cell::new(run::now()),
@@ -78,7 +82,7 @@ impl Reading {
             parents: RefCell::default(),
             needed: RefCell::default(),
             cache: Cache::default(),
-        }
+        })
     }
 
     /// Read the streams of these names, or all. One that fails does not keep the others from being read.
@@ -172,6 +176,10 @@ impl Reading {
         if track.is_some() {
             partitions::distinct(&mut partitions);
         }
+        // What a parent's record has of a partition is read where nothing is known yet.
+        if partitions.iter().any(|partition| partition.first.is_some()) && kept::load(&stream.name).await.is_some() {
+            partitions.iter_mut().for_each(|partition| partition.first = None);
+        }
         let is_partitioned = !stream.retriever.routers.is_empty();
         let keeps_partitions = partitions.len() <= MAX_KEPT;
         let global = match &track {
@@ -222,10 +230,13 @@ impl Reading {
             return Ok(None);
         };
         let key = kept::key(&stream.name, &partition.values);
-        let kept = if keeps { kept::load(&key).await.unwrap_or_default() } else { Kept::default() };
+        let known = if keeps { kept::load(&key).await } else { None };
+        let is_new = known.is_none();
+        let kept = known.unwrap_or_default();
         let point = |text: &Option<String>| text.as_ref().and_then(|text| track.parse(&Value::from(text.as_str())));
         let state = match (point(&kept.cursor), point(&global.cursor)) {
-            (None, Some(global_point)) if is_partitioned => {
+            // One that was read and had no records yet begins where it began before.
+            (None, Some(global_point)) if is_partitioned && is_new => {
                 Some(track.before(global_point, global.lookback).map_err(|error| failed(&error))?)
             }
             (own, _) => own,
@@ -291,7 +302,8 @@ impl Reading {
         let slice = slices::seen(partition, interval);
         let is_cached = stream.retriever.requester.is_cached;
         let is_cached = is_cached.unwrap_or_else(|| self.needed.borrow().contains(&stream.name));
-        Ok(Pages::of(self, &stream.retriever, is_cached, slice, partition.extra.clone(), added))
+        let pages = Pages::of(self, &stream.retriever, is_cached, slice, partition.extra.clone(), added);
+        Ok(pages.given(partition.first.as_ref()))
     }
 
     /// What each request for a page asks for, where that is a list of properties.
@@ -341,19 +353,26 @@ impl Reading {
 
     /// All records of a parent stream. With a key only those that are new since what is kept under it.
     async fn records_of(&self, stream: &Stream, key: Option<String>) -> Result<Vec<OfParent>, Error> {
+        let known = match &key {
+            Some(key) => kept::load(key).await,
+            None => None,
+        };
+        let stream = match &stream.first {
+            Some(first) if known.is_none() => &first.stream,
+            _ => stream,
+        };
+        let is_new = known.is_none();
+        let kept = known.unwrap_or_default();
         let track = stream.cursor.as_ref().map(|cursor| Track::of(cursor, None, &self.world)).transpose();
         let track = track.map_err(|error| Error::new(error.to_string()))?;
-        let kept = match &key {
-            Some(key) => kept::load(key).await.unwrap_or_default(),
-            None => Kept::default(),
-        };
         let point = |text: &Option<String>| {
             let text = text.as_ref()?;
             track.as_ref()?.parse(&Value::from(text.as_str()))
         };
         let state = point(&kept.cursor);
         let (mut records, mut newest) = (Vec::new(), state);
-        for partition in partitions::of(&stream.retriever, &stream.name, self).await? {
+        for mut partition in partitions::of(&stream.retriever, &stream.name, self).await? {
+            partition.first = partition.first.filter(|_| is_new);
             let intervals = match &track {
                 Some(track) => track.intervals(state, None).map_err(|error| Error::new(error.to_string()))?,
                 None => vec![Interval::default()],

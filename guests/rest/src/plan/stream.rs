@@ -6,8 +6,8 @@ use std::rc::Rc;
 use expressions::time::{self, Span};
 
 use super::{
-    Cursor, Decoder, Expression, Extractor, Fields, Jobs, Paginator, Requester, Router, Selector, Splitting,
-    Transformation, Turns,
+    Cursor, CursorKind, Decoder, Expression, Extractor, Fields, Jobs, Paginator, Requester, Router, Selector,
+    Splitting, Transformation, Turns,
 };
 use crate::manifest::ManifestError;
 
@@ -99,6 +99,7 @@ impl Stream {
                 .flatten();
         }
         let cursor = fields.component("incremental_sync", Cursor::read)?;
+        retriever.check_first_pages(cursor.as_ref(), &fields)?;
         if retriever.turns.splitting.is_some() {
             Splitting::check(cursor.as_ref(), &fields)?;
         }
@@ -124,6 +125,26 @@ impl Stream {
 }
 
 impl Retriever {
+    /// That partitions can begin with a page that is in a record of their parent.
+    fn check_first_pages(&mut self, cursor: Option<&Cursor>, fields: &Fields<'_>) -> Result<(), ManifestError> {
+        let parents = self.routers.iter().flat_map(Router::parents);
+        if parents.into_iter().all(|parent| parent.first_page.is_empty()) {
+            return Ok(());
+        }
+        let wrong = |reason: &str| Err(fields.error(format!("by a `lazy_read_pointer` {reason}")));
+        if !matches!(self.decoder, Decoder::Json) {
+            return wrong("pages are JSON, and the decoder is another one");
+        }
+        if self.turns.reduction.is_some() || self.turns.splitting.is_some() {
+            return wrong("pages are as large as they are, and slices as long");
+        }
+        match cursor.map(|cursor| &cursor.kind) {
+            None => Ok(()),
+            Some(CursorKind::Time(times)) if times.step.is_none() => Ok(()),
+            Some(_) => wrong("a partition is read at once, and its cursor may have no `step`"),
+        }
+    }
+
     /// What downloads the results of jobs.
     fn of_jobs(fields: &Fields<'_>) -> Result<Self, ManifestError> {
         let decoder = fields.component("download_decoder", Decoder::read)?.unwrap_or(Decoder::Json);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use expressions::{Map, Value};
+use expressions::{Map, Value, json};
 use landing::{Error, run};
 
 use super::answer::Answer;
@@ -67,6 +67,8 @@ pub(crate) struct Pages<'a> {
     /// What follows once these pages have ended: the names that requests see then.
     more: VecDeque<Map>,
     smaller: Smaller,
+    /// The first page, where it need not be asked for.
+    given: Option<Answer>,
 }
 
 /// How pages were made smaller.
@@ -99,7 +101,18 @@ impl<'a> Pages<'a> {
             ended: false,
             more: VecDeque::new(),
             smaller: Smaller::default(),
+            given: None,
         }
+    }
+
+    /// The same with this as the first page, in place of what would be answered.
+    pub(crate) fn given(mut self, first: Option<&Value>) -> Self {
+        let answer = first.map(|first| {
+            let mut body = Vec::new();
+            json::write(first, &mut body).map(|()| Answer::new(200, String::new(), Vec::new(), body))
+        });
+        self.given = answer.and_then(Result::ok);
+        self
     }
 
     /// The same once for each of these, whose names requests see as well. None at all where there are none.
@@ -137,8 +150,12 @@ impl<'a> Pages<'a> {
         let keys = self.retriever.requester.properties.as_ref().and_then(|properties| properties.parts.as_ref());
         for at in 0..parts.map_or(1, <[_]>::len) {
             let part = parts.map(|parts| &parts[at][..]);
-            let outgoing = self.outgoing(part).map_err(|error| failed(&error))?;
-            let answer = match self.send(&outgoing).await? {
+            let sent = match self.given.take() {
+                Some(answer) => Sent::Page(answer),
+                None => self.send(&self.outgoing(part).map_err(|error| failed(&error))?).await?,
+            };
+            let method = self.retriever.requester.method.name();
+            let answer = match sent {
                 Sent::Page(answer) => answer,
                 Sent::Ignored => {
                     last = None;
@@ -149,7 +166,7 @@ impl<'a> Pages<'a> {
                 Sent::Turned(Turn::Reduce, said) => return self.reduce(&said).await.map(|()| None),
             };
             let bodies = decode::decode(&self.retriever.decoder, &answer.body)
-                .map_err(|reason| Error::new(format_args!("{} {}: {reason}", outgoing.method, answer.shown())))?;
+                .map_err(|reason| Error::new(format_args!("{method} {}: {reason}", answer.shown())))?;
             let world = &self.reading.world;
             let Selected { records, extracted } =
                 select::select(&self.retriever.selector, &bodies, &self.slice, &self.token_seen(), world)
