@@ -15,6 +15,7 @@ mod needed;
 mod normalise;
 mod pages;
 mod partitions;
+mod plain;
 mod request;
 mod rules;
 mod select;
@@ -266,7 +267,7 @@ impl Reading {
         interval: Interval,
         state: Option<Point>,
     ) -> Result<Option<Point>, Error> {
-        let pages = Windows::of(self, stream, track, partition, &interval)?;
+        let pages = Windows::of(self, stream, track, partition, &interval)?.copying();
         self.slices.set(self.slices.get() + 1);
         run::progress(self.slices.get(), None);
         let slice = Slice { reading: self, stream, track, state, newest: None };

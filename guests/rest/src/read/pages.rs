@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use expressions::{Map, Value, json};
+use expressions::json::{self, Copied};
+use expressions::{Map, Value};
 use landing::{Error, run};
 
 use super::answer::Answer;
 use super::request::{self, Options};
 use super::select::{self, Selected};
 use super::send::{self, Sent, Turn};
+use super::track::{Point, Track};
 use super::{Reading, decode, merge, url};
 use crate::plan::{Paginator, Retriever, Strategy, Token};
 
@@ -22,6 +24,26 @@ pub(crate) struct Page {
     /// What it came as: one answer, or one for each part of the properties that were asked for.
     pub(crate) answers: Vec<Answer>,
     pub(crate) records: Vec<Value>,
+    /// The records as text, in the place of values.
+    pub(crate) copied: Option<Copied>,
+}
+
+impl Page {
+    /// How many records it has.
+    pub(crate) fn count(&self) -> usize {
+        self.copied.as_ref().map_or(self.records.len(), |copied| copied.count)
+    }
+
+    /// The records' points.
+    pub(crate) fn points<'a>(&'a self, track: &'a Track<'_>) -> impl Iterator<Item = Option<Point>> + 'a {
+        let copied = self.copied.iter().flat_map(|copied| &copied.members).map(|member| track.parse(member));
+        copied.chain(self.records.iter().map(|record| track.point(record)))
+    }
+
+    fn last(&self) -> Value {
+        let copied = self.copied.as_ref().map(|copied| &copied.last);
+        copied.or_else(|| self.records.last()).cloned().unwrap_or(Value::None)
+    }
 }
 
 /// What comes after a page.
@@ -69,6 +91,16 @@ pub(crate) struct Pages<'a> {
     smaller: Smaller,
     /// The first page, where it need not be asked for.
     given: Option<Answer>,
+    copying: Option<Copying>,
+}
+
+/// That records are copied.
+#[derive(Clone)]
+pub(crate) struct Copying {
+    /// Where they are.
+    pub(crate) path: Vec<Rc<str>>,
+    /// The member that says how far the stream has come.
+    pub(crate) member: Option<Rc<str>>,
 }
 
 /// How pages were made smaller.
@@ -102,7 +134,13 @@ impl<'a> Pages<'a> {
             more: VecDeque::new(),
             smaller: Smaller::default(),
             given: None,
+            copying: None,
         }
+    }
+
+    /// The same with the records as text, wherever an answer is as plain as that.
+    pub(crate) fn copying(self, copying: Option<Copying>) -> Self {
+        Self { copying, ..self }
     }
 
     /// The same with this as the first page, in place of what would be answered.
@@ -165,6 +203,12 @@ impl<'a> Pages<'a> {
                 Sent::Turned(Turn::Split, said) => return Ok(Some(Next::Split(said))),
                 Sent::Turned(Turn::Reduce, said) => return self.reduce(&said).await.map(|()| None),
             };
+            if let Some(copied) = self.copied(&answer.body) {
+                last = Some(Last { bodies: vec![copied.around.clone()], extracted: copied.count });
+                page.copied = Some(copied);
+                page.answers.push(answer);
+                continue;
+            }
             let bodies = decode::decode(&self.retriever.decoder, &answer.body)
                 .map_err(|reason| Error::new(format_args!("{method} {}: {reason}", answer.shown())))?;
             let world = &self.reading.world;
@@ -196,6 +240,13 @@ impl<'a> Pages<'a> {
         self.ended = next.is_none();
         self.token = next;
         Ok(Some(Next::Page(page)))
+    }
+
+    /// The records of a body as text; nothing where they have to be values.
+    fn copied(&self, body: &[u8]) -> Option<Copied> {
+        let Copying { path, member } = self.copying.as_ref()?;
+        let path: Vec<&str> = path.iter().map(|name| &**name).collect();
+        json::copy(body, &path, member.as_deref())
     }
 
     async fn send(&self, outgoing: &request::Outgoing) -> Result<Sent, Error> {
@@ -339,11 +390,11 @@ impl<'a> Pages<'a> {
                 })))
             }
             Strategy::Cursor { value, stop, .. } => {
-                let kept = i128::try_from(page.records.len()).unwrap_or(i128::MAX);
+                let kept = i128::try_from(page.count()).unwrap_or(i128::MAX);
                 let names = [
                     ("response", last.bodies.first().cloned().unwrap_or_default()),
                     ("headers", answer.fields_with_links()),
-                    ("last_record", page.records.last().cloned().unwrap_or(Value::None)),
+                    ("last_record", page.last()),
                     ("last_page_size", Value::Int(kept)),
                     ("page_size", size.unwrap_or(Value::None)),
                     ("stream_slice", self.slice.clone()),

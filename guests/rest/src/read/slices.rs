@@ -61,7 +61,7 @@ impl Slice<'_> {
         let mut first = Vec::new();
         while first.is_empty() {
             let Some(page) = self.next(pages).await? else { return Ok(()) };
-            lines(&page.records, &mut first)?;
+            lines(page, &mut first)?;
         }
         let landed = source.land_made(slot, async |content| {
             let mut bytes = first;
@@ -70,7 +70,7 @@ impl Slice<'_> {
                     content.write(std::mem::take(&mut bytes)).await?;
                 }
                 let Some(page) = self.next(pages).await? else { break };
-                lines(&page.records, &mut bytes)?;
+                lines(page, &mut bytes)?;
             }
             content.write(bytes).await?;
             Ok(())
@@ -89,8 +89,8 @@ impl Slice<'_> {
         if track.is_data_feed() || track.is_client_side() {
             page.records.retain(takes);
         }
-        for record in &page.records {
-            match track.point(record) {
+        for point in page.points(track) {
+            match point {
                 Some(point) => self.newest = Point::newest(self.newest, Some(point)),
                 None => self.reading.warn(format!(
                     "{}: a record has no `{}` that can be read, so that it moves no cursor",
@@ -103,9 +103,14 @@ impl Slice<'_> {
     }
 }
 
-fn lines(records: &[Value], bytes: &mut Vec<u8>) -> Result<(), Error> {
-    for record in records {
-        json::write(record, bytes).map_err(|error| Error::new(error.to_string()))?;
+fn lines(page: Page, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    match page.copied {
+        Some(copied) if bytes.is_empty() => *bytes = copied.lines,
+        Some(copied) => bytes.extend(copied.lines),
+        None => {}
+    }
+    for record in page.records {
+        json::write(&record, bytes).map_err(|error| Error::new(error.to_string()))?;
         bytes.push(b'\n');
     }
     Ok(())

@@ -2,10 +2,10 @@
 
 use landing::Error;
 
-use super::Reading;
-use super::pages::{Next, Page, Pages};
+use super::pages::{Copying, Next, Page, Pages};
 use super::partitions::Partition;
 use super::track::{Interval, Point, Track};
+use super::{Reading, plain};
 use crate::plan::Stream;
 
 /// How often a slice is halved at most.
@@ -31,6 +31,7 @@ pub(crate) struct Windows<'a> {
     count: u64,
     /// How often they were begun at the same place.
     repeated: u32,
+    copying: Option<Copying>,
 }
 
 impl<'a> Windows<'a> {
@@ -54,7 +55,17 @@ impl<'a> Windows<'a> {
             newest: None,
             count: 0,
             repeated: 0,
+            copying: None,
         })
+    }
+
+    /// The same with the records as text, wherever they land as they are.
+    pub(crate) fn copying(mut self) -> Self {
+        let is_free = self.track.is_none_or(|track| !track.is_data_feed() && !track.is_client_side());
+        let path = plain::path(&self.stream.retriever, &self.reading.world).filter(|_| is_free);
+        self.copying = path.map(|path| Copying { path, member: self.track.map(|track| track.field().into()) });
+        self.pages = self.pages.copying(self.copying.clone());
+        self
     }
 
     /// The same once for each of what a job has to download.
@@ -90,10 +101,9 @@ impl<'a> Windows<'a> {
 
     fn observe(&mut self, page: &Page) {
         let turns = &self.stream.retriever.turns;
-        self.count += page.records.len() as u64;
+        self.count += page.count() as u64;
         if let Some(track) = self.track.filter(|_| turns.reset.by_cursor) {
-            let points = page.records.iter().map(|record| track.point(record));
-            self.newest = points.fold(self.newest, Point::newest);
+            self.newest = page.points(track).fold(self.newest, Point::newest);
         }
     }
 
@@ -104,7 +114,8 @@ impl<'a> Windows<'a> {
     }
 
     fn go(&mut self, interval: Interval) -> Result<(), Error> {
-        self.pages = self.reading.pages(self.stream, self.track, self.partition, &interval)?;
+        let pages = self.reading.pages(self.stream, self.track, self.partition, &interval)?;
+        self.pages = pages.copying(self.copying.clone());
         self.current = interval;
         Ok(())
     }
