@@ -15,6 +15,7 @@ mod properties;
 mod requester;
 mod router;
 mod rules;
+mod schema;
 mod secrets;
 mod selector;
 mod stream;
@@ -39,7 +40,8 @@ pub(crate) use paginator::{Paginator, Strategy, Token};
 pub(crate) use properties::{List as PropertyList, Properties};
 pub(crate) use requester::{Body, Inject, Input, Inputs, Into, Method, Requester};
 pub(crate) use router::{Parent, Router, Values};
-pub(crate) use rules::Rule;
+pub(crate) use rules::{Rule, Rules};
+pub(crate) use schema::Check;
 pub(crate) use secrets::{Ask, Placement, Secrets, Way, setting};
 pub(crate) use selector::{Expander, Extractor, Selector};
 pub(crate) use stream::{First, Retriever, Stream};
@@ -51,7 +53,7 @@ pub(crate) struct Plan {
     pub(crate) streams: Vec<Stream>,
     pub(crate) dynamic: Vec<Dynamic>,
     /// What is made of the configuration first.
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) rules: Rules,
     /// The extractor's name, which its sources begin with.
     name: String,
     secrets: Secrets,

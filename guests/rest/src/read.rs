@@ -6,6 +6,7 @@ mod choice;
 mod decode;
 mod dynamic;
 mod extract;
+mod fits;
 mod intervals;
 mod jobs;
 mod kept;

@@ -2,6 +2,7 @@
 
 use expressions::Value;
 
+use super::schema::Check;
 use super::transformation::{Added, pointers};
 use super::{Expression, Fields, Input};
 use crate::manifest::{ManifestError, Place};
@@ -23,16 +24,20 @@ pub(crate) enum Rule {
     },
 }
 
-/// All changes of a manifest, in their order: migrations come first.
-pub(crate) fn read(fields: Fields<'_>) -> Result<Vec<Rule>, ManifestError> {
-    if fields.given("validations").is_some_and(Value::is_true) {
-        return Err(fields.wrong("validations", "they are not carried out here"));
-    }
+/// All rules of a manifest.
+#[derive(Default)]
+pub(crate) struct Rules {
+    /// The changes in their order: migrations come first.
+    pub(crate) changes: Vec<Rule>,
+    pub(crate) checks: Vec<Check>,
+}
+
+pub(crate) fn read(fields: Fields<'_>) -> Result<Rules, ManifestError> {
     let migrations =
         fields.components("config_migrations", |migration| migration.components("transformations", Rule::read))?;
     let mut rules: Vec<Rule> = migrations.into_iter().flatten().collect();
     rules.extend(fields.components("transformations", Rule::read)?);
-    Ok(rules)
+    Ok(Rules { changes: rules, checks: fields.components("validations", Check::read)? })
 }
 
 impl Rule {

@@ -1,8 +1,9 @@
 //! Changes the values that the operator set, as the manifest says. Pure.
 
-use expressions::{EvalError, Value, path};
+use expressions::{EvalError, Value, json, path};
 
-use crate::plan::{Input, Rule, World};
+use super::fits;
+use crate::plan::{Check, Input, Rule, Rules, World};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -11,11 +12,32 @@ pub(crate) enum RuleError {
     Eval(#[from] EvalError),
     #[error(transparent)]
     Path(#[from] path::PathError),
+    #[error("the value at {0} is no JSON: {1}")]
+    Json(String, json::JsonError),
+    #[error("the value at {0}: {1}")]
+    Misfit(String, String),
 }
 
-/// Apply all changes, one after the other: each sees what those before it made.
-pub(crate) fn apply(rules: &[Rule], world: &mut World) -> Result<(), RuleError> {
-    rules.iter().try_for_each(|rule| one(rule, world))
+/// Apply all changes, one after the other: each sees what those before it made. What is there has to pass the checks.
+pub(crate) fn apply(rules: &Rules, world: &mut World) -> Result<(), RuleError> {
+    rules.changes.iter().try_for_each(|rule| one(rule, world))?;
+    rules.checks.iter().try_for_each(|rule| check(rule, world))
+}
+
+fn check(check: &Check, world: &World) -> Result<(), RuleError> {
+    let path = check.path.iter().map(|step| step.eval(world, &[])).collect::<Result<Vec<_>, _>>()?;
+    let place = || path.iter().map(|step| step.to_text().to_string()).collect::<Vec<_>>().join(".");
+    for value in path::values(&world.config, &path)? {
+        // Text is JSON that somebody wrote.
+        let value = match &value {
+            Value::Str(text) => json::read(text.as_bytes()).map_err(|error| RuleError::Json(place(), error))?,
+            _ => value,
+        };
+        if let Some(reason) = fits::misfit(&value, &check.schema) {
+            return Err(RuleError::Misfit(place(), reason));
+        }
+    }
+    Ok(())
 }
 
 fn one(rule: &Rule, world: &mut World) -> Result<(), RuleError> {
