@@ -251,12 +251,12 @@ impl<'a> Pages<'a> {
 
     async fn send(&self, outgoing: &request::Outgoing) -> Result<Sent, Error> {
         let (requester, reading) = (&self.retriever.requester, self.reading);
-        if let Some(answer) = self.is_cached.then(|| reading.cache.get(outgoing)).flatten() {
+        if let Some(answer) = self.is_cached.then(|| reading.cache.get(requester, outgoing)).flatten() {
             return Ok(Sent::Page(answer));
         }
         let sent = send::send(requester, outgoing, &reading.world).await?;
         if let (Sent::Page(answer), true) = (&sent, self.is_cached) {
-            reading.cache.put(requester.method, outgoing, answer);
+            reading.cache.put(requester, outgoing, answer);
         }
         Ok(sent)
     }
