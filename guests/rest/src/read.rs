@@ -14,6 +14,7 @@ mod meaning;
 mod merge;
 mod needed;
 mod normalise;
+mod page;
 mod pages;
 mod partitions;
 mod plain;

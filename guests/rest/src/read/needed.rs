@@ -7,7 +7,8 @@ use landing::Error;
 
 use super::jobs::Job;
 use super::kept::{self, Kept};
-use super::pages::{Next, Pages};
+use super::page::Next;
+use super::pages::Pages;
 use super::request::Options;
 use super::track::{Interval, Point, Track};
 use super::windows::Windows;

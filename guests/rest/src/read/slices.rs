@@ -3,7 +3,7 @@
 use expressions::{Value, json};
 use landing::{Date, Error, Slot, Source};
 
-use super::pages::Page;
+use super::page::Page;
 use super::partitions::Partition;
 use super::track::{Interval, Point, Track};
 use super::windows::Windows;

@@ -2,7 +2,8 @@
 
 use landing::Error;
 
-use super::pages::{Copying, Next, Page, Pages};
+use super::page::{Copying, Next, Page};
+use super::pages::Pages;
 use super::partitions::Partition;
 use super::track::{Interval, Point, Track};
 use super::{Reading, plain};
