@@ -19,6 +19,8 @@ mod schema;
 mod secrets;
 mod selector;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transformation;
 mod turns;
 
