@@ -22,7 +22,7 @@ use futures::future::BoxFuture;
 use crate::program;
 use clock::Moment;
 use fetch::Mint;
-use rules::domain::FetchError;
+use rules::domain::{FetchError, Lasting};
 
 pub use consent::ask;
 pub use exchange::serve;
@@ -58,11 +58,11 @@ impl Minter {
         }
         let order = Order { refused: refused.map(str::to_owned), ..self.order.clone() };
         let got = tokio::task::spawn_blocking(move || order.carried_out()).await;
-        let got = got.map_err(|error| FetchError::Unreachable(format!("nobody got it: {error}")))?;
+        let got = got.map_err(|error| FetchError::NoValue(format!("nobody got it: {error}"), Lasting::No))?;
         let got = got.map_err(|failed| match failed {
             // Asking again is of no use before somebody has done something.
-            Failed::Refused(reason) => FetchError::Denied { reason: program::typed(&reason).into_owned(), grant: None },
-            failed => FetchError::Unreachable(failed.to_string()),
+            Failed::Refused(reason) => FetchError::NoValue(program::typed(&reason).into_owned(), Lasting::Yes),
+            failed => FetchError::NoValue(failed.to_string(), Lasting::No),
         })?;
         let token = got.access_token.clone();
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(got);

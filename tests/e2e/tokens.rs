@@ -371,3 +371,47 @@ fn what_is_wrong_with_an_order_to_agree_is_said() {
     auth(&["--secret", "one", "--port", &port]).exits(1).says("cannot wait for the browser");
     assert_eq!(place.asked(), []);
 }
+
+#[test]
+fn what_a_manifest_says_of_a_token_is_shown_and_recorded() {
+    let (environment, place) = (environment(), Origin::start());
+    let grant = place.grant();
+    let more = format!(
+        "[secret.token]\nhelp = \"API\"\norigins = [\"{grant}\"]\n[secret.token.oauth]\ngrant = \"client-credentials\"\n\
+         token-url = \"{}\"\nscopes = [\"read\", \"list\"]\nparams = {{ audience = \"x\" }}\n[param.secret]",
+        place.url("/token")
+    );
+    let component = crate::grants::shown(&crate::grants::packed(
+        &environment,
+        "prices",
+        &crate::grants::manifest(&[&grant], &more),
+    ));
+    let allow = |more: &[&str]| {
+        let ran = environment.host([&["allow", &component, "--yes"], more].concat());
+        Ran { stdout: harness::unwrapped(&ran.stdout), stderr: harness::unwrapped(&ran.stderr), ..ran }
+    };
+    let told = format!("the secret `token`, got from \"{}\" as a client, for \"read list\",", place.url("/token"));
+    let inspected = harness::unwrapped(&environment.host(["inspect", &component]).exits(0).stdout);
+    assert!(inspected.contains(&told), "{inspected}");
+    let open = allow(&[]).exits(77);
+    assert!(open.stdout.contains(&format!("not granted yet, since nobody says where it is: {told}")), "{open:?}");
+    open.says("--secret token.client-id=WHERE --secret token.client-secret=WHERE");
+    allow(&["--secret", "token.refresh-token=env:X"]).exits(2).says("it has no part `refresh-token`");
+    let flags = ["--secret", "token.client-id=env:ID", "--secret", "token.client-secret=env:CLIENT_SECRET"];
+    let granted = allow(&flags).exits(0).stdout;
+    let from = "the variable ID (its `client-id`) and the variable CLIENT_SECRET (its `client-secret`)";
+    assert!(granted.contains(&format!("  + have, with what is in {from}, {told} sent to {grant}")), "{granted}");
+    let config = crate::grants::config(&environment);
+    for line in ["grant = \"client-credentials\"", "scopes = [\"read\", \"list\"]", "params = { audience = \"x\" }"] {
+        assert!(config.contains(line), "{config}");
+    }
+    assert!(allow(&[]).exits(0).stdout.contains("already granted: the secret `token`"));
+    // Whoever has a token gives it instead.
+    let granted = allow(&["--secret", "token=env:TOKEN"]).exits(0).stdout;
+    assert!(
+        granted.contains("  + have, read from the variable TOKEN instead of ") && !granted.contains("got from"),
+        "{granted}"
+    );
+    assert!(!crate::grants::config(&environment).contains("oauth"));
+    assert_eq!(place.asked(), []);
+}

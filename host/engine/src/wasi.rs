@@ -179,6 +179,7 @@ fn error(error: FetchError) -> Error {
     match error {
         FetchError::Invalid(_) => Error::HttpRequestUriInvalid,
         FetchError::Denied { .. } => Error::HttpRequestDenied,
+        FetchError::NoValue(reason, _) => Error::InternalError(Some(reason)),
         FetchError::Unreachable(_) => Error::DestinationUnavailable,
         FetchError::Timeout(_) => Error::ConnectionReadTimeout,
         FetchError::TooLarge(limit) => Error::HttpResponseBodySize(Some(limit)),

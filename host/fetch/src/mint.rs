@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 
 use super::Fetcher;
-use rules::domain::FetchError;
+use rules::domain::{FetchError, Lasting};
 use rules::secret::Secret;
 
 /// Most values of one secret in a run: each is looked for in all that is told from then on.
@@ -70,7 +70,8 @@ impl Fetcher {
         secret: &Arc<Secret>,
         refused: Option<&str>,
     ) -> Result<Arc<Secret>, FetchError> {
-        let named = |reason: String| FetchError::Unreachable(format!("the secret `{}`: {reason}", secret.name()));
+        let named =
+            |reason: String| FetchError::NoValue(format!("the secret `{}`: {reason}", secret.name()), Lasting::Yes);
         let value = mint
             .value(refused)
             .await

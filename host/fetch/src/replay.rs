@@ -15,7 +15,7 @@ use super::exchange::{Arriving, Shown};
 use super::failure::{Again, Failure};
 use super::har::{self, Entry, MAX_HAR};
 use clock::Moment;
-use rules::domain::FetchError;
+use rules::domain::{FetchError, Lasting};
 use rules::policy::Origin;
 use rules::text;
 
@@ -234,6 +234,7 @@ fn failure(failed: &har::Failed) -> FetchError {
     let message = text::line(&failed.message);
     match failed.code.as_str() {
         "request-invalid" => FetchError::Invalid(message),
+        "secret-unavailable" => FetchError::NoValue(message, Lasting::No),
         "egress-denied" | "secret-denied" => FetchError::Denied { reason: message, grant: None },
         "unreachable" => FetchError::Unreachable(message),
         "timeout" => FetchError::Timeout(message),

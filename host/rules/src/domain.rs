@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::validators::{FinalUrl, Validators};
 
-pub use errors::{Fault, FetchError, LandError};
+pub use errors::{Fault, FetchError, LandError, Lasting};
 pub use place::{Parts, SecretPlace};
 pub use scope::{Part, Scope};
 pub use step::Step;

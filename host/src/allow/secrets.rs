@@ -165,10 +165,13 @@ impl Review {
         }
         let instead = before.filter(|before| before.source != grant.source);
         let instead = instead.map(|before| format!(" instead of {}", before.source)).unwrap_or_default();
-        let told = told(secret, asked, &grant.origins);
-        self.new.push(match &grant.oauth {
-            Some(oauth) => format!("have, {}{instead}, {told}", got(oauth, &grant.source)),
-            None => format!("have, read from {}{instead}, {told}", grant.source),
+        // Whoever has a token already has none got.
+        let asked = SecretAsked { oauth: grant.oauth.clone(), ..asked.clone() };
+        let told = told(secret, &asked, &grant.origins);
+        self.new.push(match &grant.source {
+            SecretSource::Parts(parts) if parts.is_empty() => format!("have {told}"),
+            source if grant.oauth.is_some() => format!("have, with what is in {source}{instead}, {told}"),
+            source => format!("have, read from {source}{instead}, {told}"),
         });
         self.addition.secrets.push((secret.clone(), grant));
         Ok(())
@@ -234,11 +237,12 @@ fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
         help => format!("; it says: {}", text::saying(help, MAX_SENTENCE)),
     };
     let origins = if origins.is_empty() { "the origins that you grant".to_owned() } else { origins.join(", ") };
-    format!("the secret `{secret}` sent to {origins} {}{help}", place(&asked.place))
+    let got = asked.oauth.as_ref().map(|oauth| format!(", {},", got(oauth))).unwrap_or_default();
+    format!("the secret `{secret}`{got} sent to {origins} {}{help}", place(&asked.place))
 }
 
 /// How a token is got, in words that are the manifest's.
-fn got(oauth: &OAuth, source: &SecretSource) -> String {
+fn got(oauth: &OAuth) -> String {
     let word = |word: &str| text::saying(word, MAX_SENTENCE);
     let mut told = format!("got from {}", word(&oauth.token_url));
     let by = match oauth.grant {
@@ -257,10 +261,7 @@ fn got(oauth: &OAuth, source: &SecretSource) -> String {
     if !oauth.scopes.is_empty() {
         told.push_str(&format!(", for {}", word(&oauth.scopes.join(" "))));
     }
-    match source {
-        SecretSource::Parts(parts) if parts.is_empty() => told,
-        source => format!("{told}, with what is in {source}"),
-    }
+    told
 }
 
 /// Where a secret goes, in a word that is the manifest's.

@@ -12,7 +12,7 @@ use crate::Guest;
 use crate::bindings::landing::extractor::http::{self, ErrorKind};
 use crate::draft::{Answer, Draft};
 use crate::streams::BodyProducer;
-use rules::domain::{self, FetchError};
+use rules::domain::{self, FetchError, Lasting};
 use rules::text;
 
 impl From<FetchError> for http::Error {
@@ -20,6 +20,8 @@ impl From<FetchError> for http::Error {
         let (kind, what) = match &error {
             FetchError::Invalid(_) => (ErrorKind::Invalid, "the request is malformed: "),
             FetchError::Denied { .. } => (ErrorKind::Denied, "the egress policy refuses it: "),
+            FetchError::NoValue(_, Lasting::Yes) => (ErrorKind::Denied, ""),
+            FetchError::NoValue(_, Lasting::No) => (ErrorKind::Unreachable, ""),
             FetchError::Unreachable(_) => (ErrorKind::Unreachable, "no connection: "),
             FetchError::Timeout(_) => (ErrorKind::Timeout, "it took too long: "),
             FetchError::TooLarge(_) => (ErrorKind::TooLarge, ""),

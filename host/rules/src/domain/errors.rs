@@ -19,6 +19,9 @@ pub enum FetchError {
         /// The grant that would allow it, where one could.
         grant: Option<Grant>,
     },
+    /// A secret has no value, since a token could not be got: until somebody does something, or for now.
+    #[error("{0}")]
+    NoValue(String, Lasting),
     /// Name resolution, connect or TLS failed.
     #[error("{0}")]
     Unreachable(String),
@@ -45,6 +48,15 @@ pub enum FetchError {
     NotRecorded(String),
 }
 
+/// Whether something stays as it is until somebody changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// It does.
+    Yes,
+    /// It may be otherwise the next time.
+    No,
+}
+
 impl FetchError {
     /// What it is, in a word that never changes.
     pub fn code(&self) -> &'static str {
@@ -52,6 +64,7 @@ impl FetchError {
             Self::Invalid(_) => "request-invalid",
             Self::Denied { grant: Some(Grant::Secret(_)), .. } => "secret-denied",
             Self::Denied { .. } => "egress-denied",
+            Self::NoValue(..) => "secret-unavailable",
             Self::Unreachable(_) => "unreachable",
             Self::Timeout(_) => "timeout",
             Self::TooLarge(_) => "body-too-large",
@@ -68,6 +81,7 @@ impl FetchError {
         match self {
             Self::Invalid(text) => Self::Invalid(change(text)),
             Self::Denied { reason, grant } => Self::Denied { reason: change(reason), grant },
+            Self::NoValue(text, lasting) => Self::NoValue(change(text), lasting),
             Self::Unreachable(text) => Self::Unreachable(change(text)),
             Self::Timeout(text) => Self::Timeout(change(text)),
             Self::Protocol(text) => Self::Protocol(change(text)),
