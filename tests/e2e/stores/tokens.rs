@@ -219,6 +219,40 @@ fn a_store_that_loses_requests_and_answers_loses_no_token() {
 }
 
 #[test]
+fn an_answer_is_kept_although_the_store_fails_for_a_while() {
+    let Some(shared) = Shared::new(Make::S3, &refresh()) else { return };
+    shared.configure("[store]\ntimeout = \"1s\"\ntoken-key = { env = \"TOKEN_KEY\" }\n", &refresh());
+    let first = shared.provider.refresh_token(NATIVE);
+    shared.provider.hold(When::After);
+    let run = shared.command("one", 1, &first).spawn().expect("the program");
+    shared.provider.wait_until_held(1);
+    shared.place.between.script([]);
+    shared.place.between.refuse(&["PUT"], 503, "SlowDown", &[]);
+    shared.provider.release();
+    // More often than one write is tried again.
+    until(|| shared.place.between.asked().iter().filter(|sent| sent.method == "PUT").count() > 12);
+    shared.place.between.relent();
+    end_of(run).exits(0);
+    shared.provider.revoke();
+    shared.run("two", 2, &first).exits(0);
+    assert_eq!(shared.provider.count(REFRESH_TOKEN), count(2, 2));
+}
+
+#[test]
+fn a_run_that_is_interrupted_while_a_token_is_got_ends_and_the_token_is_there_for_the_next() {
+    let Some(shared) = Shared::new(Make::S3, &refresh()) else { return };
+    let first = shared.provider.refresh_token(NATIVE);
+    shared.provider.hold(When::After);
+    let run = shared.command("one", 1, &first).spawn().expect("the program");
+    shared.provider.wait_until_held(1);
+    crate::signals::signal("INT", run.id());
+    end_of(run).exits(130).says("interrupted by SIGINT");
+    shared.provider.release();
+    shared.run("two", 2, &first).exits(0);
+    assert_eq!(shared.provider.count(REFRESH_TOKEN), count(1, 1));
+}
+
+#[test]
 fn a_wrong_key_and_a_damaged_object_are_one_sentence_and_nothing_is_overwritten() {
     let Some(shared) = Shared::new(Make::S3, &refresh()) else { return };
     let first = shared.provider.refresh_token(NATIVE);
