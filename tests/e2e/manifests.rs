@@ -133,6 +133,12 @@ fn prepare(environment: &Environment, case: &Path, description: &Value) -> Vec<S
             allow.extend(["--secret".to_owned(), format!("{name}=file:{name}.secret")]);
         }
     }
+    // What a secret is made of, by the names of its parts.
+    for (part, key) in description["parts"].as_object().into_iter().flatten() {
+        let (_, value) = values.iter().find(|(name, _)| key == name).unwrap_or_else(|| panic!("no {key}"));
+        environment.write(&format!("{part}.secret"), value);
+        allow.extend(["--secret".to_owned(), format!("{part}=file:{part}.secret")]);
+    }
     for source in description["sources"].as_array().into_iter().flatten() {
         allow.extend(["--source".to_owned(), source.as_str().unwrap_or_default().to_owned()]);
     }
@@ -151,6 +157,22 @@ fn landed(environment: &Environment, report: &Value) -> Vec<Value> {
         records.extend(String::from_utf8_lossy(content).lines().map(parsed));
     }
     records
+}
+
+/// The requests to the place of tokens, whose order in itself says nothing, and the others.
+fn apart(requests: Vec<Value>, place: &Value) -> (Vec<Value>, Vec<Value>) {
+    let (mut tokens, others): (Vec<Value>, Vec<Value>) =
+        requests.into_iter().partition(|request| request["path"] == *place);
+    for token in &mut tokens {
+        if let Some(body) = token["body"].as_str() {
+            let mut pairs = url_pairs(body);
+            pairs.sort();
+            token["body"] = json!(pairs);
+        }
+        let query = token["query"].as_array().cloned().unwrap_or_default();
+        token["query"] = sorted(query).into();
+    }
+    (tokens, others)
 }
 
 fn sorted(values: impl IntoIterator<Item = Value>) -> Vec<String> {
@@ -176,11 +198,19 @@ fn check(case: &Path) {
         order.extend(["--param", "records=true", "--param", &stream]);
         order.extend(params.iter().map(String::as_str));
         let failed = expected["failed"].as_bool().unwrap_or(false);
-        let ran = environment.host(&order);
+        let mut command = environment.command(&order);
+        command.env("XDG_STATE_HOME", environment.path().join("state"));
+        let ran = Ran::new(command.output().expect("the program"));
         assert_eq!(ran.code, Some(i32::from(failed)), "{name}, run {run}: {}\n{}", ran.stdout, ran.stderr);
         let report = ran.json();
         let requests = origin.asked().iter().map(noted).collect::<Vec<_>>();
         let wanted = expected["requests"].as_array().expect("requests").clone();
+        let place = &description["token_path"];
+        let ((tokens, requests), (wanted_tokens, wanted)) = (apart(requests, place), apart(wanted, place));
+        // The host has the token of the first run in the second one.
+        if run == 0 {
+            assert_eq!(json!(tokens.first()), json!(wanted_tokens.first()), "{name}: how the token is got");
+        }
         let in_order = description["any_order"].as_bool() != Some(true);
         if in_order {
             assert_eq!(json!(requests), json!(wanted), "{name}, run {run}: the requests");

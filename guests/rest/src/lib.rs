@@ -67,9 +67,9 @@ async fn carry_out(data: &[u8]) -> Result<(), Error> {
         random: Box::new(random),
         optional,
     };
-    let chosen = params::words(STREAMS);
+    let chosen = params::get(STREAMS).unwrap_or_default();
     let records = params::get(RECORDS).is_some_and(|value| value == "true");
-    Reading::new(world, records).read(&plan, &chosen).await
+    Reading::new(&plan, world, records)?.read(&plan, &chosen).await
 }
 
 fn random(bytes: &mut [u8]) {

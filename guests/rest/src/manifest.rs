@@ -17,7 +17,7 @@ const MAX_VALUES: usize = 1_000_000;
 const MAX_DEPTH: usize = 200;
 
 /// What of a manifest is read; `definitions` and `schemas` are there for what refers to them.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 9] = [
     "type",
     "version",
     "check",
@@ -27,8 +27,10 @@ const PARTS: [&str; 10] = [
     "concurrency_level",
     "api_budget",
     "max_concurrent_async_job_count",
-    "config_normalization_rules",
 ];
+
+/// The member of a specification that says how the configuration is changed.
+const RULES: &str = "config_normalization_rules";
 
 /// Why a manifest cannot be carried out.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +111,10 @@ pub fn unfold(text: &str) -> Result<Value, ManifestError> {
             let resolved = references::resolve(part, &written, &Place::Member(&Place::Root, name), &mut room)?;
             parts.insert(name.into(), resolved);
         }
+    }
+    // What changes the configuration is needed for a run, and what describes it is not.
+    if let Some(rules) = parts.get("spec").map(|spec| spec.member(RULES)).filter(Value::is_given) {
+        parts.insert(RULES.into(), rules);
     }
     if let Some(kind) = parts.get("type").filter(|kind| kind.as_str() != Some("DeclarativeSource")) {
         let shown = kind.as_str().unwrap_or("not text");

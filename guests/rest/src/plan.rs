@@ -11,13 +11,19 @@ mod fields;
 mod handler;
 mod jobs;
 mod paginator;
+mod properties;
 mod requester;
 mod router;
+mod rules;
+mod schema;
 mod secrets;
 mod selector;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod token;
 mod transformation;
+mod turns;
 
 use std::collections::HashSet;
 
@@ -34,18 +40,24 @@ pub(crate) use fields::Fields;
 pub(crate) use handler::{Action, Backoff, Handler, Handlers};
 pub(crate) use jobs::{Jobs, Status as JobStatus};
 pub(crate) use paginator::{Paginator, Strategy, Token};
-pub(crate) use requester::{Body, Inject, Input, Inputs, Into, Requester};
+pub(crate) use properties::{List as PropertyList, Properties};
+pub(crate) use requester::{Body, Inject, Input, Inputs, Into, Method, Requester};
 pub(crate) use router::{Parent, Router, Values};
+pub(crate) use rules::{Rule, Rules};
+pub(crate) use schema::Check;
 pub(crate) use secrets::{Ask, Placement, Secrets, Way, setting};
 pub(crate) use selector::{Expander, Extractor, Selector};
 pub(crate) use stream::{First, Retriever, Stream};
 pub(crate) use token::OAuth;
 pub(crate) use transformation::{Added, Transformation};
+pub(crate) use turns::{Splitting, Turns};
 
 /// A manifest that can be carried out.
 pub(crate) struct Plan {
     pub(crate) streams: Vec<Stream>,
     pub(crate) dynamic: Vec<Dynamic>,
+    /// What is made of the configuration first.
+    pub(crate) rules: Rules,
     /// The extractor's name, which its sources begin with.
     name: String,
     secrets: Secrets,
@@ -83,7 +95,8 @@ impl Plan {
         if streams.is_empty() && dynamic.is_empty() {
             return Err(fields.error("it has no streams"));
         }
-        Ok(Self { streams, dynamic, name: name.to_owned(), secrets })
+        let rules = fields.component("config_normalization_rules", rules::read)?.unwrap_or_default();
+        Ok(Self { streams, dynamic, rules, name: name.to_owned(), secrets })
     }
 
     /// What it asks for of secrets, and what it reads beside them.
@@ -102,10 +115,18 @@ impl Plan {
     /// All requesters, those of parent streams too.
     pub(crate) fn requesters(&self) -> Vec<&Requester> {
         fn of<'a>(stream: &'a Stream, all: &mut Vec<&'a Requester>) {
-            all.push(&stream.retriever.requester);
+            of_retriever(&stream.retriever, all);
             stream.first.iter().for_each(|first| of(&first.stream, all));
             all.extend(stream.jobs.iter().flat_map(Jobs::requesters));
-            for router in &stream.retriever.routers {
+        }
+        fn of_retriever<'a>(retriever: &'a Retriever, all: &mut Vec<&'a Requester>) {
+            all.push(&retriever.requester);
+            if let Some(Properties { list: PropertyList::Fetched { retriever, .. }, .. }) =
+                &retriever.requester.properties
+            {
+                of_retriever(retriever, all);
+            }
+            for router in &retriever.routers {
                 router.parents().into_iter().for_each(|parent| of(&parent.stream, all));
             }
         }
@@ -114,7 +135,7 @@ impl Plan {
         for dynamic in &self.dynamic {
             of(&dynamic.shape, &mut all);
             if let Resolver::Http(retriever) = &dynamic.resolver {
-                all.push(&retriever.requester);
+                of_retriever(retriever, &mut all);
             }
         }
         all

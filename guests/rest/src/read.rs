@@ -1,32 +1,43 @@
 //! Reads the streams of a plan: partition by partition, slice by slice, page by page.
 
 mod answer;
+mod cache;
+mod choice;
 mod decode;
 mod dynamic;
 mod extract;
+mod fits;
 mod intervals;
 mod jobs;
 mod kept;
 mod meaning;
+mod merge;
+mod needed;
 mod normalise;
+mod page;
 mod pages;
 mod partitions;
+mod plain;
 mod request;
+mod rules;
 mod select;
 mod send;
 mod slices;
 mod track;
 mod url;
+mod windows;
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::rc::Rc;
 
+use expressions::Value;
 use expressions::time::DateTime;
-use expressions::{Map, Value};
 use landing::{Error, run};
 
-use crate::plan::{First, Plan, Retriever, Stream, World};
+use crate::plan::{First, Plan, Stream, World};
+use cache::Cache;
 use jobs::Job;
 use kept::Kept;
 use pages::Pages;
@@ -34,6 +45,7 @@ use partitions::Partition;
 use request::Options;
 use slices::Slice;
 use track::{Interval, Point, Track};
+use windows::Windows;
 
 /// With more partitions than this only the stream's own point is kept.
 const MAX_KEPT: usize = 10_000;
@@ -52,25 +64,30 @@ pub(crate) struct Reading {
     slices: Cell<u64>,
     /// What is kept of parent streams once all that their records stand for was read.
     parents: RefCell<Vec<(String, Kept)>>,
+    /// The streams that others need: their answers are kept, since several may ask for the same.
+    needed: RefCell<HashSet<Rc<str>>>,
+    cache: Cache,
 }
 
-/// A record of a parent stream, and the partition that it is of.
-type OfParent = (Value, Map);
-
 impl Reading {
-    pub(crate) fn new(world: World, records: bool) -> Self {
-        Self {
+    /// One of a plan, which may change what the operator set.
+    pub(crate) fn new(plan: &Plan, mut world: World, records: bool) -> Result<Self, Error> {
+        rules::apply(&plan.rules, &mut world)
+            .map_err(|error| Error::new(format_args!("the parameters cannot be used: {error}")))?;
+        Ok(Self {
             world,
             records,
             kept_at: Cell::new(run::now()),
             warned: RefCell::default(),
             slices: Cell::new(0),
             parents: RefCell::default(),
-        }
+            needed: RefCell::default(),
+            cache: Cache::default(),
+        })
     }
 
     /// Read the streams of these names, or all. One that fails does not keep the others from being read.
-    pub(crate) async fn read(&self, plan: &Plan, chosen: &[String]) -> Result<(), Error> {
+    pub(crate) async fn read(&self, plan: &Plan, chosen: &str) -> Result<(), Error> {
         let mut made = Vec::new();
         for dynamic in &plan.dynamic {
             made.extend(dynamic::streams(dynamic, plan, self).await?);
@@ -82,15 +99,12 @@ impl Reading {
                 streams.push(stream);
             }
         }
-        let is = |stream: &Stream, name: &str| *stream.name == *name;
-        if let Some(unknown) = chosen.iter().find(|name| !streams.iter().any(|stream| is(stream, name))) {
-            let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
-            return Err(Error::new(format_args!(
-                "there is no stream `{unknown}`; the streams are {}",
-                names.join(", ")
-            )));
-        }
-        streams.retain(|stream| chosen.is_empty() || chosen.iter().any(|name| is(stream, name)));
+        streams.iter().for_each(|stream| stream.needs(&mut self.needed.borrow_mut()));
+        let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
+        let chosen = choice::of(chosen, &names).map_err(|unknown| {
+            Error::new(format_args!("there is no stream `{unknown}`; the streams are {}", names.join(", ")))
+        })?;
+        streams.retain(|stream| chosen.is_empty() || chosen.contains(&&*stream.name));
         let mut results = Vec::new();
         for stream in streams {
             let result = match &stream.first {
@@ -163,6 +177,10 @@ impl Reading {
         if track.is_some() {
             partitions::distinct(&mut partitions);
         }
+        // What a parent's record has of a partition is read where nothing is known yet.
+        if partitions.iter().any(|partition| partition.first.is_some()) && kept::load(&stream.name).await.is_some() {
+            partitions.iter_mut().for_each(|partition| partition.first = None);
+        }
         let is_partitioned = !stream.retriever.routers.is_empty();
         let keeps_partitions = partitions.len() <= MAX_KEPT;
         let global = match &track {
@@ -213,10 +231,13 @@ impl Reading {
             return Ok(None);
         };
         let key = kept::key(&stream.name, &partition.values);
-        let kept = if keeps { kept::load(&key).await.unwrap_or_default() } else { Kept::default() };
+        let known = if keeps { kept::load(&key).await } else { None };
+        let is_new = known.is_none();
+        let kept = known.unwrap_or_default();
         let point = |text: &Option<String>| text.as_ref().and_then(|text| track.parse(&Value::from(text.as_str())));
         let state = match (point(&kept.cursor), point(&global.cursor)) {
-            (None, Some(global_point)) if is_partitioned => {
+            // One that was read and had no records yet begins where it began before.
+            (None, Some(global_point)) if is_partitioned && is_new => {
                 Some(track.before(global_point, global.lookback).map_err(|error| failed(&error))?)
             }
             (own, _) => own,
@@ -248,7 +269,7 @@ impl Reading {
         interval: Interval,
         state: Option<Point>,
     ) -> Result<Option<Point>, Error> {
-        let pages = self.pages(stream, track, partition, &interval)?;
+        let pages = Windows::of(self, stream, track, partition, &interval)?.copying();
         self.slices.set(self.slices.get() + 1);
         run::progress(self.slices.get(), None);
         let slice = Slice { reading: self, stream, track, state, newest: None };
@@ -280,65 +301,9 @@ impl Reading {
             added.overlay(of_time);
         }
         let slice = slices::seen(partition, interval);
-        Ok(Pages::of(&stream.retriever, slice, partition.extra.clone(), added, &self.world))
-    }
-
-    /// All records that a retriever brings, each with its slice.
-    async fn records_of_retriever(&self, retriever: &Retriever) -> Result<Vec<(Value, Value)>, Error> {
-        let mut records = Vec::new();
-        for partition in partitions::of(retriever, "", self).await? {
-            let slice = slices::seen(&partition, &Interval::default());
-            let mut added = Options::default();
-            partitions::inject(retriever, &partition, &mut added, &self.world)
-                .map_err(|error| Error::new(error.to_string()))?;
-            let mut pages = Pages::of(retriever, slice.clone(), partition.extra.clone(), added, &self.world);
-            while let Some(page) = pages.next().await? {
-                records.extend(page.records.into_iter().map(|record| (record, slice.clone())));
-            }
-        }
-        Ok(records)
-    }
-
-    /// All records of a parent stream. With a key only those that are new since what is kept under it.
-    async fn records_of(&self, stream: &Stream, key: Option<String>) -> Result<Vec<OfParent>, Error> {
-        let track = stream.cursor.as_ref().map(|cursor| Track::of(cursor, None, &self.world)).transpose();
-        let track = track.map_err(|error| Error::new(error.to_string()))?;
-        let kept = match &key {
-            Some(key) => kept::load(key).await.unwrap_or_default(),
-            None => Kept::default(),
-        };
-        let point = |text: &Option<String>| {
-            let text = text.as_ref()?;
-            track.as_ref()?.parse(&Value::from(text.as_str()))
-        };
-        let state = point(&kept.cursor);
-        let (mut records, mut newest) = (Vec::new(), state);
-        for partition in partitions::of(&stream.retriever, &stream.name, self).await? {
-            let intervals = match &track {
-                Some(track) => track.intervals(state, None).map_err(|error| Error::new(error.to_string()))?,
-                None => vec![Interval::default()],
-            };
-            for interval in intervals {
-                let mut pages = self.pages(stream, track.as_ref(), &partition, &interval)?;
-                if let Some(jobs) = &stream.jobs {
-                    let seen = slices::seen(&partition, &interval);
-                    let done = Job::new(jobs, &seen, &partition.extra, &self.world).run().await?;
-                    pages = pages.for_each(done.downloads);
-                }
-                while let Some(page) = pages.next().await? {
-                    for record in page.records {
-                        if let Some(track) = &track {
-                            newest = Point::newest(newest, track.point(&record));
-                        }
-                        records.push((record, partition.values.clone()));
-                    }
-                }
-            }
-        }
-        if let (Some(key), Some(track), Some(newest)) = (key, &track, newest) {
-            let kept = Kept { cursor: Some(track.write(newest)), after: None, lookback: 0 };
-            self.parents.borrow_mut().push((key, kept));
-        }
-        Ok(records)
+        let is_cached = stream.retriever.requester.is_cached;
+        let is_cached = is_cached.unwrap_or_else(|| self.needed.borrow().contains(&stream.name));
+        let pages = Pages::of(self, &stream.retriever, is_cached, slice, partition.extra.clone(), added);
+        Ok(pages.given(partition.first.as_ref()))
     }
 }

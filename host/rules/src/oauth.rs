@@ -183,8 +183,8 @@ impl OAuth {
         let (required, optional): (&[_], &[_]) = match (self.grant, named) {
             (TokenGrant::ClientCredentials, false) => (&["client-id", "client-secret"], &[]),
             (TokenGrant::ClientCredentials, true) => (&["client-secret"], &[]),
-            (TokenGrant::Password, false) => (&["username", "password"], &["client-id", "client-secret"]),
-            (TokenGrant::Password, true) => (&["username", "password"], &["client-secret"]),
+            (TokenGrant::Password, false) => (&["password"], &["username", "client-id", "client-secret"]),
+            (TokenGrant::Password, true) => (&["password"], &["username", "client-secret"]),
             (TokenGrant::RefreshToken, false) => (&["client-id", "refresh-token"], &["client-secret"]),
             (TokenGrant::RefreshToken, true) => (&["refresh-token"], &["client-secret"]),
             (TokenGrant::AuthorizationCode | TokenGrant::DeviceCode, false) => (&["client-id"], &["client-secret"]),

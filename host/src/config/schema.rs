@@ -43,6 +43,7 @@ mod tests {
             ("extractor.x.expect.source.y", "/$defs/expectation"),
             ("extractor.x.budget", "/$defs/budget"),
             ("extractor.x.secret.y", "/$defs/secret"),
+            ("extractor.x.secret.y.oauth", "/$defs/oauth"),
             ("[extractor.x.client-certificate]", "/$defs/certificate"),
         ] {
             assert_eq!(described(&schema, pointer), taken(table), "[{table}]");

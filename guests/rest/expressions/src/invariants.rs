@@ -36,7 +36,19 @@ fn times(text: &str) {
 
 /// What is written reads back as the same.
 fn written(bytes: &[u8]) {
-    let Ok(mut value) = json::read(bytes) else { return };
+    let copied = json::copy(bytes, &[], None);
+    let Ok(mut value) = json::read(bytes) else {
+        assert_eq!(copied, None);
+        return;
+    };
+    if let (Some(copied), Some(records)) = (copied, value.as_list()) {
+        let mut lines = Vec::new();
+        for record in records {
+            assert_eq!(json::write(record, &mut lines), Ok(()));
+            lines.push(b'\n');
+        }
+        assert_eq!(copied.lines, lines);
+    }
     let mut out = Vec::new();
     assert_eq!(json::write(&value, &mut out), Ok(()));
     let again = json::read(&out);

@@ -165,6 +165,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A number.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, ManifestError> {
+        match self.given(name) {
+            None => Ok(None),
+            Some(value) => match value.as_float().filter(|number| number.is_finite()) {
+                Some(number) if !matches!(value, Value::Bool(_)) => Ok(Some(number)),
+                _ => Err(self.wrong(name, "it has to be a number")),
+            },
+        }
+    }
+
     /// What the text that an expression comes to is taken for, by `value_type`.
     pub(crate) fn value_type(&self) -> Result<Wanted, ManifestError> {
         Ok(match self.text("value_type")?.as_deref() {

@@ -15,6 +15,12 @@ pub(crate) enum Action {
     Ignore,
     RateLimited,
     RefreshToken,
+    /// Read the pages from the first one on.
+    ResetPages,
+    /// Ask for the same page, and fewer records.
+    ReducePages,
+    /// Read the slice in halves.
+    SplitSlice,
 }
 
 /// The handlers of a requester, asked in their order.
@@ -62,6 +68,13 @@ impl Handlers {
     }
 }
 
+impl Handlers {
+    /// Whether an answer may come to this.
+    pub(crate) fn can(&self, action: Action) -> bool {
+        self.0.iter().flat_map(|handler| &handler.filters).any(|filter| filter.action == Some(action))
+    }
+}
+
 impl Handler {
     fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
         Ok(Self {
@@ -85,6 +98,9 @@ impl Filter {
             Some("IGNORE") => Some(Action::Ignore),
             Some("RATE_LIMITED") => Some(Action::RateLimited),
             Some("REFRESH_TOKEN_THEN_RETRY") => Some(Action::RefreshToken),
+            Some("RESET_PAGINATION") => Some(Action::ResetPages),
+            Some("REDUCE_PAGE_SIZE") => Some(Action::ReducePages),
+            Some("SPLIT_REQUEST_WINDOW") => Some(Action::SplitSlice),
             Some(other) => return Err(fields.wrong("action", format!("{other} is not carried out here"))),
         };
         let statuses = fields.items("http_codes")?.iter().map(|code| match code {

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use expressions::Value;
 
-use super::secrets::{Placement, in_field};
-use super::{Authenticator, Expression, Fields, Handlers, Nested};
+use super::secrets::{Ask, Placement, in_field};
+use super::{Action, Authenticator, Expression, Fields, Handlers, Nested, Properties};
 use crate::manifest::{ManifestError, Place};
 
 /// What a request is made of.
@@ -19,8 +19,14 @@ pub(crate) struct Requester {
     pub(crate) body: Body,
     pub(crate) authenticator: Authenticator,
     pub(crate) handlers: Handlers,
+    /// The properties that it asks for.
+    pub(crate) properties: Option<Properties>,
+    /// Whether what was answered to the same request before is good enough.
+    pub(crate) is_cached: Option<bool>,
     /// The secrets that the host adds beside what the authenticator has.
     pub(crate) secrets: Vec<String>,
+    /// The parameters that the host adds, each with the secret that it is.
+    pub(crate) secret_parameters: Vec<(String, String)>,
 }
 
 /// The methods that a manifest may name.
@@ -46,6 +52,8 @@ pub(crate) enum Inputs {
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     Text(Expression),
+    /// The same as it stood in a path: a blank one is sent too.
+    Part(Expression),
     /// A number, a truth value or a list, as it is.
     Other(Value),
 }
@@ -79,14 +87,23 @@ pub(crate) struct Inject {
 }
 
 impl Requester {
+    /// One that is no retriever's: it has no pages, and so nothing about them.
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+        let requester = Self::of_retriever(fields)?;
+        if requester.properties.is_some() {
+            return Err(fields.error("a list of properties is not carried out here"));
+        }
+        let actions = [Action::ResetPages, Action::ReducePages, Action::SplitSlice];
+        match actions.into_iter().any(|action| requester.handlers.can(action)) {
+            true => Err(fields.wrong("error_handler", "there are no pages here that could be read in another way")),
+            false => Ok(requester),
+        }
+    }
+
+    /// One that pages are asked for by.
+    pub(crate) fn of_retriever(fields: Fields<'_>) -> Result<Self, ManifestError> {
         if fields.kind() != "HttpRequester" {
             return Err(fields.unsupported());
-        }
-        for unsupported in ["fetch_properties_from_endpoint", "query_properties"] {
-            if fields.given(unsupported).is_some() {
-                return Err(fields.wrong(unsupported, "it is not carried out here"));
-            }
         }
         let url = fields.filled("url")?;
         let base = fields.filled("url_base")?;
@@ -100,10 +117,18 @@ impl Requester {
             Inputs::read(&fields, "request_headers", &mut |name, prefix| in_field(name, prefix), &mut secrets)?;
         let mut parameters = Inputs::read(&fields, "request_parameters", &mut in_query, &mut secrets)?;
         let path = path.map(|path| lifted(&fields, path, &mut parameters, &mut secrets)).transpose()?;
+        let names: Vec<&str> = authenticator.secrets().into_iter().chain(secrets.iter().map(String::as_str)).collect();
+        let is_ours = |ask: &Ask| names.contains(&&*ask.name);
+        let secret_parameters =
+            fields.secrets().asks().into_iter().filter(is_ours).filter_map(|ask| match ask.placement {
+                Placement::Query(name) => Some((name, ask.name)),
+                _ => None,
+            });
         Ok(Self {
             url,
             base,
             path,
+            secret_parameters: secret_parameters.collect(),
             method: method(&fields)?,
             headers,
             parameters,
@@ -111,6 +136,8 @@ impl Requester {
             authenticator,
             secrets,
             handlers: fields.component("error_handler", Handlers::read)?.unwrap_or_default(),
+            properties: Properties::read(&fields)?,
+            is_cached: fields.given("use_cache").map(|_| fields.flag("use_cache")).transpose()?,
         })
     }
 }
@@ -137,12 +164,16 @@ fn lifted(
     };
     let Inputs::Pairs(pairs) = parameters else { return fields.checked("path", path) };
     let expression = |text: &str| Expression::of(&Value::from(text), &fields.parameters(), &at);
+    let mut before_others = 0;
     for part in query.split('&') {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let value = expression(value)?;
         match fields.secrets().named(&value, false, |prefix| in_query(name, prefix)) {
             Some(secret) => secrets.push(secret),
-            None => pairs.push((expression(name)?, Input::Text(fields.checked("path", value)?))),
+            None => {
+                pairs.insert(before_others, (expression(name)?, Input::Part(fields.checked("path", value)?)));
+                before_others += 1;
+            }
         }
     }
     fields.checked("path", expression(before)?)
@@ -214,8 +245,11 @@ impl Inputs {
         let mut pairs = Vec::new();
         for (key, value) in fields.members(name)?.into_iter().flatten() {
             let at = Place::Member(&place, key);
+            if Properties::is(value) {
+                continue;
+            }
             if value.as_dict().is_some() {
-                return Err(ManifestError::at(&at, "a list of properties is not carried out here"));
+                return Err(ManifestError::at(&at, "it has to be text, a number, a truth value or a list"));
             }
             let name = Expression::of(&Value::Str(Rc::clone(key)), &parameters, &at)?;
             fields.secrets().check(name.template(), &at)?;

@@ -41,6 +41,8 @@ pub(crate) struct Parent {
     /// Whether only records that are new to the parent stream count.
     pub(crate) incremental: bool,
     pub(crate) extra: Vec<Vec<Value>>,
+    /// Where in a record the first page of its partition is; nowhere if that is to be asked for.
+    pub(crate) first_page: Vec<Expression>,
 }
 
 impl Router {
@@ -95,11 +97,12 @@ impl Router {
 
 impl Parent {
     fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
-        if fields.given("lazy_read_pointer").is_some_and(Value::is_true) {
-            return Err(fields.wrong("lazy_read_pointer", "it is not carried out here"));
+        let first_page = fields.expressions("lazy_read_pointer")?;
+        if first_page.iter().any(|step| step.written().contains('*')) {
+            return Err(fields.wrong("lazy_read_pointer", "a `*` in it is not carried out"));
         }
         let stream = fields.needed("stream", |fields| match fields.kind() {
-            "DeclarativeStream" => Stream::read(fields),
+            "DeclarativeStream" | "StateDelegatingStream" => Stream::read(fields),
             _ => Err(fields.unsupported()),
         })?;
         let extra = fields.items("extra_fields")?.iter().map(|path| match path.as_list() {
@@ -112,6 +115,7 @@ impl Parent {
             field: fields.needed_expression("partition_field")?,
             inject: fields.component("request_option", Inject::read)?,
             incremental: fields.flag("incremental_dependency")?,
+            first_page,
             extra: extra.collect::<Result<_, _>>()?,
         })
     }

@@ -1,11 +1,13 @@
 //! A stream: what is requested, what of the answers is a record, and how far it has come.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use expressions::time::{self, Span};
 
 use super::{
-    Cursor, Decoder, Expression, Extractor, Fields, Jobs, Paginator, Requester, Router, Selector, Transformation,
+    Cursor, CursorKind, Decoder, Expression, Extractor, Fields, Jobs, Paginator, Requester, Router, Selector,
+    Splitting, Transformation, Turns,
 };
 use crate::manifest::ManifestError;
 
@@ -40,6 +42,7 @@ pub(crate) struct Retriever {
     pub(crate) routers: Vec<Router>,
     /// Whether only the first page is asked for by what belongs to its slice.
     pub(crate) slice_on_first_page: bool,
+    pub(crate) turns: Turns,
 }
 
 impl Stream {
@@ -96,7 +99,20 @@ impl Stream {
                 .flatten();
         }
         let cursor = fields.component("incremental_sync", Cursor::read)?;
+        retriever.check_first_pages(cursor.as_ref(), &fields)?;
+        if retriever.turns.splitting.is_some() {
+            Splitting::check(cursor.as_ref(), &fields)?;
+        }
         Ok(Self { source: String::new(), condition: None, name, retriever, jobs, cursor, first: None })
+    }
+
+    /// The names of the streams that it needs.
+    pub(crate) fn needs(&self, names: &mut HashSet<Rc<str>>) {
+        for parent in self.retriever.routers.iter().flat_map(Router::parents) {
+            names.insert(Rc::clone(&parent.stream.name));
+            parent.stream.needs(names);
+        }
+        self.first.iter().for_each(|first| first.stream.needs(names));
     }
 
     /// Let it land in a source.
@@ -109,6 +125,26 @@ impl Stream {
 }
 
 impl Retriever {
+    /// That partitions can begin with a page that is in a record of their parent.
+    fn check_first_pages(&mut self, cursor: Option<&Cursor>, fields: &Fields<'_>) -> Result<(), ManifestError> {
+        let parents = self.routers.iter().flat_map(Router::parents);
+        if parents.into_iter().all(|parent| parent.first_page.is_empty()) {
+            return Ok(());
+        }
+        let wrong = |reason: &str| Err(fields.error(format!("by a `lazy_read_pointer` {reason}")));
+        if !matches!(self.decoder, Decoder::Json) {
+            return wrong("pages are JSON, and the decoder is another one");
+        }
+        if self.turns.reduction.is_some() || self.turns.splitting.is_some() {
+            return wrong("pages are as large as they are, and slices as long");
+        }
+        match cursor.map(|cursor| &cursor.kind) {
+            None => Ok(()),
+            Some(CursorKind::Time(times)) if times.step.is_none() => Ok(()),
+            Some(_) => wrong("a partition is read at once, and its cursor may have no `step`"),
+        }
+    }
+
     /// What downloads the results of jobs.
     fn of_jobs(fields: &Fields<'_>) -> Result<Self, ManifestError> {
         let decoder = fields.component("download_decoder", Decoder::read)?.unwrap_or(Decoder::Json);
@@ -130,20 +166,21 @@ impl Retriever {
             paginator: fields.component("download_paginator", Paginator::read)?.flatten(),
             routers: fields.components("partition_router", Router::read)?,
             slice_on_first_page: false,
+            turns: Turns::default(),
         })
     }
 
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
-        for unsupported in ["pagination_reset", "page_size_reduction", "request_window_splitting"] {
-            if fields.given(unsupported).is_some() {
-                return Err(fields.wrong(unsupported, "it is not carried out here"));
-            }
-        }
+        let requester = fields.needed("requester", Requester::of_retriever)?;
+        let paginator = fields.component("paginator", Paginator::read)?.flatten();
+        let selector = fields.needed("record_selector", Selector::read)?;
+        let turns = Turns::read(&fields, &requester, paginator.as_ref(), selector.filter.is_some())?;
         Ok(Self {
-            requester: fields.needed("requester", Requester::read)?,
+            requester,
             decoder: fields.component("decoder", Decoder::read)?.unwrap_or(Decoder::Json),
-            selector: fields.needed("record_selector", Selector::read)?,
-            paginator: fields.component("paginator", Paginator::read)?.flatten(),
+            selector,
+            paginator,
+            turns,
             routers: fields.components("partition_router", Router::read)?,
             slice_on_first_page: fields.flag("ignore_stream_slicer_parameters_on_paginated_requests")?,
         })

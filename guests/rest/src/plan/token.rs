@@ -123,13 +123,9 @@ pub(super) fn oauth(fields: &Fields<'_>) -> Result<String, ManifestError> {
 
 fn refreshed(reading: &mut Reading<'_, '_>, has_token: bool) -> Result<(), ManifestError> {
     reading.token.grant = "refresh-token";
-    if has_token {
-        if let Some(text) = reading.part("refresh_token", "refresh-token")? {
-            return Err(reading.fields.wrong(
-                "refresh_token",
-                format!("it is the text {text:?}, and has to be a value of the configuration"),
-            ));
-        }
+    if has_token && let Some(text) = reading.part("refresh_token", "refresh-token")? {
+        let reason = format!("it is the text {text:?}, and has to be a value of the configuration");
+        return Err(reading.fields.wrong("refresh_token", reason));
     }
     if reading.parts.iter().any(|(part, _)| *part == "refresh-token") {
         return Ok(());
@@ -181,19 +177,18 @@ fn sent(reading: &mut Reading<'_, '_>, member: &str) -> Result<(), ManifestError
             continue;
         }
         let expression = Expression::of(value, &fields.parameters(), &fields.member(member))?;
-        match fields.secrets().secret_way(&expression, reading.token.grant == "password") {
+        // Nobody sends a password that is none, whatever the specification says of it.
+        match fields.secrets().secret_way(&expression, &**name == "password") {
             None => {
                 let text = reading.text(member, &expression)?;
                 reading.token.params.push((name.to_string(), text));
             }
             Some(way) => {
-                let part = ["username", "password"]
-                    .into_iter()
-                    .find(|part| !reading.parts.iter().any(|(there, _)| there == part));
+                let is_free = |part: &&str| !reading.parts.iter().any(|(there, _)| there == part);
                 let part = match (reading.token.grant, &**name) {
                     ("password", "username") => Some("username"),
                     ("password", "password") => Some("password"),
-                    ("password", _) => part,
+                    ("password", _) => ["password", "username"].into_iter().find(is_free),
                     _ => None,
                 };
                 let Some(part) = part else {

@@ -72,7 +72,7 @@ impl Transformation {
 }
 
 impl Added {
-    fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+    pub(super) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
         let path = fields.items("path")?.to_vec();
         if path.is_empty() {
             return Err(fields.missing("path"));
@@ -82,7 +82,7 @@ impl Added {
 }
 
 /// Lists of the names that lead to a field.
-fn pointers(fields: &Fields<'_>, name: &str) -> Result<Vec<Vec<Value>>, ManifestError> {
+pub(super) fn pointers(fields: &Fields<'_>, name: &str) -> Result<Vec<Vec<Value>>, ManifestError> {
     let pointers = fields.items(name)?.iter().map(|pointer| match pointer.as_list() {
         Some(names) if !names.is_empty() => Ok(names.to_vec()),
         _ => Err(fields.wrong(name, "each has to be a list of names")),

@@ -7,6 +7,7 @@ use expressions::{Map, Value, json};
 use super::url;
 
 /// A response with its whole body.
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) url: String,

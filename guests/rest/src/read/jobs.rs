@@ -136,11 +136,12 @@ impl<'a> Job<'a> {
     async fn ask(&self, requester: &Requester, names: &Map) -> Result<Option<Answer>, Error> {
         let mut all = vec![("stream_slice", self.slice.clone()), ("next_page_token", Value::None)];
         all.extend(self.extra.iter().chain(names).map(|(name, value)| (&**name, value.clone())));
-        let outgoing = request::outgoing(requester, None, Options::default(), self.world, &all)
+        let outgoing = request::outgoing(requester, None, None, Options::default(), self.world, &all)
             .map_err(|error| Error::new(error.to_string()))?;
         Ok(match send::send(requester, &outgoing, self.world).await? {
             Sent::Page(answer) => Some(answer),
-            Sent::Ignored => None,
+            // A requester that is no retriever's has no such handler.
+            Sent::Ignored | Sent::Turned(..) => None,
         })
     }
 }

@@ -1,24 +1,27 @@
 //! The pages of one slice, one after the other.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
+use expressions::json::{self, Copied};
 use expressions::{Map, Value};
-use landing::Error;
+use landing::{Error, run};
 
 use super::answer::Answer;
-use super::decode;
+use super::page::{Copying, Next, Page};
 use super::request::{self, Options};
 use super::select::{self, Selected};
-use super::send::{self, Sent};
-use crate::plan::{Paginator, Retriever, Strategy, Token, World};
+use super::send::{self, Sent, Turn};
+use super::{Reading, decode, merge, url};
+use crate::plan::{Paginator, Retriever, Strategy, Token};
 
 /// Most pages of one slice.
 const MAX_PAGES: u64 = 1_000_000;
 
-/// One page.
-pub(crate) struct Page {
-    pub(crate) answer: Answer,
-    pub(crate) records: Vec<Value>,
+/// The answer that came last, as far as the next page depends on it.
+struct Last {
+    bodies: Vec<Value>,
+    extracted: usize,
 }
 
 /// The token of the first page.
@@ -32,8 +35,10 @@ fn first(retriever: &Retriever) -> Option<Value> {
 
 /// The pages of a slice.
 pub(crate) struct Pages<'a> {
+    reading: &'a Reading,
     retriever: &'a Retriever,
-    world: &'a World,
+    /// Whether its answers are kept for the run.
+    is_cached: bool,
     /// What the slice is, as expressions see it.
     slice: Value,
     /// Other names that the slice gives them.
@@ -45,12 +50,60 @@ pub(crate) struct Pages<'a> {
     ended: bool,
     /// What follows once these pages have ended: the names that requests see then.
     more: VecDeque<Map>,
+    smaller: Smaller,
+    /// The first page, where it need not be asked for.
+    given: Option<Answer>,
+    copying: Option<Copying>,
+}
+
+/// How pages were made smaller.
+#[derive(Default)]
+struct Smaller {
+    size: Option<i128>,
+    /// In a row.
+    attempts: u32,
+    attempts_at_least: u32,
 }
 
 impl<'a> Pages<'a> {
-    pub(crate) fn of(retriever: &'a Retriever, slice: Value, extra: Map, added: Options, world: &'a World) -> Self {
-        let token = first(retriever);
-        Self { retriever, world, slice, extra, added, token, count: 0, ended: false, more: VecDeque::new() }
+    pub(crate) fn of(
+        reading: &'a Reading,
+        retriever: &'a Retriever,
+        is_cached: bool,
+        slice: Value,
+        extra: Map,
+        added: Options,
+    ) -> Self {
+        Self {
+            reading,
+            retriever,
+            is_cached,
+            slice,
+            extra,
+            added,
+            token: first(retriever),
+            count: 0,
+            ended: false,
+            more: VecDeque::new(),
+            smaller: Smaller::default(),
+            given: None,
+            copying: None,
+        }
+    }
+
+    /// The same with the records as text, wherever an answer is as plain as that.
+    pub(crate) fn copying(self, copying: Option<Copying>) -> Self {
+        Self { copying, ..self }
+    }
+
+    /// The same with this as the first page, in place of what would be answered.
+    pub(crate) fn given(mut self, first: Option<&Value>) -> Self {
+        let answer = first.map(|first| {
+            let mut body = Vec::new();
+            json::write(first, &mut body).map(|()| Answer::new(200, String::new(), Vec::new(), body))
+        });
+        self.given = answer.and_then(Result::ok);
+        self
     }
 
     /// The same once for each of these, whose names requests see as well. None at all where there are none.
@@ -60,44 +113,105 @@ impl<'a> Pages<'a> {
         self
     }
 
-    /// The next page; none after the last one.
-    pub(crate) async fn next(&mut self) -> Result<Option<Page>, Error> {
-        while self.ended {
-            let Some(names) = self.more.pop_front() else { return Ok(None) };
-            self.extra.extend(names);
-            (self.ended, self.token) = (false, first(self.retriever));
-        }
-        if self.count >= MAX_PAGES {
-            return Err(Error::new(format_args!("it has more than {MAX_PAGES} pages")));
-        }
-        self.count += 1;
-        let failed = |error: &dyn std::fmt::Display| Error::new(error.to_string());
-        let outgoing = self.outgoing().map_err(|error| failed(&error))?;
-        let answer = match send::send(&self.retriever.requester, &outgoing, self.world).await? {
-            Sent::Page(answer) => answer,
-            Sent::Ignored => {
-                self.ended = true;
-                return Box::pin(self.next()).await;
+    /// The next page.
+    pub(crate) async fn next(&mut self) -> Result<Next, Error> {
+        let parts = self.reading.properties(self.retriever).await?;
+        loop {
+            while self.ended {
+                let Some(names) = self.more.pop_front() else { return Ok(Next::End) };
+                self.extra.extend(names);
+                (self.ended, self.token) = (false, first(self.retriever));
             }
+            if self.count >= MAX_PAGES {
+                return Err(Error::new(format_args!("it has more than {MAX_PAGES} pages")));
+            }
+            self.count += 1;
+            match self.page(parts.as_deref()).await? {
+                Some(Next::Page(page)) if page.answers.is_empty() => {}
+                Some(next) => return Ok(next),
+                None => {}
+            }
+        }
+    }
+
+    /// Ask for a page; nothing where that is to be done again.
+    async fn page(&mut self, parts: Option<&[Vec<Rc<str>>]>) -> Result<Option<Next>, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::new(error.to_string());
+        let (mut page, mut last, mut merged) = (Page::default(), None, Map::new());
+        let keys = self.retriever.requester.properties.as_ref().and_then(|properties| properties.parts.as_ref());
+        for at in 0..parts.map_or(1, <[_]>::len) {
+            let part = parts.map(|parts| &parts[at][..]);
+            let sent = match self.given.take() {
+                Some(answer) => Sent::Page(answer),
+                None => self.send(&self.outgoing(part).map_err(|error| failed(&error))?).await?,
+            };
+            let method = self.retriever.requester.method.name();
+            let answer = match sent {
+                Sent::Page(answer) => answer,
+                Sent::Ignored => {
+                    last = None;
+                    continue;
+                }
+                Sent::Turned(Turn::Reset, _) => return Ok(Some(Next::Reset)),
+                Sent::Turned(Turn::Split, said) => return Ok(Some(Next::Split(said))),
+                Sent::Turned(Turn::Reduce, said) => return self.reduce(&said).await.map(|()| None),
+            };
+            if let Some(copied) = self.copied(&answer.body) {
+                last = Some(Last { bodies: vec![copied.around.clone()], extracted: copied.count });
+                page.copied = Some(copied);
+                page.answers.push(answer);
+                continue;
+            }
+            let bodies = decode::decode(&self.retriever.decoder, &answer.body)
+                .map_err(|reason| Error::new(format_args!("{method} {}: {reason}", answer.shown())))?;
+            let world = &self.reading.world;
+            let Selected { records, extracted } =
+                select::select(&self.retriever.selector, &bodies, &self.slice, &self.token_seen(), world)
+                    .map_err(|error| failed(&error))?;
+            match keys {
+                Some(parts) => merge::add(records, &parts.keys, &mut merged, &mut page.records),
+                None => page.records.extend(records),
+            }
+            page.answers.push(answer);
+            last = Some(Last { bodies, extracted });
+        }
+        page.records.extend(merged.into_values());
+        let next = match &last {
+            Some(last) => self.following(&page, last)?,
+            None => None,
         };
-        let bodies = decode::decode(&self.retriever.decoder, &answer.body)
-            .map_err(|reason| Error::new(format_args!("{} {}: {reason}", outgoing.method, answer.shown())))?;
-        let Selected { records, extracted } =
-            select::select(&self.retriever.selector, &bodies, &self.slice, &self.names()[3].1, self.world)
-                .map_err(|error| failed(&error))?;
-        let last = records.last().cloned().unwrap_or(Value::None);
-        let next = self.following(&answer, &bodies, extracted, records.len(), &last)?;
-        if next.is_some() && next == self.token {
+        // What follows depends on the size that this page had.
+        self.succeeded();
+        if let (Some(token), true, Some(answer)) = (&next, next == self.token, page.answers.last()) {
             return Err(Error::new(format_args!(
                 "{} {}: the next page would be this one again, by the token {}",
-                outgoing.method,
+                self.retriever.requester.method.name(),
                 answer.shown(),
-                next.unwrap_or_default().to_text()
+                token.to_text()
             )));
         }
         self.ended = next.is_none();
         self.token = next;
-        Ok(Some(Page { answer, records }))
+        Ok(Some(Next::Page(page)))
+    }
+
+    /// The records of a body as text; nothing where they have to be values.
+    fn copied(&self, body: &[u8]) -> Option<Copied> {
+        let Copying { path, member } = self.copying.as_ref()?;
+        let path: Vec<&str> = path.iter().map(|name| &**name).collect();
+        json::copy(body, &path, member.as_deref())
+    }
+
+    async fn send(&self, outgoing: &request::Outgoing) -> Result<Sent, Error> {
+        let (requester, reading) = (&self.retriever.requester, self.reading);
+        if let Some(answer) = self.is_cached.then(|| reading.cache.get(requester, outgoing)).flatten() {
+            return Ok(Sent::Page(answer));
+        }
+        let sent = send::send(requester, outgoing, &reading.world).await?;
+        if let (Sent::Page(answer), true) = (&sent, self.is_cached) {
+            reading.cache.put(requester, outgoing, answer);
+        }
+        Ok(sent)
     }
 
     /// End with the page that came last.
@@ -105,56 +219,109 @@ impl<'a> Pages<'a> {
         self.ended = true;
     }
 
-    /// The names that the parts of a request see.
-    fn names(&self) -> [(&'static str, Value); 4] {
-        let token = match &self.token {
+    /// The token as the parts of a request see it.
+    fn token_seen(&self) -> Value {
+        match &self.token {
             Some(token) => Value::from(Map::from_iter([("next_page_token".into(), token.clone())])),
             None => Value::None,
-        };
-        [
-            ("stream_slice", self.slice.clone()),
-            ("stream_interval", self.slice.clone()),
-            ("stream_partition", self.slice.clone()),
-            ("next_page_token", token),
-        ]
+        }
     }
 
-    fn outgoing(&self) -> Result<request::Outgoing, request::RequestError> {
-        let mut names: Vec<(&str, Value)> = self.names().into();
-        names.extend(self.extra.iter().map(|(name, value)| (&**name, value.clone())));
+    /// Put the request for a page together; `part` has the properties that it is to ask for.
+    fn outgoing(&self, part: Option<&[Rc<str>]>) -> Result<request::Outgoing, request::RequestError> {
+        let world = &self.reading.world;
+        let (mut slice, mut extra) = (self.slice.clone(), self.extra.clone());
+        if let Some(part) = part {
+            let list = Value::from(part.iter().cloned().map(Value::Str).collect::<Vec<_>>());
+            extra.insert("query_properties".into(), list);
+            if let Value::Dict(members) = &mut slice {
+                Rc::make_mut(members).insert("extra_fields".into(), Value::from(extra.clone()));
+            }
+        }
+        let mut names: Vec<(&str, Value)> =
+            ["stream_slice", "stream_interval", "stream_partition"].map(|name| (name, slice.clone())).into();
+        names.push(("next_page_token", self.token_seen()));
+        names.extend(extra.iter().map(|(name, value)| (&**name, value.clone())));
         let (mut options, mut path) = (Options::default(), None);
         if let Some(paginator) = &self.retriever.paginator {
             match (&paginator.token, &self.token) {
-                (Some(Token::Path), Some(token)) => path = Some(token.to_text().to_string()),
-                (Some(Token::Inject(inject)), Some(token)) => options.inject(inject, token, self.world)?,
+                (Some(Token::Path), Some(token)) => path = Some(self.next_url(&token.to_text())),
+                (Some(Token::Inject(inject)), Some(token)) => options.inject(inject, token, world)?,
                 _ => {}
             }
             if let (Some(inject), Some(size)) = (&paginator.size, self.size(paginator)?) {
-                options.inject(inject, &size, self.world)?;
+                options.inject(inject, &size, world)?;
             }
         }
         if self.token.is_none() || !self.retriever.slice_on_first_page {
             options.extend(self.added.clone())?;
         }
-        request::outgoing(&self.retriever.requester, path.as_deref(), options, self.world, &names)
+        let requester = &self.retriever.requester;
+        let parameter = requester.properties.as_ref().and_then(|properties| properties.parameter.as_deref());
+        let listed = parameter.zip(part).map(|(name, part)| (name, part.join(",")));
+        request::outgoing(requester, path.as_deref(), listed, options, world, &names)
+    }
+
+    /// The URL of a next page. A secret that it says again is left out, since the host adds it.
+    fn next_url(&self, url: &str) -> String {
+        let added = |(_, secret): &&(String, String)| send::is_sent(secret, &self.reading.world);
+        let parameters = self.retriever.requester.secret_parameters.iter().filter(added);
+        url::without(url, &parameters.map(|(name, _)| &**name).collect::<Vec<_>>())
     }
 
     /// The size of a page.
     fn size(&self, paginator: &Paginator) -> Result<Option<Value>, expressions::EvalError> {
-        let size = paginator.strategy.size().map(|size| size.eval(self.world, &[])).transpose()?;
+        if let Some(size) = self.smaller.size {
+            return Ok(Some(Value::Int(size)));
+        }
+        let size = paginator.strategy.size().map(|size| size.eval(&self.reading.world, &[])).transpose()?;
         Ok(size.filter(Value::is_true))
     }
 
+    /// Make pages smaller, and wait: the server said that the last one was too large.
+    async fn reduce(&mut self, said: &str) -> Result<(), Error> {
+        let gave_up = |reason: String| Err(Error::new(format_args!("{said}; {reason}")));
+        let Some(reduction) = &self.retriever.turns.reduction else {
+            return gave_up("and nothing says how pages become smaller".to_owned());
+        };
+        let size = self.retriever.paginator.as_ref().map(|paginator| self.size(paginator)).transpose();
+        let size = size.map_err(|error| Error::new(&error))?.flatten().as_ref().and_then(Value::as_int);
+        let Some(size) = size else {
+            return gave_up("and the `page_size` is no whole number, which could be smaller".to_owned());
+        };
+        let message = &reduction.message;
+        let space = if message.is_empty() { "" } else { ". " };
+        let smaller = ((size as f64 / reduction.factor).floor() as i128).max(reduction.least);
+        let attempts = if smaller >= size {
+            self.smaller.attempts_at_least += 1;
+            if self.smaller.attempts_at_least > reduction.attempts_at_least {
+                return gave_up(format!("a page of {size} records is the smallest that is asked for{space}{message}"));
+            }
+            self.smaller.attempts_at_least
+        } else {
+            self.smaller.attempts += 1;
+            if self.smaller.attempts > reduction.attempts {
+                let times = reduction.attempts;
+                return gave_up(format!("pages were made smaller {times} times, down to {size}{space}{message}"));
+            }
+            self.smaller.size = Some(smaller);
+            self.smaller.attempts
+        };
+        landing::debug!("{said}: asking for a page of {} records", smaller.min(size));
+        let milliseconds = reduction.wait * f64::from(attempts) * 1000.0;
+        run::wait(milliseconds.clamp(0.0, f64::from(u32::MAX)) as u64).await;
+        Ok(())
+    }
+
+    fn succeeded(&mut self) {
+        let restores = self.retriever.turns.reduction.as_ref().is_some_and(|reduction| reduction.restores);
+        let size = self.smaller.size.filter(|_| !restores);
+        self.smaller = Smaller { size, ..Smaller::default() };
+    }
+
     /// The token of the next page.
-    fn following(
-        &self,
-        answer: &Answer,
-        bodies: &[Value],
-        extracted: usize,
-        kept: usize,
-        last: &Value,
-    ) -> Result<Option<Value>, Error> {
-        let Some(paginator) = &self.retriever.paginator else { return Ok(None) };
+    fn following(&self, page: &Page, last: &Last) -> Result<Option<Value>, Error> {
+        let (Some(paginator), Some(answer)) = (&self.retriever.paginator, page.answers.last()) else { return Ok(None) };
         let failed = |error: expressions::EvalError| Error::new(&error);
         let size = self.size(paginator).map_err(failed)?;
         let whole = |size: &Value| {
@@ -162,11 +329,8 @@ impl<'a> Pages<'a> {
                 Error::new(format_args!("the `page_size` came to {:?}, which is no whole number", size.to_text()))
             })
         };
-        let count = i128::try_from(extracted).unwrap_or(i128::MAX);
-        let current = match &self.token {
-            None => None,
-            Some(token) => token.as_int(),
-        };
+        let count = i128::try_from(last.extracted).unwrap_or(i128::MAX);
+        let current = self.token.as_ref().and_then(Value::as_int);
         match &paginator.strategy {
             Strategy::Offset { .. } | Strategy::Page { .. } => {
                 let short = size.as_ref().map(whole).transpose()?.is_some_and(|size| count < size);
@@ -179,22 +343,24 @@ impl<'a> Pages<'a> {
                 })))
             }
             Strategy::Cursor { value, stop, .. } => {
+                let kept = i128::try_from(page.count()).unwrap_or(i128::MAX);
                 let names = [
-                    ("response", bodies.first().cloned().unwrap_or_default()),
+                    ("response", last.bodies.first().cloned().unwrap_or_default()),
                     ("headers", answer.fields_with_links()),
-                    ("last_record", last.clone()),
-                    ("last_page_size", Value::Int(i128::try_from(kept).unwrap_or(i128::MAX))),
+                    ("last_record", page.last()),
+                    ("last_page_size", Value::Int(kept)),
                     ("page_size", size.unwrap_or(Value::None)),
                     ("stream_slice", self.slice.clone()),
                     ("stream_interval", self.slice.clone()),
                     ("stream_partition", self.slice.clone()),
                 ];
+                let world = &self.reading.world;
                 if let Some(stop) = stop
-                    && stop.holds(self.world, &names).map_err(failed)?
+                    && stop.holds(world, &names).map_err(failed)?
                 {
                     return Ok(None);
                 }
-                Ok(Some(value.eval(self.world, &names).map_err(failed)?).filter(Value::is_true))
+                Ok(Some(value.eval(world, &names).map_err(failed)?).filter(Value::is_true))
             }
         }
     }

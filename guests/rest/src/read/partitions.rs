@@ -20,6 +20,8 @@ pub(crate) struct Partition {
     pub(crate) values: Map,
     /// What else of its parent's record expressions may use.
     pub(crate) extra: Map,
+    /// Its first page, where that is a part of its parent's record.
+    pub(crate) first: Option<Value>,
 }
 
 /// The partitions of a stream. A stream that is cut by nothing has one.
@@ -31,6 +33,10 @@ pub(crate) async fn of(retriever: &Retriever, stream: &str, reading: &Reading) -
             return Err(Error::new(format_args!("it has more than {MAX_PARTITIONS} partitions")));
         }
         product = product.iter().flat_map(|outer| of_router.iter().map(|inner| both(outer, inner))).collect();
+    }
+    // Only the records of parents have first pages, and only where nothing else cuts the stream.
+    if !matches!(&retriever.routers[..], [Router::Substream(_)]) {
+        product.iter_mut().for_each(|partition| partition.first = None);
     }
     Ok(product)
 }
@@ -72,12 +78,12 @@ async fn of_router(stream: &str, router: &Router, reading: &Reading) -> Result<V
 
 /// A partition by one of its values alone; the others become what else is known of it.
 fn by_field(partition: Partition, field: &str) -> Result<Partition, Error> {
-    let Partition { mut values, mut extra } = partition;
+    let Partition { mut values, mut extra, .. } = partition;
     let Some((name, value)) = values.shift_remove_entry(field) else {
         return Err(Error::new(format_args!("a partition of a union has no `{field}`")));
     };
     extra.extend(values);
-    Ok(Partition { values: Map::from_iter([(name, value)]), extra })
+    Ok(Partition { values: Map::from_iter([(name, value)]), extra, first: None })
 }
 
 /// Partitions of so many others, each value being a list.
@@ -102,7 +108,7 @@ fn grouped(partitions: Vec<Partition>, size: usize, distinct: bool) -> Result<Ve
             let names = group.iter().flat_map(|partition| part(partition).keys());
             names.map(|name| list(group, part, name)).collect()
         };
-        Partition { values: of(|partition| &partition.values), extra: of(|partition| &partition.extra) }
+        Partition { values: of(|partition| &partition.values), extra: of(|partition| &partition.extra), first: None }
     };
     Ok(kept_partitions.chunks(size).map(group).collect())
 }
@@ -114,7 +120,8 @@ fn both(outer: &Partition, inner: &Partition) -> Partition {
         joined.extend(outer.iter().map(|(name, value)| (name.clone(), value.clone())));
         joined
     };
-    Partition { values: joined(&outer.values, &inner.values), extra: joined(&outer.extra, &inner.extra) }
+    let first = inner.first.clone();
+    Partition { values: joined(&outer.values, &inner.values), extra: joined(&outer.extra, &inner.extra), first }
 }
 
 fn listed(values: &Values, field: &crate::plan::Expression, world: &World) -> Result<Vec<Partition>, Error> {
@@ -133,7 +140,8 @@ fn listed(values: &Values, field: &crate::plan::Expression, world: &World) -> Re
             }
         },
     };
-    let partition = |value: Value| Partition { values: Map::from_iter([(name.clone(), value)]), extra: Map::new() };
+    let partition =
+        |value: Value| Partition { values: Map::from_iter([(name.clone(), value)]), ..Partition::default() };
     Ok(values.into_iter().map(partition).collect())
 }
 
@@ -143,6 +151,8 @@ async fn of_parent(stream: &str, parent: &Parent, reading: &Reading) -> Result<V
     let key = parent.key.eval(&reading.world, &[]).map_err(failed)?.to_text();
     let field = parent.field.eval(&reading.world, &[]).map_err(failed)?.to_text();
     let steps: Vec<Value> = key.split('/').filter(|step| !step.is_empty()).map(Value::from).collect();
+    let pointer = parent.first_page.iter().map(|step| step.eval(&reading.world, &[])).collect::<Result<Vec<_>, _>>();
+    let pointer = pointer.map_err(failed)?;
     let mut partitions = Vec::new();
     let state = parent.incremental.then(|| kept::parent_key(stream, &parent.stream.name));
     // A parent may have parents of its own.
@@ -156,7 +166,11 @@ async fn of_parent(stream: &str, parent: &Parent, reading: &Reading) -> Result<V
             let names: Vec<_> = names.iter().map(|name| name.to_text().to_string()).collect();
             (names.join(".").into(), value)
         });
-        partitions.push(Partition { values, extra: extra.collect() });
+        let first = match parent.first_page.is_empty() {
+            true => None,
+            false => Some(path::get(&record, &pointer).ok().flatten().unwrap_or_else(|| Value::from(Vec::new()))),
+        };
+        partitions.push(Partition { values, extra: extra.collect(), first });
         if partitions.len() > MAX_PARTITIONS {
             return Err(Error::new(format_args!(
                 "its parent {} has more than {MAX_PARTITIONS} records",

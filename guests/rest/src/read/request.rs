@@ -36,7 +36,7 @@ pub(crate) struct Options {
 }
 
 /// A request as it is sent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Outgoing {
     pub(crate) method: &'static str,
     pub(crate) url: String,
@@ -133,16 +133,18 @@ pub(crate) fn target(
     Ok(if path.is_empty() { base } else { url::join(&url::with_slash(&base), path) })
 }
 
-/// Put a request together.
+/// Put a request together. `listed` is the parameter that has a list of properties.
 pub(crate) fn outgoing(
     requester: &Requester,
     path: Option<&str>,
+    listed: Option<(&str, String)>,
     added: Options,
     world: &World,
     names: Names<'_>,
 ) -> Result<Outgoing, RequestError> {
     let mut options = Options::default();
     pairs(&requester.parameters, world, names, "parameters", &mut options.parameters)?;
+    options.parameters.extend(listed.map(|(name, list)| (name.into(), Value::from(list))));
     pairs(&requester.headers, world, names, "headers", &mut options.headers)?;
     let mut text = None;
     match &requester.body {
@@ -193,6 +195,7 @@ fn pairs(
                 let value = match value {
                     Input::Text(expression) if part == "headers" => expression.eval_or_none(world, names)?,
                     Input::Text(expression) => sent(expression, world, names)?,
+                    Input::Part(expression) => expression.rendered(world, names)?,
                     Input::Other(value) => value.clone(),
                 };
                 if value.is_given() {
@@ -208,7 +211,13 @@ fn pairs(
 fn sent(expression: &Expression, world: &World, names: Names<'_>) -> Result<Value, EvalError> {
     let value = expression.eval_or_none(world, names)?;
     match value {
-        Value::List(_) | Value::None | Value::Str(_) => Ok(value),
+        Value::List(_) | Value::Str(_) => Ok(value),
+        // What is nothing is sent as `None`, unless it is not even that.
+        Value::None => match expression.rendered(world, names) {
+            Ok(text) if text.is_true() => Ok(text),
+            Ok(_) | Err(EvalError::Undefined(_)) => Ok(Value::None),
+            Err(error) => Err(error),
+        },
         _ => expression.rendered(world, names),
     }
 }

@@ -19,6 +19,16 @@ pub(crate) enum Sent {
     Page(Answer),
     /// Nothing to read, and nothing after it: the manifest has such answers ignored.
     Ignored,
+    /// Less is to be asked for at once: what the server said.
+    Turned(Turn, String),
+}
+
+/// How less is asked for at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Reset,
+    Reduce,
+    Split,
 }
 
 /// Send a request until it is answered with something to read, or the manifest gives up on it.
@@ -44,6 +54,14 @@ pub(crate) async fn send(requester: &Requester, outgoing: &Outgoing, world: &Wor
                 });
             }
             Action::Fail => return Err(Error::new(told(outgoing, seen, meaning.message.as_deref()))),
+            Action::ResetPages | Action::ReducePages | Action::SplitSlice => {
+                let turn = match meaning.action {
+                    Action::ResetPages => Turn::Reset,
+                    Action::ReducePages => Turn::Reduce,
+                    _ => Turn::Split,
+                };
+                return Ok(Sent::Turned(turn, told(outgoing, seen, meaning.message.as_deref())));
+            }
             Action::Retry | Action::RateLimited | Action::RefreshToken => {}
         }
         let gave_up =
@@ -80,7 +98,7 @@ async fn once(requester: &Requester, outgoing: &Outgoing, world: &World) -> Resu
     let request = outgoing.headers.iter().fold(request, |request, (name, value)| request.with_header(name, value));
     let authenticator = requester.authenticator.chosen(&world.config).map_err(Error::new)?;
     let names = authenticator.secrets().into_iter().chain(requester.secrets.iter().map(String::as_str));
-    let sent = names.filter(|name| !world.optional.contains(*name) || run::has_secret(name));
+    let sent = names.filter(|name| is_sent(name, world));
     let request = sent.fold(request, |request, name| request.with_secret(name));
     if let Some(body) = &outgoing.body {
         request.set_body(body);
@@ -90,6 +108,11 @@ async fn once(requester: &Requester, outgoing: &Outgoing, world: &World) -> Resu
         Err(error) if may_pass(error.kind) => Ok(Err(error.message)),
         Err(error) => Err(Error::from(error)),
     }
+}
+
+/// Whether a secret is sent: one that need not be there may be missing.
+pub(crate) fn is_sent(secret: &str, world: &World) -> bool {
+    !world.optional.contains(secret) || run::has_secret(secret)
 }
 
 async fn read(request: Request) -> Result<Answer, http::Error> {

@@ -3,9 +3,10 @@
 use expressions::{Value, json};
 use landing::{Date, Error, Slot, Source};
 
-use super::pages::{Page, Pages};
+use super::page::Page;
 use super::partitions::Partition;
 use super::track::{Interval, Point, Track};
+use super::windows::Windows;
 use super::{Reading, decode};
 use crate::plan::Stream;
 
@@ -35,7 +36,7 @@ pub(crate) struct Slice<'a> {
 
 impl Slice<'_> {
     /// Read all pages and land what they bring; the newest point of the records.
-    pub(crate) async fn land(mut self, mut pages: Pages<'_>, interval: &Interval) -> Result<Option<Point>, Error> {
+    pub(crate) async fn land(mut self, mut pages: Windows<'_>, interval: &Interval) -> Result<Option<Point>, Error> {
         let source = Source::open(&self.stream.source)?;
         let date = interval.day.and_then(|(year, month, day)| {
             Date::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)
@@ -46,19 +47,21 @@ impl Slice<'_> {
         } else {
             let decoder = &self.stream.retriever.decoder;
             while let Some(page) = self.next(&mut pages).await? {
-                let body = decode::landed(decoder, page.answer.body).map_err(Error::new)?;
-                source.land_bytes(body, slot(decoder.extension())).await?;
+                for answer in page.answers {
+                    let body = decode::landed(decoder, answer.body).map_err(Error::new)?;
+                    source.land_bytes(body, slot(decoder.extension())).await?;
+                }
             }
         }
         Ok(self.newest)
     }
 
     /// All records of the slice as one file; none where there are no records.
-    async fn land_records(&mut self, source: &Source, slot: Slot, pages: &mut Pages<'_>) -> Result<(), Error> {
+    async fn land_records(&mut self, source: &Source, slot: Slot, pages: &mut Windows<'_>) -> Result<(), Error> {
         let mut first = Vec::new();
         while first.is_empty() {
             let Some(page) = self.next(pages).await? else { return Ok(()) };
-            lines(&page.records, &mut first)?;
+            lines(page, &mut first)?;
         }
         let landed = source.land_made(slot, async |content| {
             let mut bytes = first;
@@ -67,7 +70,7 @@ impl Slice<'_> {
                     content.write(std::mem::take(&mut bytes)).await?;
                 }
                 let Some(page) = self.next(pages).await? else { break };
-                lines(&page.records, &mut bytes)?;
+                lines(page, &mut bytes)?;
             }
             content.write(bytes).await?;
             Ok(())
@@ -76,7 +79,7 @@ impl Slice<'_> {
     }
 
     /// The next page, with the records that are to land.
-    async fn next(&mut self, pages: &mut Pages<'_>) -> Result<Option<Page>, Error> {
+    async fn next(&mut self, pages: &mut Windows<'_>) -> Result<Option<Page>, Error> {
         let Some(mut page) = pages.next().await? else { return Ok(None) };
         let Some(track) = self.track else { return Ok(Some(page)) };
         let takes = |record: &Value| track.takes(record, self.state);
@@ -86,8 +89,8 @@ impl Slice<'_> {
         if track.is_data_feed() || track.is_client_side() {
             page.records.retain(takes);
         }
-        for record in &page.records {
-            match track.point(record) {
+        for point in page.points(track) {
+            match point {
                 Some(point) => self.newest = Point::newest(self.newest, Some(point)),
                 None => self.reading.warn(format!(
                     "{}: a record has no `{}` that can be read, so that it moves no cursor",
@@ -100,9 +103,14 @@ impl Slice<'_> {
     }
 }
 
-fn lines(records: &[Value], bytes: &mut Vec<u8>) -> Result<(), Error> {
-    for record in records {
-        json::write(record, bytes).map_err(|error| Error::new(error.to_string()))?;
+fn lines(page: Page, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    match page.copied {
+        Some(copied) if bytes.is_empty() => *bytes = copied.lines,
+        Some(copied) => bytes.extend(copied.lines),
+        None => {}
+    }
+    for record in page.records {
+        json::write(&record, bytes).map_err(|error| Error::new(error.to_string()))?;
         bytes.push(b'\n');
     }
     Ok(())

@@ -166,6 +166,32 @@ impl<'a> Track<'a> {
         Ok(in_time.into_iter().filter(is_after).collect())
     }
 
+    /// A slice from the newest record on.
+    pub(crate) fn onward(&self, interval: &Interval, newest: Point) -> Interval {
+        let mut onward = interval.clone();
+        if let Kind::Time(in_time) = &self.kind {
+            onward.members.insert(Rc::clone(&in_time.start_field), Value::from(self.write(newest)));
+        }
+        onward
+    }
+
+    /// A slice in halves; none where it is too short for that.
+    pub(crate) fn halves(&self, interval: &Interval, least: Option<&Span>) -> Option<[Interval; 2]> {
+        let Kind::Time(in_time) = &self.kind else { return None };
+        let unit = in_time.plan.granularity.filter(Span::is_fixed)?.micros();
+        let at = |name: &Rc<str>| in_time.parse(interval.members.get(name)?);
+        let (start, end) = (at(&in_time.start_field)?, at(&in_time.end_field)?);
+        let span = i128::from(end.micros()) - i128::from(start.micros());
+        if span <= 0 || unit <= 0 || least.is_some_and(|least| span <= least.micros()) {
+            return None;
+        }
+        let half = (span / unit + 1) / 2;
+        let after = |units: i128| start.plus(&Span::from_micros(units * unit).ok()?, 1).ok();
+        let (first_end, second_start) = (after(half - 1)?, after(half)?);
+        let is_shorter = half > 0 && second_start.micros() <= end.micros();
+        is_shorter.then(|| [in_time.interval((start, first_end)), in_time.interval((second_start, end))])
+    }
+
     /// Whether a record is between what is known and the end.
     pub(crate) fn takes(&self, record: &Value, state: Option<Point>) -> bool {
         let (Some(point), Point::Time(from), Kind::Time(in_time)) = (self.point(record), self.from(state), &self.kind)

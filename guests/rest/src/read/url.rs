@@ -127,6 +127,16 @@ pub(crate) fn with_query(url: &str, parameters: &[(String, String)]) -> String {
     format!("{head}{mark}{}{fragment}", query.join("&"))
 }
 
+/// A URL without the parameters of these names.
+pub(crate) fn without(url: &str, names: &[&str]) -> String {
+    let (bare, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+    let Some((head, query)) = bare.split_once('?').filter(|_| !names.is_empty()) else { return url.to_owned() };
+    let is_kept = |pair: &&str| !names.contains(&&*unquoted(pair.split('=').next().unwrap_or_default()));
+    let query: Vec<&str> = query.split('&').filter(is_kept).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{head}{mark}{}{fragment}", query.join("&"))
+}
+
 /// The links of a `Link` field by their relation (RFC 8288), as `requests` reads them: relation, then URL.
 pub(crate) fn links(field: &str) -> Vec<(String, Vec<(String, String)>)> {
     let trim = |text: &str| text.trim_matches([' ', '\'', '"']).to_owned();
@@ -197,6 +207,20 @@ mod tests {
         ] {
             assert_eq!(with_query(url, &pairs(parameters)), expected);
         }
+    }
+
+    #[test]
+    fn parameters_are_left_out_by_their_names() {
+        for (url, expected) in [
+            ("https://a.example/x?key=s&page=2", "https://a.example/x?page=2"),
+            ("/x?page=2&api%5Fkey=s&keys=1#f", "/x?page=2&keys=1#f"),
+            ("https://a.example/x?key=s", "https://a.example/x"),
+            ("https://a.example/x?a=1?key=2&b", "https://a.example/x?a=1?key=2&b"),
+            ("key", "key"),
+        ] {
+            assert_eq!(without(url, &["key", "api_key"]), expected);
+        }
+        assert_eq!(without("https://a.example/x?", &[]), "https://a.example/x?");
     }
 
     #[test]

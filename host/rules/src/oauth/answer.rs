@@ -8,6 +8,8 @@ use crate::text;
 /// Longest word of a service's for what is wrong, and longest sentence, in characters.
 const MAX_CODE: usize = 60;
 const MAX_SENTENCE: usize = 200;
+/// How deep a member is looked for.
+const MAX_DEPTH: usize = 5;
 /// Longest token, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
 
@@ -121,7 +123,14 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),
         value => value.get(key),
     };
-    value.get(path).or_else(|| path.split('.').try_fold(value, step))
+    value.get(path).or_else(|| path.split('.').try_fold(value, step)).or_else(|| within(value, path, MAX_DEPTH))
+}
+
+/// The member of that name at any depth, the outermost first: some wrap all that they answer.
+fn within<'a>(value: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
+    let members = value.as_object().filter(|_| depth > 0)?;
+    let inner = || members.values().find_map(|inner| within(inner, key, depth - 1));
+    members.get(key).or_else(inner)
 }
 
 /// A number of seconds, which some write as a text or as a fraction.
@@ -158,6 +167,7 @@ mod tests {
             ("", 201, r#"{"access_token":"a","refresh_token":"r","expires_in":"59.9"}"#, ok("a", Some("r"), Some(59))),
             ("", 200, r#"{"access_token":"a","refresh_token":"","expires_in":null}"#, ok("a", None, None)),
             ("", 200, r#"{"access_token":"a","error":""}"#, ok("a", None, None)),
+            ("", 200, r#"{"data":{"x":{"access_token":"a","expires_in":5}}}"#, ok("a", None, Some(5))),
             ("", 200, "access_token=a%26b&expires_in=7", ok("a&b", None, Some(7))),
             (
                 "names = { access_token = \"data.token\", expires_in = \"data.ttl\" }",

@@ -8,11 +8,13 @@
 //! Writing makes the shortest text: the shortest digits that read back as the same number, no spaces, UTF-8. `NaN` and
 //! infinities become `null`, as in `orjson`.
 
+mod copy;
 mod read;
 mod write;
 
 use thiserror::Error;
 
+pub use copy::{Copied, copy};
 pub use read::{Reader, read};
 pub use write::python;
 pub use write::write;

@@ -32,25 +32,38 @@ impl Default for Reader {
 impl Reader {
     /// Reads one value, with nothing but white space around it.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Value, JsonError> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| JsonError::Syntax { message: "the text is not UTF-8", at: error.valid_up_to() })?;
-        let mut input =
-            Input { text, bytes, at: 0, names: &mut self.names, sizes: &mut self.sizes, scratch: String::new() };
+        let mut input = self.input(bytes)?;
         input.space();
         let value = input.value(0)?;
         input.space();
-        if input.at < bytes.len() { Err(input.error("there is something after the value")) } else { Ok(value) }
+        if input.at < input.bytes.len() { Err(input.error("there is something after the value")) } else { Ok(value) }
+    }
+
+    fn input<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Input<'a>, JsonError> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| JsonError::Syntax { message: "the text is not UTF-8", at: error.valid_up_to() })?;
+        Ok(Input { text, bytes, at: 0, names: &mut self.names, sizes: &mut self.sizes, scratch: String::new() })
+    }
+
+    /// What this makes of a text, if it takes all of it.
+    pub(super) fn whole<T>(&mut self, bytes: &[u8], take: impl FnOnce(&mut Input<'_>) -> Option<T>) -> Option<T> {
+        let mut input = self.input(bytes).ok()?;
+        input.space();
+        let taken = take(&mut input)?;
+        input.space();
+        (input.at == input.bytes.len()).then_some(taken)
     }
 }
 
-struct Input<'a> {
-    text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Input<'a> {
+    pub(super) text: &'a str,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
     names: &'a mut [Option<Rc<str>>],
     sizes: &'a mut [usize; LEVELS],
-    scratch: String,
+    /// A string that has escapes, without them.
+    pub(super) scratch: String,
 }
 
 impl Input<'_> {
@@ -58,17 +71,32 @@ impl Input<'_> {
         JsonError::Syntax { message, at: self.at }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    fn space(&mut self) {
+    /// The next byte that is no white space, and what comes after it.
+    pub(super) fn next(&mut self) -> Option<u8> {
+        self.space();
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// The same where it has to be this one, and the white space after it.
+    pub(super) fn take(&mut self, wanted: u8) -> Option<()> {
+        let byte = self.next()?;
+        self.space();
+        (byte == wanted).then_some(())
+    }
+
+    pub(super) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, JsonError> {
+    pub(super) fn value(&mut self, depth: usize) -> Result<Value, JsonError> {
         if depth > DEPTH {
             return Err(self.error("the value is nested too deeply"));
         }
@@ -159,7 +187,7 @@ impl Input<'_> {
     }
 
     /// The name of a member, shared with the earlier ones that are the same.
-    fn name(&mut self) -> Result<Rc<str>, JsonError> {
+    pub(super) fn name(&mut self) -> Result<Rc<str>, JsonError> {
         let (from, to) = self.string()?;
         if to == usize::MAX {
             return Ok(Rc::from(&*self.scratch));
@@ -180,9 +208,10 @@ impl Input<'_> {
     }
 
     /// Where the string stands; `usize::MAX` as its end where it has escapes, and is in `scratch`.
-    fn string(&mut self) -> Result<(usize, usize), JsonError> {
+    pub(super) fn string(&mut self) -> Result<(usize, usize), JsonError> {
         self.at += 1;
         let from = self.at;
+        self.plain();
         loop {
             match self.peek() {
                 Some(b'"') => {
@@ -201,6 +230,22 @@ impl Input<'_> {
         self.escaped(&mut out)?;
         self.scratch = out;
         Ok((from, usize::MAX))
+    }
+
+    /// Pass over what stands for itself in a string, eight bytes at a time: a quote, a backslash and control characters
+    /// do not.
+    fn plain(&mut self) {
+        const ONES: u64 = u64::from_le_bytes([1; 8]);
+        const HIGH: u64 = ONES << 7;
+        while let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            let word = u64::from_le_bytes(*word);
+            let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word & HIGH;
+            let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+            if below(word, 0x20) | is(b'"') | is(b'\\') != 0 {
+                break;
+            }
+            self.at += 8;
+        }
     }
 
     fn escaped(&mut self, out: &mut String) -> Result<(), JsonError> {
@@ -265,7 +310,7 @@ impl Input<'_> {
         Ok(digits.iter().fold(0, |unit, byte| unit * 16 + value(byte)))
     }
 
-    fn number(&mut self) -> Result<Value, JsonError> {
+    pub(super) fn number(&mut self) -> Result<Value, JsonError> {
         let from = self.at;
         let negative = self.peek() == Some(b'-');
         self.at += usize::from(negative);

@@ -85,7 +85,7 @@ fn int(number: i128, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
-fn string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut from = 0;
