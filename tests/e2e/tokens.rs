@@ -276,7 +276,7 @@ fn asking(environment: &Environment) -> (Child, std::io::Lines<std::io::BufReade
 }
 
 /// The next URL that is told.
-fn told_url(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> String {
+pub(super) fn told_url(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> String {
     let mut lines = lines.map(|line| line.expect("a line"));
     lines.find_map(|line| line.trim().starts_with("http://").then(|| line.trim().to_owned())).expect("a URL")
 }
