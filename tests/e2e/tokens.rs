@@ -110,7 +110,8 @@ fn a_token_that_is_refused_is_got_anew_once() {
 fn a_token_that_is_about_to_run_out_is_not_sent() {
     let Some(provider) = Provider::start() else { return };
     let environment = environment();
-    provider.lasting(1);
+    // Long enough for a busy machine to use it once.
+    provider.lasting(4);
     environment.write("host.toml", granted("probe", &provider, &client(BASIC)));
     run(&environment, &provider.item(1), BASIC.1).exits(0);
     let text = fs::read_to_string(&kept(&environment)[0]).expect("a file");
@@ -276,7 +277,7 @@ fn asking(environment: &Environment) -> (Child, std::io::Lines<std::io::BufReade
 }
 
 /// The next URL that is told.
-fn told_url(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> String {
+pub(super) fn told_url(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> String {
     let mut lines = lines.map(|line| line.expect("a line"));
     lines.find_map(|line| line.trim().starts_with("http://").then(|| line.trim().to_owned())).expect("a URL")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ use harness::stores::Make;
 use harness::{Ran, guest};
 
 use super::{Place, end_of, ended};
-use crate::tokens::{client, granted, refresh};
+use crate::tokens::{client, granted, refresh, told_url};
 
 /// Two keys, as `openssl rand -base64 32` and `openssl rand -hex 32` make them.
 const KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
@@ -66,10 +66,23 @@ impl Shared {
 
     /// A run on a machine that asks for one item with the token, which is got with that secret at first.
     fn command(&self, machine: &str, number: u32, secret: &str) -> Command {
-        let (mut command, home) = (self.place.command(["run"]), self.home(machine));
+        let mut command = self.asking(machine, machine, number);
+        command.env("CLIENT_SECRET", secret);
+        command
+    }
+
+    /// A run of the extractor of that name that asks for one item.
+    fn asking(&self, machine: &str, name: &str, number: u32) -> Command {
+        let mut command = self.named(machine, "run", name);
         let url = format!("url={}", self.provider.item(number));
-        command.arg(guest("probe")).args(["--json", "--name", machine, "--param", "do=secret", "--param", &url]);
-        command.args(["--param", "secret=token", "-vv"]).env("CLIENT_SECRET", secret).env("TOKEN_KEY", KEY);
+        command.args(["--json", "--param", "do=secret", "--param", &url, "--param", "secret=token", "-vv"]);
+        command
+    }
+
+    /// A subcommand on a machine, for the extractor of that name.
+    fn named(&self, machine: &str, subcommand: &str, name: &str) -> Command {
+        let (mut command, home) = (self.place.command([subcommand]), self.home(machine));
+        command.arg(guest("probe")).args(["--name", name]).env("TOKEN_KEY", KEY);
         command.env("HOME", &home).env("XDG_STATE_HOME", home.join("state")).env("XDG_CACHE_HOME", home.join("cache"));
         command
     }
@@ -216,6 +229,63 @@ fn a_store_that_loses_requests_and_answers_loses_no_token() {
             assert_eq!(shared.provider.count(REFRESH_TOKEN), count(2, 2), "{when}");
         }
     }
+}
+
+#[test]
+fn what_somebody_agrees_to_on_one_machine_holds_for_all() {
+    let Some(shared) = Shared::new(Make::S3, "") else { return };
+    let grant = format!(
+        "grant = \"authorization-code\"\nclient-id = \"{NATIVE}\"\nauthorization-url = \"{}\"\nscopes = [\"read\"]",
+        shared.provider.authorization()
+    );
+    shared.configure("[store]\ntoken-key = { env = \"TOKEN_KEY\" }\n", &grant);
+    let mut agreeing = shared.named("one", "auth", "one").args(["--wait", "60s"]).spawn().expect("the program");
+    let mut lines = BufReader::new(agreeing.stdout.take().expect("a pipe")).lines();
+    shared.provider.browser(&told_url(&mut lines));
+    end_of(agreeing).exits(0);
+    let last = lines.map(|line| line.expect("a line")).last().expect("a line");
+    let place = format!("is kept in {}/.state/.tokens/", shared.place.store.address());
+    assert!(last.contains(&place), "{last}");
+    for (number, machine) in ["two", "one", "two"].into_iter().enumerate() {
+        ended(shared.asking(machine, "one", number as u32 + 1)).exits(0);
+        shared.provider.revoke();
+    }
+    assert_eq!(shared.provider.count(REFRESH_TOKEN), count(2, 2));
+    shared.tells_nobody();
+}
+
+#[test]
+fn an_answer_is_kept_although_the_store_fails_for_a_while() {
+    let Some(shared) = Shared::new(Make::S3, &refresh()) else { return };
+    shared.configure("[store]\ntimeout = \"1s\"\ntoken-key = { env = \"TOKEN_KEY\" }\n", &refresh());
+    let first = shared.provider.refresh_token(NATIVE);
+    shared.provider.hold(When::After);
+    let run = shared.command("one", 1, &first).spawn().expect("the program");
+    shared.provider.wait_until_held(1);
+    shared.place.between.script([]);
+    shared.place.between.refuse(&["PUT"], 503, "SlowDown", &[]);
+    shared.provider.release();
+    // More often than one write is tried again.
+    until(|| shared.place.between.asked().iter().filter(|sent| sent.method == "PUT").count() > 12);
+    shared.place.between.relent();
+    end_of(run).exits(0);
+    shared.provider.revoke();
+    shared.run("two", 2, &first).exits(0);
+    assert_eq!(shared.provider.count(REFRESH_TOKEN), count(2, 2));
+}
+
+#[test]
+fn a_run_that_is_interrupted_while_a_token_is_got_ends_and_the_token_is_there_for_the_next() {
+    let Some(shared) = Shared::new(Make::S3, &refresh()) else { return };
+    let first = shared.provider.refresh_token(NATIVE);
+    shared.provider.hold(When::After);
+    let run = shared.command("one", 1, &first).spawn().expect("the program");
+    shared.provider.wait_until_held(1);
+    crate::signals::signal("INT", run.id());
+    end_of(run).exits(130).says("interrupted by SIGINT");
+    shared.provider.release();
+    shared.run("two", 2, &first).exits(0);
+    assert_eq!(shared.provider.count(REFRESH_TOKEN), count(1, 1));
 }
 
 #[test]
