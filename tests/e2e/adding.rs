@@ -111,11 +111,13 @@ fn one_of_several_authenticators_may_be_none_that_is_carried_out() {
     environment
         .host(["add", "x", "none.yaml", "--component", &component])
         .exits(2)
-        .says("authenticators.o: OAuthAuthenticator is not carried out here");
+        .says("authenticators.o: it has no `token_refresh_endpoint`");
     environment.write("some.yaml", manifest(&format!("n: {{type: NoAuth}}, {elsewhere}")));
     environment.host(["add", "x", "some.yaml", "--component", &component]).exits(0);
     environment.host(["allow", "x.wasm", "--yes"]).exits(0);
-    for (kind, reason) in [("o", "OAuthAuthenticator is not"), ("p", "it is the Python class source.Own"), ("q", "")] {
+    for (kind, reason) in
+        [("o", "it has no `token_refresh_endpoint`"), ("p", "it is the Python class source.Own"), ("q", "")]
+    {
         let ran = environment.host(["run", "x.wasm", "--param", &format!("kind={kind}")]);
         ran.exits(1).says(&format!("`kind` is \"{kind}\", and has to be one of n")).says(reason);
     }

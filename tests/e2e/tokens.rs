@@ -343,6 +343,28 @@ fn somebody_agrees_on_another_device() {
 }
 
 #[test]
+fn whoever_waits_for_somebody_to_agree_can_give_up() {
+    let Some(provider) = Provider::start() else { return };
+    let environment = environment();
+    let lines = format!(
+        "grant = \"device-code\"\nclient-id = \"{DEVICE}\"\ndevice-url = \"{}\"",
+        provider.device_authorization()
+    );
+    environment.write("host.toml", granted("probe", &provider, &lines));
+    let (child, mut lines) = asking(&environment);
+    told_url(&mut lines);
+    // Once it has asked for the first time.
+    provider.hold(When::Before);
+    provider.wait_until_held(1);
+    provider.release();
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(killed.success());
+    let ended = child.wait_with_output().expect("the program").status;
+    assert!(!ended.success(), "{ended}");
+    assert_eq!(kept(&environment), [] as [PathBuf; 0]);
+}
+
+#[test]
 fn what_is_wrong_with_an_order_to_agree_is_said() {
     let (environment, place) = (environment(), Origin::start());
     // One that does not say what it asks for.

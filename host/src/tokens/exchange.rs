@@ -23,21 +23,16 @@ pub fn serve() -> Result<i32, String> {
     let mut text = Vec::new();
     std::io::stdin().take(MAX_MESSAGE).read_to_end(&mut text).map_err(|error| error.to_string())?;
     let order: Order = serde_json::from_slice(&text).map_err(|_| "this is no order for a token")?;
-    let got = get(&order, Proof::Nothing);
-    // Whoever ordered it may be gone. What was got is kept.
-    let _ = std::io::stdout().write_all(&serde_json::to_vec(&got).map_err(|error| error.to_string())?);
-    Ok(0)
-}
-
-/// Get a token by what is kept and ordered, or by a proof that somebody just gave.
-pub(super) fn get(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
-    let runtime = runtime()?;
+    let runtime = runtime().map_err(|failed| failed.to_string())?;
     // A signal that ends the run must not end this: between what is sent and what is kept lies a right.
     let _deaf = {
         let _inside = runtime.enter();
         Signals::listen()
     };
-    exchanged(order, proof)
+    let got = get(&order, Proof::Nothing);
+    // Whoever ordered it may be gone. What was got is kept.
+    let _ = std::io::stdout().write_all(&serde_json::to_vec(&got).map_err(|error| error.to_string())?);
+    Ok(0)
 }
 
 /// Ask a place of this order; the status and the content of its answer.
@@ -53,8 +48,9 @@ fn runtime() -> Result<Runtime, Failed> {
     runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))
 }
 
-/// Where it is kept is asked by calls that block, so that only what goes to the place of tokens is asynchronous.
-fn exchanged(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
+/// Get a token by what is kept and ordered, or by a proof that somebody just gave. Where it is kept is asked by calls that
+/// block, so that only what goes to the place of tokens is asynchronous.
+pub(super) fn get(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
     let Some(keep) = &order.keep else {
         return sent(order, proof, None).map(|(got, _)| got);
     };
