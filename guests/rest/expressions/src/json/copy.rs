@@ -166,7 +166,7 @@ impl Copying<'_, '_> {
             return None;
         }
         let (from, to) = self.input.string().ok().filter(|(_, to)| *to != usize::MAX)?;
-        self.out.lines.extend_from_slice(&self.input.bytes[from - 1..=to]);
+        self.out.lines.extend_from_slice(&self.input.bytes[from - 1..to + 1]);
         Some((from, to))
     }
 
@@ -177,7 +177,7 @@ impl Copying<'_, '_> {
                 if to == usize::MAX {
                     write::string(&self.input.scratch, &mut self.out.lines);
                 } else {
-                    self.out.lines.extend_from_slice(&self.input.bytes[from - 1..=to]);
+                    self.out.lines.extend_from_slice(&self.input.bytes[from - 1..to + 1]);
                 }
                 Some(())
             }
