@@ -166,7 +166,7 @@ impl Copying<'_, '_> {
             return None;
         }
         let (from, to) = self.input.string().ok().filter(|(_, to)| *to != usize::MAX)?;
-        self.out.lines.extend_from_slice(&self.input.bytes[from - 1..=to]);
+        self.out.lines.extend_from_slice(&self.input.bytes[from - 1..to + 1]);
         Some((from, to))
     }
 
@@ -177,7 +177,7 @@ impl Copying<'_, '_> {
                 if to == usize::MAX {
                     write::string(&self.input.scratch, &mut self.out.lines);
                 } else {
-                    self.out.lines.extend_from_slice(&self.input.bytes[from - 1..=to]);
+                    self.out.lines.extend_from_slice(&self.input.bytes[from - 1..to + 1]);
                 }
                 Some(())
             }
@@ -264,102 +264,4 @@ fn shortest(text: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::read;
-    use super::*;
-
-    /// The same by way of values.
-    fn by_values(text: &str, path: &[&str], member: Option<&str>) -> Option<Copied> {
-        let whole = read(text.as_bytes()).ok()?;
-        let list = path.iter().fold(whole.clone(), |value, name| value.member(name));
-        let records = list.as_list().expect("a list");
-        let mut lines = Vec::new();
-        for record in records {
-            write::write(record, &mut lines).expect("JSON");
-            lines.push(b'\n');
-        }
-        let members = member.map(|name| records.iter().map(|record| record.member(name)).collect()).unwrap_or_default();
-        let mut around = whole;
-        if path.is_empty() {
-            around = records[0].clone();
-        } else {
-            let steps: Vec<Value> = path.iter().map(|name| Value::from(*name)).collect();
-            crate::path::set(&mut around, &steps, Value::from(Vec::new())).expect("a path");
-        }
-        Some(Copied { lines, count: records.len(), around, last: records.last()?.clone(), members })
-    }
-
-    #[test]
-    fn what_is_copied_is_what_values_give() {
-        for (text, path, member) in [
-            (r#"{"items": [{"id": 1, "a": "b"}, {"id": 2}], "next": "n"}"#, &["items"][..], Some("id")),
-            (r#" [ {"x" : [ ] , "y" : { } } , {"x": [1, [2, {"z": null}]], "y": true, "w": false} ] "#, &[], Some("y")),
-            (
-                r#"{"a": {"n": 1.50, "b": [{"t": "2025", "q": "\u00e9\n\"\ud83d\ude00"}], "c": {"items": []}}}"#,
-                &["a", "b"],
-                Some("t"),
-            ),
-            (
-                r#"[{"n": [0, -0, -0.0, 1.0, 1e5, 1.25, 123456789012345678901234567890, 1E-7, 12345678901234567890]}]"#,
-                &[],
-                None,
-            ),
-            (
-                r#"[{"n": [1234567890123456789012345678901234567890123, 0.1, -17, 5e-324]}, {"nn": {"n": 1}}]"#,
-                &[],
-                Some("n"),
-            ),
-            ("[{\"e\":\"\u{7f}ü\u{2028}\"}]", &[], None),
-            (r#"[{"n": [0.0, -0.0, 0.1, 0.0001, 0.00001, 0.00012, 1.50, 1.0, 10.0, 100.00, 0.10]}]"#, &[], None),
-            (
-                r#"[{"n": [123456789012.345, 999999999999999.9, 99999999999999.9, 0.1234567890123456789, 1.5e3, 1.5E-3]}]"#,
-                &[],
-                None,
-            ),
-            (
-                r#"[{"s": "12345678", "t": "1234567\"", "u": "123456789\\ 01234567\t", "v": "ä\u0001äääääääää\u0000"}]"#,
-                &[],
-                None,
-            ),
-        ] {
-            let copied = copy(text.as_bytes(), path, member);
-            assert!(copied.is_some(), "{text}");
-            assert_eq!(copied, by_values(text, path, member), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_more_than_that_is_left_to_values() {
-        let wide: Vec<String> = (0..300).map(|at| format!("\"m{at}\":1")).collect();
-        let wide = format!("[{{{}}}]", wide.join(","));
-        let deep = format!("[{{\"a\":{}{}}}]", "[".repeat(400), "]".repeat(400));
-        for (text, path) in [
-            (r#"{"items": {}}"#, &["items"][..]),
-            (r#"{"items": []}"#, &["items"]),
-            (r#"{"other": [{"a": 1}]}"#, &["items"]),
-            (r#"{"items": [{"a": 1}], "items": [{"a": 2}]}"#, &["items"]),
-            (r#"[{"a": 1}, {}]"#, &[]),
-            (r#"[{"a": 1}, 2]"#, &[]),
-            (r#"[{"a": 1, "a": 2}]"#, &[]),
-            (r#"[{"b": {"a": 1, "a": 2}}]"#, &[]),
-            (r#"[{"\u0061": 1}]"#, &[]),
-            (r#"[{"a": NaN}]"#, &[]),
-            (r#"[{"a": 01}]"#, &[]),
-            (r#"[{"a": 01.5}]"#, &[]),
-            (r#"[{"a": 1.}]"#, &[]),
-            (r#"[{"a": nul}]"#, &[]),
-            (r#"[{"a": -}]"#, &[]),
-            ("[{\"a\": \"12345678\u{1}\"}]", &[]),
-            (r#"[{"a": 1}] x"#, &[]),
-            (r#"[{"a": 1},]"#, &[]),
-            (r#"[{"a": "x}]"#, &[]),
-            (r#"{"a": 1}"#, &[]),
-            ("", &[]),
-            (&wide, &[]),
-            (&deep, &[]),
-        ] {
-            assert_eq!(copy(text.as_bytes(), path, None), None, "{text}");
-        }
-        assert_eq!(copy(b"[{\"a\": \"\xff\"}]", &[], None), None);
-    }
-}
+mod tests;

@@ -71,11 +71,13 @@ impl Input<'_> {
         JsonError::Syntax { message, at: self.at }
     }
 
+    #[inline(always)]
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
     /// The next byte that is no white space, and what comes after it.
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Option<u8> {
         self.space();
         let byte = self.peek()?;
@@ -84,12 +86,14 @@ impl Input<'_> {
     }
 
     /// The same where it has to be this one, and the white space after it.
+    #[inline(always)]
     pub(super) fn take(&mut self, wanted: u8) -> Option<()> {
         let byte = self.next()?;
         self.space();
         (byte == wanted).then_some(())
     }
 
+    #[inline(always)]
     pub(super) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
