@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use harness::provider::{
     Algorithm, BASIC, CLIENT_CREDENTIALS, Count, DEVICE, DEVICE_CODE, Form, JWT_BEARER, NATIVE, ODD_BASIC, ODD_POST,
     POST, Provider, REFRESH_TOKEN, When,
@@ -437,4 +439,62 @@ fn what_a_manifest_says_of_a_token_is_shown_and_recorded() {
     );
     assert!(!crate::grants::config(&environment).contains("oauth"));
     assert_eq!(place.asked(), []);
+}
+
+/// A declarative source whose tokens are signed.
+const SIGNED: &str = r#"
+type: DeclarativeSource
+spec:
+  type: Spec
+  connection_specification:
+    type: object
+    properties: {account: {type: string}, key: {type: string, airbyte_secret: true}}
+streams:
+  - type: DeclarativeStream
+    name: items
+    retriever:
+      type: SimpleRetriever
+      requester:
+        type: HttpRequester
+        url_base: https://api.example
+        path: items
+        authenticator:
+          type: JwtAuthenticator
+          secret_key: "{{ config['key'] }}"
+          algorithm: HS256
+          token_duration: 90
+          header_prefix: Bearer
+          jwt_headers: {kid: k1}
+          jwt_payload: {iss: "{{ config['account'] }}@a.example", aud: store}
+          additional_jwt_payload: {scope: all}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+"#;
+
+#[test]
+fn a_declarative_source_may_want_a_token_that_is_signed() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/items", Reply::new("[{}]").header("content-type", "application/json"));
+    environment.write("store.yaml", SIGNED);
+    let component = harness::guest("rest").display().to_string();
+    environment.host(["add", "store", "store.yaml", "--component", &component]).exits(0);
+    let allow = environment.host(["allow", "store.wasm", "--yes", "--secret", "token.key=env:KEY"]).exits(0);
+    assert!(harness::unwrapped(&allow.stdout).contains("the secret `token`, signed by a key, sent to"), "{allow:?}");
+    let (map, state) = (format!("https://api.example={}", origin.grant()), environment.path().join("state"));
+    let mut command = environment.command(["run", "store.wasm", "--map", &map, "--param", "account=jo"]);
+    command.arg("--landing").arg(environment.landing()).env("KEY", "hush-hush-42").env("XDG_STATE_HOME", state);
+    let ran = Ran::new(command.output().expect("the program")).exits(0);
+    let sent = origin.asked()[0].header("authorization").expect("a token").to_owned();
+    let pieces: Vec<&str> = sent.strip_prefix("Bearer ").expect("a bearer token").split('.').collect();
+    let of = |at: usize| -> serde_json::Value {
+        let text = BASE64_URL_SAFE_NO_PAD.decode(pieces[at]).expect("Base64");
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    assert_eq!(of(0), serde_json::json!({ "alg": "HS256", "typ": "JWT", "kid": "k1" }));
+    let claims = of(1);
+    assert_eq!(
+        (&claims["iss"], &claims["aud"], &claims["scope"]),
+        (&"jo@a.example".into(), &"store".into(), &"all".into())
+    );
+    assert_eq!(claims["exp"].as_u64().expect("a moment") - claims["iat"].as_u64().expect("a moment"), 90);
+    assert!(pieces.len() == 3 && !ran.stderr.contains(pieces[2]) && kept(&environment).is_empty(), "{ran:?}");
 }

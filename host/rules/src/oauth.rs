@@ -44,6 +44,8 @@ pub enum TokenGrant {
     DeviceCode,
     /// That of an account whose key signs (RFC 7523).
     JwtBearer,
+    /// To whoever has the key: the signed assertion is the token, and nobody is asked for it.
+    Signed,
 }
 
 /// How a client says who it is (RFC 6749, 2.3.1).
@@ -55,6 +57,20 @@ pub enum ClientAuth {
     Basic,
     /// In the content.
     Post,
+}
+
+/// How a key signs that is a text and no key pair (RFC 7518, 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    #[serde(rename = "HS256")]
+    Hs256,
+    /// HMAC with SHA-384.
+    #[serde(rename = "HS384")]
+    Hs384,
+    /// HMAC with SHA-512.
+    #[serde(rename = "HS512")]
+    Hs512,
 }
 
 /// How tokens are asked for.
@@ -97,7 +113,9 @@ pub enum Form {
 pub struct OAuth {
     /// By which right.
     pub grant: TokenGrant,
-    /// Where tokens are given. In it, and in all texts below, `{NAME}` is the parameter of that name.
+    /// Where tokens are given; nowhere for those that are signed. In it, and in all texts below, `{NAME}` is the parameter
+    /// of that name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token_url: String,
     /// Where a user agrees in a browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,6 +152,18 @@ pub struct OAuth {
     /// How long a token is good where the answer does not say so, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
+    /// How a key signs that is a text; a key pair says so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<Algorithm>,
+    /// The name of the key, for an assertion's head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// Whose key it is, where that is no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// More claims of an assertion.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
     /// For whom an assertion is meant; the place of tokens where nobody says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
@@ -190,6 +220,7 @@ impl OAuth {
             (TokenGrant::AuthorizationCode | TokenGrant::DeviceCode, false) => (&["client-id"], &["client-secret"]),
             (TokenGrant::AuthorizationCode | TokenGrant::DeviceCode, true) => (&[], &["client-secret"]),
             (TokenGrant::JwtBearer, _) => (&["key"], &["issuer", "client-id", "client-secret"]),
+            (TokenGrant::Signed, _) => (&["key"], &["issuer"]),
         };
         Parts { required, optional }
     }
@@ -210,8 +241,10 @@ impl OAuth {
         let many = |key: &str, texts: &BTreeMap<String, String>| {
             texts.iter().map(|(name, text)| (format!("{key}.{name}"), format!("{name}={text}"))).collect()
         };
-        let all: [Vec<_>; 9] = [
+        let all: [Vec<_>; 11] = [
             vec![("token-url".to_owned(), self.token_url.clone())],
+            many("claims", &self.claims),
+            [one("key-id", &self.key_id), one("issuer", &self.issuer)].concat(),
             one("authorization-url", &self.authorization_url),
             one("device-url", &self.device_url),
             one("client-id", &self.client_id),
@@ -241,6 +274,9 @@ impl OAuth {
             scopes: self.scopes.iter().map(fill).filter(|scope| !scope.is_empty()).collect(),
             params: all(&self.params),
             headers: all(&self.headers),
+            claims: all(&self.claims),
+            key_id: self.key_id.as_ref().map(fill),
+            issuer: self.issuer.as_ref().map(fill),
             audience: self.audience.as_ref().map(fill),
             subject: self.subject.as_ref().map(fill),
             ..self.clone()
@@ -263,17 +299,25 @@ impl OAuth {
         match self.grant {
             TokenGrant::AuthorizationCode if self.authorization_url.is_none() => return missing("authorization-url"),
             TokenGrant::DeviceCode if self.device_url.is_none() => return missing("device-url"),
+            TokenGrant::Signed if !self.token_url.is_empty() => {
+                return Err("`token-url` is for tokens that somebody gives, and this one is signed".into());
+            }
+            TokenGrant::Signed => {}
+            _ if self.token_url.is_empty() => return missing("token-url"),
             _ => {}
         }
         if let Some(name) = self.names.keys().find(|name| !known.contains(&name.as_str())) {
             let shown = text::quoted(name);
             return Err(format!("`names` has `{shown}`, and can have {}", known.join(", ")));
         }
-        let most = [self.scopes.len(), self.params.len(), self.headers.len()].into_iter().max().unwrap_or_default();
+        let most = [self.scopes.len(), self.params.len(), self.headers.len(), self.claims.len()]
+            .into_iter()
+            .max()
+            .unwrap_or_default();
         if most > MAX_ENTRIES {
             return Err(format!("it has more than {MAX_ENTRIES} scopes, parameters or fields"));
         }
-        [Some(&self.token_url), self.authorization_url.as_ref(), self.device_url.as_ref()]
+        [Some(&self.token_url).filter(|url| !url.is_empty()), self.authorization_url.as_ref(), self.device_url.as_ref()]
             .into_iter()
             .flatten()
             .filter(|url| !url.contains('{'))
@@ -507,6 +551,8 @@ mod tests {
             ("grant = \"client-credentials\"\ntoken-url = \"http://a.example/t\"", "may not travel in the open"),
             ("grant = \"client-credentials\"\ntoken-url = \"a.example\"", "is no URL"),
             ("grant = \"authorization-code\"\ntoken-url = \"https://a.example/t\"", "`authorization-url` has to say"),
+            ("grant = \"client-credentials\"", "`token-url` has to say where"),
+            ("grant = \"signed\"\ntoken-url = \"https://a.example/t\"", "and this one is signed"),
             ("grant = \"device-code\"\ntoken-url = \"https://a.example/t\"", "`device-url` has to say"),
             (
                 "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nnames = { token = \"x\" }",

@@ -244,8 +244,12 @@ fn told(secret: &str, asked: &SecretAsked, origins: &[String]) -> String {
 /// How a token is got, in words that are the manifest's.
 fn got(oauth: &OAuth) -> String {
     let word = |word: &str| text::saying(word, MAX_SENTENCE);
-    let mut told = format!("got from {}", word(&oauth.token_url));
+    let mut told = match oauth.grant {
+        TokenGrant::Signed => "signed by a key".to_owned(),
+        _ => format!("got from {}", word(&oauth.token_url)),
+    };
     let by = match oauth.grant {
+        TokenGrant::Signed => "",
         TokenGrant::ClientCredentials => " as a client",
         TokenGrant::Password => " by a user's password",
         TokenGrant::RefreshToken => " by a refresh token",

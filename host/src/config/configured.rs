@@ -19,7 +19,7 @@ use registry::Reference;
 use rules::budget::Settings;
 use rules::domain::{Digest, Grant};
 use rules::name::check_name;
-use rules::oauth::OAuth;
+use rules::oauth::{OAuth, TokenGrant};
 use rules::policy::{Mapping, OriginGrant};
 use rules::secret::Secret;
 use rules::text;
@@ -240,7 +240,8 @@ impl Configured {
             };
             let mut order = Order { oauth, parts, keep: None, refused: None, network, consent };
             let whose = format!("{}.{secret}", self.name);
-            order.keep = keeping.keep(&order, &whose);
+            // What is signed costs no request.
+            order.keep = keeping.keep(&order, &whose).filter(|_| order.oauth.grant != TokenGrant::Signed);
             if order.keep.is_none() && order.oauth.has_refresh_token() {
                 return Err(
                     "there is nowhere to keep tokens: STATE_DIRECTORY, XDG_STATE_HOME or HOME says where".into()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256,
@@ -14,7 +15,7 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::json;
 
 use clock::Moment;
-use rules::oauth::OAuth;
+use rules::oauth::{Algorithm, OAuth, TokenGrant};
 use rules::text;
 
 /// Whose key it is, and the key in PEM.
@@ -46,12 +47,23 @@ impl Account {
 
 /// A key, and how it signs.
 enum Key {
+    Text(hmac::Key, &'static str),
     Rsa(RsaKeyPair),
     Ecdsa(EcdsaKeyPair, &'static str),
     Edwards(Ed25519KeyPair),
 }
 
 impl Key {
+    /// A key that is a text.
+    fn of_text(text: &str, algorithm: Algorithm) -> Self {
+        let (how, name) = match algorithm {
+            Algorithm::Hs256 => (hmac::HMAC_SHA256, "HS256"),
+            Algorithm::Hs384 => (hmac::HMAC_SHA384, "HS384"),
+            Algorithm::Hs512 => (hmac::HMAC_SHA512, "HS512"),
+        };
+        Self::Text(hmac::Key::new(how, text.as_bytes()), name)
+    }
+
     fn read(pem: &str) -> Result<Self, String> {
         if pem.contains("ENCRYPTED") {
             return Err("its `key` is encrypted, and only a key that is not can be used".into());
@@ -85,6 +97,7 @@ impl Key {
     /// Its name in a header (RFC 7518, 3.1; RFC 8037, 3.1).
     fn algorithm(&self) -> &'static str {
         match self {
+            Self::Text(_, name) => name,
             Self::Rsa(_) => "RS256",
             Self::Ecdsa(_, name) => name,
             Self::Edwards(_) => "EdDSA",
@@ -95,6 +108,7 @@ impl Key {
         let failed = |_| "its `key` cannot sign".to_owned();
         let random = SystemRandom::new();
         match self {
+            Self::Text(key, _) => Ok(hmac::sign(key, message).as_ref().to_vec()),
             Self::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(failed)?;
@@ -108,25 +122,45 @@ impl Key {
 
 /// An assertion that holds from now on (RFC 7523, 3).
 pub(super) fn signed(oauth: &OAuth, parts: &BTreeMap<String, String>, now: Moment) -> Result<String, String> {
-    let account = Account::of(parts)?;
-    let key = Key::read(&account.pem)?;
-    let issuer = account.issuer.ok_or("nobody says whose key it is: the part `issuer` does")?;
+    let account = match oauth.algorithm {
+        // A text may be any, and is no file.
+        Some(_) => Account { issuer: None, subject: None, key_id: None, pem: String::new() },
+        None => Account::of(parts)?,
+    };
+    let key = match oauth.algorithm {
+        Some(algorithm) => Key::of_text(parts.get("key").ok_or("it has no `key`")?, algorithm),
+        None => Key::read(&account.pem)?,
+    };
+    let is_token = oauth.grant == TokenGrant::Signed;
+    let issuer = parts.get("issuer").cloned().or(account.issuer).or_else(|| oauth.issuer.clone());
+    if issuer.is_none() && !is_token {
+        return Err("nobody says whose key it is: the part `issuer` does, or `issuer`".into());
+    }
     let seconds = now.unix_seconds();
     let mut header = json!({ "alg": key.algorithm(), "typ": "JWT" });
-    if let Some(id) = account.key_id {
+    if let Some(id) = oauth.key_id.clone().or(account.key_id) {
         header["kid"] = id.into();
     }
     let mut unique = [0; 16];
     clock::randomise(&mut unique).map_err(|error| text::line(&error.to_string()))?;
     let mut claims = json!({
-        "iss": issuer,
-        "aud": oauth.audience.as_ref().unwrap_or(&oauth.token_url),
         "iat": seconds,
         "exp": seconds.saturating_add(oauth.lifetime().into()),
-        "jti": BASE64_URL_SAFE_NO_PAD.encode(unique),
     });
-    if let Some(subject) = oauth.subject.as_ref().or(account.subject.as_ref()) {
-        claims["sub"] = subject.as_str().into();
+    if is_token {
+        claims["nbf"] = seconds.into();
+    } else {
+        claims["jti"] = BASE64_URL_SAFE_NO_PAD.encode(unique).into();
+    }
+    let subject = oauth.subject.as_ref().or(account.subject.as_ref().filter(|_| !is_token));
+    let audience = oauth.audience.as_ref().or((!is_token).then_some(&oauth.token_url));
+    for (claim, text) in [("iss", issuer.as_ref()), ("sub", subject), ("aud", audience)] {
+        if let Some(text) = text {
+            claims[claim] = text.as_str().into();
+        }
+    }
+    for (claim, text) in &oauth.claims {
+        claims[claim.as_str()] = text.as_str().into();
     }
     if !oauth.scopes.is_empty() {
         // Google reads them here, and nowhere else.
@@ -184,6 +218,26 @@ mod tests {
             let message = format!("{}.{}", pieces[0], pieces[1]);
             assert!(public.verify(message.as_bytes(), &decode(pieces[2])).is_ok());
         }
+    }
+
+    /// As `jwt.encode({…}, "a key", "HS256", headers={"kid": "k"})` of PyJWT has it, the order of members aside.
+    #[test]
+    fn a_token_may_be_what_a_text_signs() {
+        let text = "grant = \"signed\"\nalgorithm = \"HS256\"\nkey-id = \"k\"\nissuer = \"me\"\nlifetime = 60\n\
+                    claims = { scope = \"all\" }";
+        let oauth: OAuth = toml::from_str(text).expect("a description");
+        let now = Moment::parse("2026-01-02T03:04:05Z").expect("a moment");
+        let token = signed(&oauth, &[("key".to_owned(), "a key".to_owned())].into(), now).expect("a token");
+        let pieces: Vec<&str> = token.split('.').collect();
+        let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).expect("Base64");
+        let of = |at: usize| serde_json::from_slice::<serde_json::Value>(&decode(pieces[at])).expect("JSON");
+        assert_eq!(of(0), json!({ "alg": "HS256", "typ": "JWT", "kid": "k" }));
+        let claims =
+            json!({ "iss": "me", "iat": 1_767_323_045, "nbf": 1_767_323_045, "exp": 1_767_323_105, "scope": "all" });
+        assert_eq!(of(1), claims);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"a key");
+        let message = format!("{}.{}", pieces[0], pieces[1]);
+        assert!(hmac::verify(&key, message.as_bytes(), &decode(pieces[2])).is_ok());
     }
 
     #[test]

@@ -82,6 +82,12 @@ fn sent(order: &Order, proof: Proof<'_>, held: Option<&mut (dyn Held + '_)>) -> 
     let Order { oauth, parts, .. } = order;
     let before = held.as_ref().map(|held| held.kept().clone()).unwrap_or_default();
     let refresh = before.refresh_token.clone().or_else(|| parts.get("refresh-token").cloned());
+    if oauth.grant == TokenGrant::Signed {
+        let now = Moment::now();
+        let token = assertion::signed(oauth, parts, now).map_err(Failed::Refused)?;
+        let until = now.unix_seconds().saturating_add(within_margin(oauth.lifetime().into()));
+        return Ok((Got { access_token: token, good_until: Some(until) }, None));
+    }
     let assertion;
     let proof = match (proof, oauth.grant, &refresh) {
         (Proof::Nothing, TokenGrant::JwtBearer, _) => {
@@ -101,9 +107,14 @@ fn sent(order: &Order, proof: Proof<'_>, held: Option<&mut (dyn Held + '_)>) -> 
     let (status, body) = asked(order, &oauth.token_url, oauth.request(parts, proof))?;
     let answer = answer(oauth, status, &body).map_err(|refusal| refused(order, &before, &refusal))?;
     let now = Moment::now().unix_seconds();
-    let until = answer.expires_in.map(|seconds| now.saturating_add(seconds.saturating_sub(MARGIN.min(seconds / 10))));
+    let until = answer.expires_in.map(|seconds| now.saturating_add(within_margin(seconds)));
     let refresh_token = answer.refresh_token.or(refresh).filter(|_| oauth.has_refresh_token());
     Ok((Got { access_token: answer.access_token, good_until: until }, refresh_token))
+}
+
+/// For how many of its seconds a token is used.
+fn within_margin(seconds: u64) -> u64 {
+    seconds.saturating_sub(MARGIN.min(seconds / 10))
 }
 
 /// What a refusal means for whoever runs this.

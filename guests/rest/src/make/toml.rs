@@ -87,12 +87,16 @@ fn param(text: &mut String, name: &str, help: &str, default: Option<&str>) {
 
 /// How the host gets a token.
 fn token(text: &mut String, secret: &str, oauth: &OAuth) {
-    let _ = writeln!(
-        text,
-        "\n[secret.{secret}.oauth]\ngrant = {}\ntoken-url = {}",
-        quoted(oauth.grant),
-        quoted(&oauth.url)
-    );
+    let _ = writeln!(text, "\n[secret.{secret}.oauth]\ngrant = {}", quoted(oauth.grant));
+    if !oauth.url.is_empty() {
+        let _ = writeln!(text, "token-url = {}", quoted(&oauth.url));
+    }
+    for (key, value) in &oauth.signed {
+        let _ = writeln!(text, "{key} = {}", quoted(value));
+    }
+    if let Some(seconds) = oauth.lifetime {
+        let _ = writeln!(text, "lifetime = {seconds}");
+    }
     let words = [("client-auth", oauth.client_auth), ("method", oauth.method), ("body", oauth.body)];
     let client = oauth.client_id.as_deref();
     for (key, value) in [("client-id", client)].into_iter().chain(words) {
@@ -104,7 +108,9 @@ fn token(text: &mut String, secret: &str, oauth: &OAuth) {
         let _ = writeln!(text, "expires-in = {seconds}");
     }
     let names = oauth.names.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    for (key, all) in [("params", &oauth.params), ("headers", &oauth.headers), ("names", &names)] {
+    for (key, all) in
+        [("claims", &oauth.claims), ("params", &oauth.params), ("headers", &oauth.headers), ("names", &names)]
+    {
         if !all.is_empty() {
             let all: Vec<String> =
                 all.iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();

@@ -28,7 +28,8 @@ pub(crate) enum Authenticator {
 }
 
 impl Authenticator {
-    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+    /// Read one; `base` is what the URLs of its requester begin with.
+    pub(crate) fn read(fields: Fields<'_>, base: Option<&Expression>) -> Result<Self, ManifestError> {
         match fields.kind() {
             _ if !Self::is_supported(&fields) => Err(fields.unsupported()),
             "NoAuth" => Ok(Self::None),
@@ -37,7 +38,9 @@ impl Authenticator {
             "ApiKeyAuthenticator" => Self::key(&fields),
             "OAuthAuthenticator" => token::oauth(&fields).map(Self::Secret),
             "SessionTokenAuthenticator" => token::session(&fields).map(Self::Secret),
-            _ => Self::selective(&fields),
+            "LegacySessionTokenAuthenticator" => token::legacy(&fields, base).map(Self::Secret),
+            "JwtAuthenticator" => token::signed(&fields).map(Self::Secret),
+            _ => Self::selective(&fields, base),
         }
     }
 
@@ -49,6 +52,8 @@ impl Authenticator {
             "ApiKeyAuthenticator",
             "OAuthAuthenticator",
             "SessionTokenAuthenticator",
+            "LegacySessionTokenAuthenticator",
+            "JwtAuthenticator",
             "SelectiveAuthenticator",
         ];
         fields.given("class_name").is_none() && kinds.contains(&fields.kind())
@@ -56,10 +61,11 @@ impl Authenticator {
 
     /// Whether it is carried out whatever it says.
     fn is_simple(fields: &Fields<'_>) -> bool {
-        Self::is_supported(fields) && !matches!(fields.kind(), "OAuthAuthenticator" | "SessionTokenAuthenticator")
+        let simple = ["NoAuth", "BearerAuthenticator", "BasicHttpAuthenticator", "ApiKeyAuthenticator"];
+        Self::is_supported(fields) && simple.contains(&fields.kind())
     }
 
-    fn selective(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+    fn selective(fields: &Fields<'_>, base: Option<&Expression>) -> Result<Self, ManifestError> {
         let path = fields.items("authenticator_selection_path")?.to_vec();
         fields.secrets().note(path.iter().map(Value::to_text).collect());
         let names = fields.members("authenticators")?.ok_or_else(|| fields.missing("authenticators"))?;
@@ -68,7 +74,7 @@ impl Authenticator {
             let any = names
                 .keys()
                 .any(|name| matches!(options.needed(name, |option| Ok(Self::is_simple(&option))), Ok(true)));
-            let read = |option: Fields<'_>| match Self::read(option) {
+            let read = |option: Fields<'_>| match Self::read(option, base) {
                 Err(error) if any && !Self::is_simple(&option) => Ok(Self::Unsupported(error.to_string())),
                 read => read,
             };

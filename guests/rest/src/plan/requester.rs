@@ -111,7 +111,8 @@ impl Requester {
         if url.is_none() && base.is_none() && path.is_none() {
             return Err(fields.missing("url"));
         }
-        let authenticator = fields.component("authenticator", Authenticator::read)?.unwrap_or_default();
+        let authenticator =
+            fields.component("authenticator", |how| Authenticator::read(how, base.as_ref()))?.unwrap_or_default();
         let mut secrets = Vec::new();
         let headers =
             Inputs::read(&fields, "request_headers", &mut |name, prefix| in_field(name, prefix), &mut secrets)?;

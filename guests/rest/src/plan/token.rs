@@ -23,6 +23,10 @@ pub(crate) struct OAuth {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) names: Vec<(&'static str, String)>,
     pub(crate) expires_in: Option<i64>,
+    /// What a token that is signed says: its keys, in the host's words.
+    pub(crate) signed: Vec<(&'static str, String)>,
+    pub(crate) lifetime: Option<i64>,
+    pub(crate) claims: Vec<(String, String)>,
 }
 
 /// A description while it is read, and the secrets that become parts of it.
@@ -209,6 +213,83 @@ fn sent(reading: &mut Reading<'_, '_>, member: &str) -> Result<(), ManifestError
         }
     }
     Ok(())
+}
+
+/// A token that is signed, and that nobody is asked for; the name of the secret.
+pub(super) fn signed(fields: &Fields<'_>) -> Result<String, ManifestError> {
+    for unsupported in ["passphrase", "request_option", "additional_jwt_headers"] {
+        if fields.given(unsupported).is_some_and(|given| given.as_dict().is_none_or(|members| !members.is_empty())) {
+            return Err(fields.wrong(unsupported, "it is not carried out here"));
+        }
+    }
+    if fields.flag("base64_encode_secret_key")? {
+        return Err(fields.wrong("base64_encode_secret_key", "it is not carried out here"));
+    }
+    let mut reading = Reading { fields, token: OAuth { grant: "signed", ..OAuth::default() }, parts: Vec::new() };
+    if reading.part("secret_key", "key")?.is_some() || reading.parts.is_empty() {
+        return Err(fields.wrong("secret_key", "it has to be a value of the configuration"));
+    }
+    let algorithm = fields.needed_text("algorithm")?;
+    match &*algorithm {
+        "HS256" | "HS384" | "HS512" => reading.token.signed.push(("algorithm", algorithm.to_string())),
+        // The key itself says which of these it is for.
+        "RS256" | "ES256" | "ES384" | "EdDSA" => {}
+        _ => return Err(fields.wrong("algorithm", format!("{algorithm} is not carried out here"))),
+    }
+    reading.token.lifetime = Some(fields.integer("token_duration")?.unwrap_or(1200));
+    for (member, key, host) in [
+        ("jwt_headers", "kid", "key-id"),
+        ("jwt_payload", "iss", "issuer"),
+        ("jwt_payload", "sub", "subject"),
+        ("jwt_payload", "aud", "audience"),
+    ] {
+        let text = fields.component(member, |inner| match inner.unchecked(key)? {
+            Some(expression) if !expression.written().is_empty() => reading.text(key, &expression).map(Some),
+            _ => Ok(None),
+        })?;
+        reading.token.signed.extend(text.flatten().map(|text| (host, text)));
+    }
+    for (name, value) in fields.members("additional_jwt_payload")?.into_iter().flatten() {
+        let place = fields.member("additional_jwt_payload");
+        if !matches!(value, Value::Str(_)) {
+            return Err(ManifestError::at(&place, "the host writes claims that are texts alone"));
+        }
+        let text = reading.text("additional_jwt_payload", &Expression::of(value, &fields.parameters(), &place)?)?;
+        reading.token.claims.push((name.to_string(), text));
+    }
+    let prefix = fields.text("header_prefix")?;
+    let placement = match prefix.as_deref() {
+        Some("Bearer") => Placement::Bearer,
+        None | Some("") => Placement::Header("Authorization".into()),
+        Some(scheme) => Placement::Scheme(scheme.to_owned()),
+    };
+    Ok(fields.secrets().asked(reading.asked(placement)))
+}
+
+/// A token that a login with a name and a password gives, below the address of the API; the name of the secret.
+pub(super) fn legacy(fields: &Fields<'_>, base: Option<&Expression>) -> Result<String, ManifestError> {
+    let names = vec![("grant_type", String::new())];
+    let token = OAuth { grant: "password", body: Some("json"), names, ..OAuth::default() };
+    let mut reading = Reading { fields, token, parts: Vec::new() };
+    let base = base.ok_or_else(|| fields.error("its requester has no `url_base`"))?;
+    let login = fields.unchecked("login_url")?.ok_or_else(|| fields.missing("login_url"))?;
+    reading.token.url = format!("{}{}", reading.text("login_url", base)?, reading.text("login_url", &login)?);
+    for (member, part) in [("username", "username"), ("password", "password")] {
+        if reading.part(member, part)?.is_some() {
+            return Err(fields.wrong(member, "it has to be a value of the configuration"));
+        }
+    }
+    let key =
+        fields.unchecked("session_token_response_key")?.ok_or_else(|| fields.missing("session_token_response_key"))?;
+    let key = reading.text("session_token_response_key", &key)?;
+    reading.token.names.push(("access_token", key));
+    // One that is there already is the operator's to give, in the place of this.
+    if let Some(way) = fields.unchecked("session_token")?.and_then(|token| fields.secrets().way(&token)) {
+        fields.secrets().mark(&way);
+    }
+    let header = fields.unchecked("header")?.ok_or_else(|| fields.missing("header"))?;
+    let header = reading.text("header", &header)?;
+    Ok(fields.secrets().asked(reading.asked(Placement::Header(header))))
 }
 
 /// A token that a request of its own gives; the name of the secret.
