@@ -4,16 +4,17 @@
 //! Pure.
 
 mod answer;
+mod request;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 
 pub use answer::{Answer, Refusal, answer};
+pub use request::{Proof, TokenRequest};
 
 use crate::domain::Parts;
 use crate::policy::OriginGrant;
@@ -21,10 +22,6 @@ use crate::text;
 
 /// Most parameters, fields and scopes of a description, each.
 const MAX_ENTRIES: usize = 50;
-/// What a grant by an assertion is called in a request (RFC 7523, 2.1).
-const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// What a grant by a device is called in a request (RFC 8628, 3.4).
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// How long an assertion holds where nobody says otherwise, in seconds.
 const LIFETIME: u32 = 300;
 
@@ -179,33 +176,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// What shows the right to a token.
-#[derive(Debug, Clone, Copy)]
-pub enum Proof<'a> {
-    /// Being the client, or knowing a password.
-    Nothing,
-    /// A refresh token.
-    Refresh(&'a str),
-    /// A signed assertion.
-    Assertion(&'a str),
-    /// A code that came back from the browser, its verifier, and where it came back to.
-    Code(&'a str, &'a str, &'a str),
-    /// The code of a device.
-    Device(&'a str),
-}
-
-/// A request for a token. It has no `Debug`, so that it cannot be shown by mistake.
-pub struct TokenRequest {
-    /// Its method.
-    pub method: Method,
-    /// Its fields.
-    pub headers: Vec<(String, String)>,
-    /// What is added to the query of its URL.
-    pub query: Vec<(String, String)>,
-    /// Its content.
-    pub body: Vec<u8>,
-}
-
 impl OAuth {
     /// The parts that its secret has: those that it needs, and those that it may have.
     pub fn parts(&self) -> Parts {
@@ -328,129 +298,6 @@ impl OAuth {
     pub fn lifetime(&self) -> u32 {
         self.lifetime.unwrap_or(LIFETIME)
     }
-
-    fn name<'a>(&'a self, standard: &'a str) -> &'a str {
-        self.names.get(standard).map_or(standard, String::as_str)
-    }
-
-    /// Who asks, if anybody says.
-    pub fn client<'a>(&'a self, parts: &'a BTreeMap<String, String>) -> Option<&'a str> {
-        parts.get("client-id").or(self.client_id.as_ref()).map(String::as_str)
-    }
-
-    /// The request for a token.
-    pub fn request(&self, parts: &BTreeMap<String, String>, proof: Proof<'_>) -> TokenRequest {
-        let (name, by) = (|standard| self.name(standard).to_owned(), |part: &str| parts.get(part).cloned());
-        let mut content: Vec<(String, String)> = Vec::new();
-        let mut add = |name: String, value: Option<String>| content.extend(value.map(|value| (name, value)));
-        let grant = match (proof, self.grant) {
-            (Proof::Refresh(token), _) => {
-                add(name("refresh_token"), Some(token.to_owned()));
-                "refresh_token"
-            }
-            (Proof::Assertion(assertion), _) => {
-                add("assertion".into(), Some(assertion.to_owned()));
-                JWT_BEARER
-            }
-            (Proof::Code(code, verifier, redirect), _) => {
-                add("code".into(), Some(code.to_owned()));
-                add("code_verifier".into(), Some(verifier.to_owned()));
-                add("redirect_uri".into(), Some(redirect.to_owned()));
-                "authorization_code"
-            }
-            (Proof::Device(code), _) => {
-                add("device_code".into(), Some(code.to_owned()));
-                DEVICE_CODE
-            }
-            (Proof::Nothing, TokenGrant::Password) => {
-                add(name("username"), by("username"));
-                add(name("password"), by("password"));
-                "password"
-            }
-            (Proof::Nothing, _) => "client_credentials",
-        };
-        add(name("grant_type"), Some(grant.into()));
-        // A code was asked for with its scopes.
-        let scope = (!self.scopes.is_empty()).then(|| self.scopes.join(" "));
-        add("scope".into(), scope.filter(|_| !matches!(proof, Proof::Code(..) | Proof::Device(_))));
-        self.finished(parts, content)
-    }
-
-    /// The request of a device for its code (RFC 8628, 3.1).
-    pub fn device_request(&self, parts: &BTreeMap<String, String>) -> TokenRequest {
-        let scope = (!self.scopes.is_empty()).then(|| ("scope".to_owned(), self.scopes.join(" ")));
-        self.finished(parts, scope.into_iter().collect())
-    }
-
-    /// With who asks, and what else the description says.
-    fn finished(&self, parts: &BTreeMap<String, String>, mut content: Vec<(String, String)>) -> TokenRequest {
-        let (client, secret) = (self.client(parts).map(str::to_owned), parts.get("client-secret").cloned());
-        let mut headers = vec![("accept".to_owned(), "application/json".to_owned())];
-        match (self.client_auth, client, secret) {
-            (ClientAuth::Basic, Some(client), Some(secret)) => {
-                // RFC 6749, 2.3.1: both are encoded as in a form before.
-                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-                let pair = BASE64_STANDARD.encode(format!("{}:{}", encoded(&client), encoded(&secret)));
-                headers.push(("authorization".into(), format!("Basic {pair}")));
-            }
-            (_, client, secret) => {
-                let mut add = |name: &str, value: Option<String>| {
-                    content.extend(value.map(|value| (self.name(name).to_owned(), value)));
-                };
-                add("client_id", client);
-                add("client_secret", secret);
-            }
-        }
-        for (name, value) in &self.params {
-            content.retain(|(there, _)| there != name);
-            content.push((name.clone(), value.clone()));
-        }
-        content.retain(|(name, _)| !name.is_empty());
-        let mut query = Vec::new();
-        let (kind, body) = match (self.method, self.body) {
-            (Method::Get, _) | (_, Form::Query) => {
-                query = content;
-                (None, Vec::new())
-            }
-            (Method::Post, Form::Form) => {
-                let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&content).finish();
-                (Some("application/x-www-form-urlencoded"), form.into_bytes())
-            }
-            (Method::Post, Form::Json) => {
-                let object: serde_json::Map<_, _> =
-                    content.into_iter().map(|(name, value)| (name, value.into())).collect();
-                (Some("application/json"), serde_json::Value::Object(object).to_string().into_bytes())
-            }
-        };
-        headers.extend(kind.map(|kind| ("content-type".to_owned(), kind.to_owned())));
-        for (name, value) in &self.headers {
-            headers.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
-            headers.push((name.clone(), value.clone()));
-        }
-        TokenRequest { method: self.method, headers, query, body }
-    }
-
-    /// Where a user agrees in a browser: with the challenge of a verifier (RFC 7636, 4.3), and what comes back as it is.
-    pub fn authorization(
-        &self,
-        parts: &BTreeMap<String, String>,
-        (challenge, state, redirect): (&str, &str, &str),
-    ) -> Result<Url, String> {
-        let mut url = place(self.authorization_url.as_deref().unwrap_or_default())?;
-        let mut query: Vec<(&str, &str)> = vec![("response_type", "code")];
-        query.extend(self.client(parts).map(|client| (self.name("client_id"), client)));
-        let scope = self.scopes.join(" ");
-        query.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
-        query.extend([
-            ("redirect_uri", redirect),
-            ("state", state),
-            ("code_challenge", challenge),
-            ("code_challenge_method", "S256"),
-        ]);
-        query.retain(|(name, _)| !self.params.contains_key(*name));
-        url.query_pairs_mut().extend_pairs(query).extend_pairs(&self.params);
-        Ok(url)
-    }
 }
 
 /// A place where credentials are sent: by https, or on this machine.
@@ -461,122 +308,4 @@ pub fn place(text: &str) -> Result<Url, String> {
         return Err(format!("`{shown}` is neither https nor on this machine, and a secret may not travel in the open"));
     }
     Url::parse(text).map_err(|error| format!("`{shown}` is no URL: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn oauth(text: &str) -> OAuth {
-        toml::from_str(text).expect(text)
-    }
-
-    fn parts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn a_request_is_as_the_standard_has_it() {
-        let place = "token-url = \"https://a.example/token\"\n";
-        let (id, pair) = (("client-id", "me"), [("client-id", "m e"), ("client-secret", "s:3")]);
-        let basic = Some("Basic bStlOnMlM0Ez");
-        for (description, parts, proof, authorization, content) in [
-            ("grant = \"client-credentials\"", &pair[..], Proof::Nothing, basic, "grant_type=client_credentials"),
-            (
-                "grant = \"client-credentials\"\nclient-auth = \"post\"\nscopes = [\"a\", \"b\"]\nparams = { audience = \"x\" }",
-                &pair,
-                Proof::Nothing,
-                None,
-                "grant_type=client_credentials&scope=a+b&client_id=m+e&client_secret=s%3A3&audience=x",
-            ),
-            (
-                "grant = \"refresh-token\"",
-                &[id],
-                Proof::Refresh("r&1"),
-                None,
-                "refresh_token=r%261&grant_type=refresh_token&client_id=me",
-            ),
-            (
-                "grant = \"refresh-token\"\nclient-id = \"public\"\nnames = { client_id = \"app\", grant_type = \"type\" }",
-                &[],
-                Proof::Refresh("r"),
-                None,
-                "refresh_token=r&type=refresh_token&app=public",
-            ),
-            (
-                "grant = \"password\"\nclient-id = \"x\"",
-                &[("username", "u"), ("password", "p")],
-                Proof::Nothing,
-                None,
-                "username=u&password=p&grant_type=password&client_id=x",
-            ),
-            (
-                "grant = \"jwt-bearer\"",
-                &[("key", "k")],
-                Proof::Assertion("a.b.c"),
-                None,
-                "assertion=a.b.c&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer",
-            ),
-            (
-                "grant = \"client-credentials\"\nclient-auth = \"post\"\nbody = \"json\"\nparams = { grant_type = \"own\" }",
-                &[id],
-                Proof::Nothing,
-                None,
-                "{\"client_id\":\"me\",\"grant_type\":\"own\"}",
-            ),
-            (
-                "grant = \"authorization-code\"\nclient-id = \"x\"\nscopes = [\"a\"]",
-                &[],
-                Proof::Code("c", "v", "http://127.0.0.1:1/"),
-                None,
-                "code=c&code_verifier=v&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2F&grant_type=authorization_code&client_id=x",
-            ),
-        ] {
-            let request = oauth(&format!("{description}\n{place}")).request(&self::parts(parts), proof);
-            assert_eq!(String::from_utf8_lossy(&request.body), content, "{description}");
-            let sent = request.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| &**value);
-            assert_eq!(sent, authorization, "{description}");
-        }
-        let session = "grant = \"password\"\nbody = \"query\"\nnames = { grant_type = \"\", username = \"login\" }";
-        let parts = self::parts(&[("username", "u"), ("password", "p")]);
-        let request = oauth(&format!("{session}\n{place}")).request(&parts, Proof::Nothing);
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(request.query, [pair("login", "u"), pair("password", "p")]);
-        assert!(request.body.is_empty() && !request.headers.iter().any(|(name, _)| name == "content-type"));
-    }
-
-    #[test]
-    fn a_description_that_cannot_be_meant_is_refused() {
-        for (text, reason) in [
-            ("grant = \"client-credentials\"\ntoken-url = \"http://a.example/t\"", "may not travel in the open"),
-            ("grant = \"client-credentials\"\ntoken-url = \"a.example\"", "is no URL"),
-            ("grant = \"authorization-code\"\ntoken-url = \"https://a.example/t\"", "`authorization-url` has to say"),
-            ("grant = \"client-credentials\"", "`token-url` has to say where"),
-            ("grant = \"signed\"\ntoken-url = \"https://a.example/t\"", "and this one is signed"),
-            ("grant = \"device-code\"\ntoken-url = \"https://a.example/t\"", "`device-url` has to say"),
-            (
-                "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nnames = { token = \"x\" }",
-                "`names` has `token`, and can have client_id",
-            ),
-        ] {
-            assert!(oauth(text).check().is_err_and(|error| error.contains(reason)), "{text}");
-        }
-        let fits = oauth("grant = \"password\"\ntoken-url = \"https://{host}/t\"\nparams = { x = \"{host}\" }");
-        assert_eq!(fits.check(), Ok(()));
-        let (host, value) = ("host".to_owned(), "a.example".to_owned());
-        let filled = fits.filled([(&host, &value)]);
-        assert_eq!((&*filled.token_url, &*filled.params["x"]), ("https://a.example/t", "a.example"));
-    }
-
-    #[test]
-    fn a_browser_is_sent_with_a_challenge() {
-        let text = "grant = \"authorization-code\"\ntoken-url = \"https://a.example/t\"\nclient-id = \"me\"\n\
-                    authorization-url = \"https://a.example/auth?tenant=1\"\nscopes = [\"a\", \"b\"]\nparams = { access_type = \"offline\" }";
-        let url = oauth(text).authorization(&BTreeMap::new(), ("ch", "st", "http://127.0.0.1:9/callback"));
-        assert_eq!(
-            url.expect("a URL").as_str(),
-            "https://a.example/auth?tenant=1&response_type=code&client_id=me&scope=a+b&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcallback\
-             &state=st&code_challenge=ch&code_challenge_method=S256&access_type=offline"
-        );
-    }
 }

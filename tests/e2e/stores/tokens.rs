@@ -17,7 +17,8 @@ use harness::stores::Make;
 use harness::{Ran, guest};
 
 use super::{Place, end_of, ended};
-use crate::tokens::{client, granted, refresh, told_url};
+use crate::tokens::consent::told_url;
+use crate::tokens::{client, granted, refresh};
 
 /// Two keys, as `openssl rand -base64 32` and `openssl rand -hex 32` make them.
 const KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";

@@ -37,8 +37,8 @@ impl Authenticator {
             "BasicHttpAuthenticator" => Self::basic(&fields),
             "ApiKeyAuthenticator" => Self::key(&fields),
             "OAuthAuthenticator" => token::oauth(&fields).map(Self::Secret),
-            "SessionTokenAuthenticator" => token::session(&fields).map(Self::Secret),
-            "LegacySessionTokenAuthenticator" => token::legacy(&fields, base).map(Self::Secret),
+            "SessionTokenAuthenticator" => token::session::session(&fields).map(Self::Secret),
+            "LegacySessionTokenAuthenticator" => token::session::legacy(&fields, base).map(Self::Secret),
             "JwtAuthenticator" => token::signed(&fields).map(Self::Secret),
             _ => Self::selective(&fields, base),
         }
