@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use expressions::{Map, Value};
 
-use super::properties::Property;
+use super::properties::{Kind, Property};
 use crate::plan::{Expression, Plan, Requester, World};
 
 /// Any that the operator names.
@@ -45,30 +45,39 @@ fn of_requester(requester: &Requester, properties: &[Property]) -> BTreeSet<Stri
     if let Some(path) = path {
         found.extend(evaluated(path, &defaults, &[]).and_then(|url| origin(&url)));
     }
-    match &reads[..] {
-        [] => match evaluated(url, &[], &[]).and_then(|url| origin(&url)) {
-            Some(origin) => found.extend([origin]),
-            None => found.extend([ANY.to_owned()]),
-        },
-        [property] if (1..=MAX_CHOICES).contains(&property.choices.len()) => {
-            let of =
-                |choice: &Value| evaluated(url, &defaults, &[(*property, choice.clone())]).and_then(|url| origin(&url));
-            match property.choices.iter().map(of).collect::<Option<BTreeSet<_>>>() {
-                Some(origins) => found.extend(origins),
-                None => found.extend([ANY.to_owned()]),
-            }
-        }
-        several => {
-            let unknown: Vec<_> = several.iter().map(|property| (*property, Value::from(UNKNOWN))).collect();
-            let shape = evaluated(url, &defaults, &unknown).and_then(|url| wildcard(&url));
-            let by_default = evaluated(url, &defaults, &[]).and_then(|url| origin(&url));
-            let is_open = shape.is_none();
-            found.extend(shape);
-            found.extend(by_default.filter(|_| is_open));
-            found.extend(is_open.then(|| ANY.to_owned()));
+    found.extend(of_properties(url, &reads, &defaults));
+    found
+}
+
+/// The origins of a URL, by the properties that it reads.
+fn of_properties(url: &Expression, reads: &[&Property], defaults: &[(&Property, Value)]) -> BTreeSet<String> {
+    let of = |set: &Set<'_>| evaluated(url, defaults, set).and_then(|url| wildcard(&url));
+    match combined(reads).iter().map(of).collect::<Option<BTreeSet<_>>>() {
+        Some(origins) => origins,
+        None => {
+            let by_default = evaluated(url, defaults, &[]).and_then(|url| origin(&url));
+            by_default.into_iter().chain([ANY.to_owned()]).collect()
         }
     }
-    found
+}
+
+/// Properties and what they are set to.
+type Set<'a> = Vec<(&'a Property, Value)>;
+
+/// Every way to set properties, as far as the values are known: a choice is one of them, all else is not known.
+fn combined<'a>(properties: &[&'a Property]) -> Vec<Set<'a>> {
+    let mut all: Vec<Set<'a>> = vec![Vec::new()];
+    for property in properties {
+        let values = match property.kind {
+            Kind::Boolean => vec![Value::Bool(true), Value::Bool(false)],
+            _ => property.choices.clone(),
+        };
+        let is_known = (1..=MAX_CHOICES / all.len()).contains(&values.len());
+        let values = if is_known { values } else { vec![Value::from(UNKNOWN)] };
+        let with = |set: &Set<'a>, value: &Value| set.iter().cloned().chain([(*property, value.clone())]).collect();
+        all = all.iter().flat_map(|set| values.iter().map(move |value| with(set, value))).collect();
+    }
+    all
 }
 
 fn reads(url: &Expression, property: &Property) -> bool {
@@ -97,8 +106,11 @@ fn steps(way: &[std::rc::Rc<str>]) -> Vec<Value> {
 fn origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
-    let known =
-        !authority.is_empty() && !authority.contains(['{', '}', ' ', '\u{1}']) && matches!(scheme, "http" | "https");
+    // A part of the name that came to nothing is not known either.
+    let host = authority.split(':').next()?;
+    let known = !host.split('.').any(str::is_empty)
+        && !authority.contains(['{', '}', ' ', '\u{1}'])
+        && matches!(scheme, "http" | "https");
     known.then(|| format!("{scheme}://{}", authority.to_ascii_lowercase()))
 }
 
@@ -121,6 +133,38 @@ fn wildcard(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_choice_has_its_origin() {
+        let property = |name: &str, kind, choices: &[&str]| Property {
+            kind,
+            choices: choices.iter().map(|choice| Value::from(*choice)).collect(),
+            ..Property::undeclared(vec![name.into()])
+        };
+        let all = [
+            property("region", Kind::Text, &["eu", "us"]),
+            property("sandbox", Kind::Boolean, &[]),
+            property("shop", Kind::Text, &[]),
+        ];
+        for (url, expected) in [
+            ("https://{{ 'test.' if config['sandbox'] }}a.example/v1", "https://a.example https://test.a.example"),
+            (
+                "https://{{ 'x' if config['sandbox'] else 'y' }}-{{ config['region'] }}.a.example",
+                "https://x-eu.a.example https://x-us.a.example https://y-eu.a.example https://y-us.a.example",
+            ),
+            (
+                "https://{{ config['shop'] }}.{{ 'test.' if config['sandbox'] }}a.example",
+                "https://*.a.example https://*.test.a.example",
+            ),
+            ("https://{{ config['region'] }}.{{ config['shop'] }}/", "*"),
+        ] {
+            let expression = Expression::of(&Value::from(url), &Value::from(Map::new()), &crate::manifest::Place::Root);
+            let expression = expression.expect("an expression");
+            let reads: Vec<&Property> = all.iter().filter(|property| reads(&expression, property)).collect();
+            let found = of_properties(&expression, &reads, &[]);
+            assert_eq!(found.into_iter().collect::<Vec<_>>().join(" "), expected, "{url}");
+        }
+    }
 
     #[test]
     fn what_is_not_known_of_a_host_is_a_star() {
