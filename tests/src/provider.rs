@@ -27,6 +27,8 @@ pub use browser::Page;
 
 /// How long it may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The oldest node that it runs on.
+const OLDEST: (u32, u32) = (20, 12);
 /// The version that is installed.
 const VERSION: &str = "9.13.3";
 
@@ -140,8 +142,15 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Start one; `None`, with the reason printed, where it cannot be had. In CI it has to be.
+    /// Start one; `None`, with the reason printed, where it cannot be had. In CI it has to be, unless the system's own node
+    /// is too old for it.
     pub fn start() -> Option<Self> {
+        if let Some(version) = node().filter(|version| *version < OLDEST) {
+            crate::skip::not_allowed(format_args!(
+                "an authorization server: it needs node {OLDEST:?}, and here is {version:?}"
+            ));
+            return None;
+        }
         Self::started()
             .inspect_err(|reason| crate::skip::missing(format_args!("an authorization server: {reason}")))
             .ok()
@@ -346,6 +355,14 @@ impl Drop for Provider {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The version of node; nothing where it is not there, or says none.
+fn node() -> Option<(u32, u32)> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    let mut numbers = version.trim().strip_prefix('v')?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn key(algorithm: Algorithm, form: Form) -> Value {
