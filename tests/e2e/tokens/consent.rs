@@ -25,6 +25,15 @@ pub(crate) fn told_url(lines: &mut impl Iterator<Item = std::io::Result<String>>
     lines.find_map(|line| line.trim().starts_with("http://").then(|| line.trim().to_owned())).expect("a URL")
 }
 
+/// A probe that is granted a token which somebody has to agree to on another device.
+fn for_a_device(provider: &Provider) -> Environment {
+    let environment = environment();
+    let place = provider.device_authorization();
+    let lines = format!("grant = \"device-code\"\nclient-id = \"{DEVICE}\"\ndevice-url = \"{place}\"");
+    environment.write("host.toml", granted("probe", provider, &lines));
+    environment
+}
+
 #[test]
 fn somebody_agrees_in_a_browser_once() {
     let Some(provider) = Provider::start() else { return };
@@ -68,12 +77,7 @@ fn somebody_agrees_in_a_browser_once() {
 #[test]
 fn somebody_agrees_on_another_device() {
     let Some(provider) = Provider::start() else { return };
-    let environment = environment();
-    let lines = format!(
-        "grant = \"device-code\"\nclient-id = \"{DEVICE}\"\ndevice-url = \"{}\"",
-        provider.device_authorization()
-    );
-    environment.write("host.toml", granted("probe", &provider, &lines));
+    let environment = for_a_device(&provider);
     provider.set(&serde_json::json!({ "slow_down": 1 }));
     let (child, mut lines) = asking(&environment);
     told_url(&mut lines);
@@ -88,12 +92,7 @@ fn somebody_agrees_on_another_device() {
 #[test]
 fn whoever_waits_for_somebody_to_agree_can_give_up() {
     let Some(provider) = Provider::start() else { return };
-    let environment = environment();
-    let lines = format!(
-        "grant = \"device-code\"\nclient-id = \"{DEVICE}\"\ndevice-url = \"{}\"",
-        provider.device_authorization()
-    );
-    environment.write("host.toml", granted("probe", &provider, &lines));
+    let environment = for_a_device(&provider);
     let (child, mut lines) = asking(&environment);
     told_url(&mut lines);
     // Once it has asked for the first time.
