@@ -108,6 +108,17 @@ fn a_token_that_is_refused_is_got_anew_once() {
     run(&environment, &origin.url("/x"), BASIC.1);
     assert_eq!(origin.asked().len(), 2);
     assert_eq!(provider.count(CLIENT_CREDENTIALS), count(3, 3));
+    // Nor does one that refuses everything have tokens got without end.
+    provider.forget();
+    let urls: Vec<String> = (0..40).map(|number| origin.url(&format!("/x?{number}"))).collect();
+    let mut command =
+        environment.run_command("mirror", &["--name", "probe", "--param", &format!("url={}", urls.join(" "))]);
+    command
+        .args(["--param", "secret=token", "--landing", "probe", "--max-concurrency", "1"])
+        .env("CLIENT_SECRET", BASIC.1);
+    command.env("XDG_STATE_HOME", environment.path().join("state"));
+    Ran::new(command.output().expect("the program")).exits(1);
+    assert_eq!(provider.count(CLIENT_CREDENTIALS), count(20, 20));
 }
 
 #[test]

@@ -322,7 +322,7 @@ impl Fetcher {
             let secrets = self.valued(&fields.secrets).await?;
             let (failure, asked, again) = match self.attempt(fields, &secrets, url, conditions).await {
                 // A request that was not let in did nothing, whatever its method.
-                Ok((response, turn)) if response.status() == 401 && !renewed && self.has_minted(&fields.secrets) => {
+                Ok((response, turn)) if response.status() == 401 && !renewed && self.is_renewable(&secrets) => {
                     renewed = true;
                     drop((response, turn));
                     self.renew(&fields.secrets, &secrets).await?;

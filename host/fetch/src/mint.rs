@@ -13,6 +13,8 @@ use rules::secret::Secret;
 
 /// Most values of one secret in a run: each is looked for in all that is told from then on.
 const MAX_VALUES: usize = 200;
+/// How often in a run a value is got in the place of one that was refused: an origin may refuse whatever it is sent.
+const MAX_REFUSALS: usize = 20;
 
 /// Whoever gets the value of a secret.
 pub trait Mint: Send + Sync {
@@ -32,6 +34,7 @@ struct Values {
     newest: Arc<Secret>,
     value: String,
     count: usize,
+    refusals: usize,
 }
 
 impl Fetcher {
@@ -47,17 +50,17 @@ impl Fetcher {
         Ok(valued)
     }
 
-    /// Whether any of these has a value that was got.
-    pub(super) fn has_minted(&self, secrets: &[Arc<Secret>]) -> bool {
-        secrets.iter().any(|secret| self.mints.contains_key(secret.name()))
+    /// Whether other values can be got for any of these secrets, as they were sent to an origin that did not take them.
+    pub(super) fn is_renewable(&self, sent: &[Arc<Secret>]) -> bool {
+        sent.iter().any(|sent| self.mints.contains_key(sent.name()) && self.minted.is_renewable(sent))
     }
 
-    /// Get other values for secrets that an origin did not take, as they were sent.
+    /// Get them.
     pub(super) async fn renew(&self, secrets: &[Arc<Secret>], sent: &[Arc<Secret>]) -> Result<(), FetchError> {
         for (secret, sent) in secrets.iter().zip(sent) {
             let Some(mint) = self.mints.get(secret.name()) else { continue };
             // Another request may have got a newer one meanwhile.
-            if let Some(refused) = self.minted.value_of(sent) {
+            if let Some(refused) = self.minted.refused(sent) {
                 self.mint(mint.as_ref(), secret, Some(&refused)).await?;
             }
         }
@@ -81,21 +84,31 @@ impl Fetcher {
         if let Some(known) = before.filter(|known| known.value == value) {
             return Ok(Arc::clone(&known.newest));
         }
-        let count = before.map_or(0, |known| known.count) + 1;
+        let (count, refusals) = before.map_or((1, 0), |known| (known.count + 1, known.refusals));
         if count > MAX_VALUES {
             return Err(named(format!("it got more than {MAX_VALUES} values in this run")));
         }
         let newest = Arc::new(secret.with_value(&value).map_err(named)?);
         self.redactor.learn(secret.name(), &newest.texts());
-        minted.insert(secret.name().to_owned(), Values { newest: Arc::clone(&newest), value, count });
+        minted.insert(secret.name().to_owned(), Values { newest: Arc::clone(&newest), value, count, refusals });
         Ok(newest)
     }
 }
 
 impl Minted {
-    /// The value that a secret was sent with, unless there is a newer one already.
-    fn value_of(&self, sent: &Arc<Secret>) -> Option<String> {
+    /// Whether a secret that was refused can be sent with another value: with one that is there already, or that is still to
+    /// be got.
+    fn is_renewable(&self, sent: &Arc<Secret>) -> bool {
         let minted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        minted.get(sent.name()).filter(|known| Arc::ptr_eq(&known.newest, sent)).map(|known| known.value.clone())
+        let known = minted.get(sent.name());
+        known.is_some_and(|known| !Arc::ptr_eq(&known.newest, sent) || known.refusals < MAX_REFUSALS)
+    }
+
+    /// The value that a secret was sent with and that was refused, unless there is a newer one already.
+    fn refused(&self, sent: &Arc<Secret>) -> Option<String> {
+        let mut minted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = minted.get_mut(sent.name()).filter(|known| Arc::ptr_eq(&known.newest, sent))?;
+        known.refusals += 1;
+        Some(known.value.clone())
     }
 }
