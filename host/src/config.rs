@@ -106,10 +106,13 @@ pub fn compiled_store(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> 
     Some(cache(variable)?.join("compiled"))
 }
 
-/// Where tokens are kept: in systemd's state directory, else in the user's; `None` where there is neither.
+/// Where tokens are kept: in systemd's state directory, the last one where a unit has several, else in the user's; `None`
+/// where there is neither.
 fn kept_tokens(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let last = |all: PathBuf| all.to_str().and_then(|all| all.rsplit(':').next()).map(PathBuf::from);
     let base = absolute("STATE_DIRECTORY")
+        .and_then(last)
         .or_else(|| absolute("XDG_STATE_HOME"))
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
     Some(base.join("host/tokens"))
@@ -147,7 +150,7 @@ impl Plan {
         let landing = configuration.landing(flags.landing.as_deref())?;
         let orders = match trial.replay {
             Some(_) => BTreeMap::new(),
-            None => configured.orders(&params, &flags.mapped, &landing)?,
+            None => configured.orders(&params, flags, &landing)?,
         };
         let Configured { name, asks, granted, allow, config, tls, network, .. } = configured;
         let parts = orders.iter().map(|(secret, order)| (secret.as_str(), order.parts.values().cloned().collect()));

@@ -15,12 +15,13 @@ mod sealing;
 mod stored;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use crate::program;
-use clock::Moment;
+use clock::{Moment, Stopwatch};
 use fetch::Mint;
 use rules::domain::{FetchError, Lasting};
 
@@ -31,10 +32,15 @@ pub use network::Network;
 pub use order::{Failed, Got, Order};
 pub use sealing::Key;
 
+/// How long a place of tokens is left alone that gave none.
+const RESPITE: Duration = Duration::from_secs(10);
+
 /// Gets the tokens of one secret in a run.
 pub struct Minter {
     order: Order,
     current: Mutex<Option<Got>>,
+    /// Why there was none the last time, and since when that is known.
+    failed: Mutex<Option<(Failed, Stopwatch)>>,
     /// Held while a token is got, so that requests that need one at the same time get the same.
     turn: tokio::sync::Mutex<()>,
 }
@@ -42,7 +48,12 @@ pub struct Minter {
 impl Minter {
     /// One that gets what is ordered.
     pub fn of(order: Order) -> Arc<dyn Mint> {
-        Arc::new(Self { order, current: Mutex::default(), turn: tokio::sync::Mutex::default() })
+        Arc::new(Self {
+            order,
+            current: Mutex::default(),
+            failed: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        })
     }
 
     /// The token that is good now, and not the refused one.
@@ -51,22 +62,39 @@ impl Minter {
         current.as_ref().filter(|got| got.is_good(refused, Moment::now())).map(|got| got.access_token.clone())
     }
 
+    /// Why asking again is of no use: before somebody has done something, or so soon.
+    fn failed(&self) -> Option<Failed> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (failed, since) = failed.as_ref()?;
+        let lasts = matches!(failed, Failed::Refused(_)) || since.elapsed() < RESPITE;
+        lasts.then(|| failed.clone())
+    }
+
     async fn get(&self, refused: Option<&str>) -> Result<String, FetchError> {
         let _turn = self.turn.lock().await;
         if let Some(token) = self.current(refused) {
             return Ok(token);
         }
+        if let Some(failed) = self.failed() {
+            return Err(unavailable(failed));
+        }
         let order = Order { refused: refused.map(str::to_owned), ..self.order.clone() };
         let got = tokio::task::spawn_blocking(move || order.carried_out()).await;
         let got = got.map_err(|error| FetchError::NoValue(format!("nobody got it: {error}"), Lasting::No))?;
-        let got = got.map_err(|failed| match failed {
-            // Asking again is of no use before somebody has done something.
-            Failed::Refused(reason) => FetchError::NoValue(program::typed(&reason).into_owned(), Lasting::Yes),
-            failed => FetchError::NoValue(failed.to_string(), Lasting::No),
+        let got = got.map_err(|failed| {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((failed.clone(), Stopwatch::start()));
+            unavailable(failed)
         })?;
         let token = got.access_token.clone();
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(got);
         Ok(token)
+    }
+}
+
+fn unavailable(failed: Failed) -> FetchError {
+    match failed {
+        Failed::Refused(reason) => FetchError::NoValue(program::typed(&reason).into_owned(), Lasting::Yes),
+        failed => FetchError::NoValue(failed.to_string(), Lasting::No),
     }
 }
 

@@ -324,6 +324,7 @@ impl Fetcher {
                 // A request that was not let in did nothing, whatever its method.
                 Ok((response, turn)) if response.status() == 401 && !renewed && self.is_renewable(&secrets) => {
                     renewed = true;
+                    response.extensions().get::<Tap>().iter().for_each(|tap| tap.forget());
                     drop((response, turn));
                     self.renew(&fields.secrets, &secrets).await?;
                     continue;

@@ -65,6 +65,8 @@ enum End {
     /// Nobody read on.
     Open,
     Failed(FetchError, Option<Again>),
+    /// It does not count.
+    Forgotten,
 }
 
 /// One exchange that is being recorded.
@@ -108,7 +110,8 @@ impl Recorder {
             return Err(RecordError::TooLarge);
         }
         let started = kept.started.map(Moment::rfc3339).unwrap_or_default();
-        let entries = kept.exchanges.drain(..).map(|exchange| self.entry(exchange)).collect();
+        let counts = |exchange: &Exchange| !matches!(exchange.end, End::Forgotten);
+        let entries = kept.exchanges.drain(..).filter(counts).map(|exchange| self.entry(exchange)).collect();
         let creator = Creator { name: "host".into(), version: env!("CARGO_PKG_VERSION").into() };
         let page = Page {
             started_date_time: started,
@@ -133,7 +136,7 @@ impl Recorder {
         // What a redirect says beside where it leads is never read.
         let unread = head.as_ref().is_some_and(|head| head.status.is_redirection()) && body.is_empty();
         let error = match end {
-            End::Whole => None,
+            End::Whole | End::Forgotten => None,
             End::Open if unread => None,
             End::Open => {
                 let message = match head {
@@ -230,6 +233,11 @@ impl Tap {
             exchange.took = took;
             exchange.head = Some(head);
         });
+    }
+
+    /// What came is not the answer: the same is asked with another value of a secret, which no replay does.
+    pub(crate) fn forget(&self) {
+        self.change(|exchange| exchange.end = End::Forgotten);
     }
 
     /// No response came.

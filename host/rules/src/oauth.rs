@@ -227,6 +227,35 @@ impl OAuth {
         all.concat()
     }
 
+    /// Check that nobody but the operator says where tokens are asked for: the parameters that stand before the path of a
+    /// URL have to be `set`, and one in a host is a name of it, or some.
+    pub fn check_places<'a>(&self, set: impl Fn(&str) -> Option<&'a str>) -> Result<(), String> {
+        let urls = [Some(&self.token_url), self.authorization_url.as_ref(), self.device_url.as_ref()];
+        for url in urls.into_iter().flatten() {
+            let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            for (text, is_host) in [(scheme, false), (host, true)] {
+                for name in text.split('{').skip(1).filter_map(|text| text.split_once('}')).map(|(name, _)| name) {
+                    let shown = text::quoted(name);
+                    let Some(value) = set(name) else {
+                        return Err(format!(
+                            "`{}` is where tokens are asked for, and nobody but you can say `{shown}`: set that parameter",
+                            text::quoted(url)
+                        ));
+                    };
+                    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+                    if is_host && (value.is_empty() || !value.bytes().all(plain)) {
+                        return Err(format!(
+                            "the parameter `{shown}` stands in the host of `{}`, and is no name",
+                            text::quoted(url)
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The same with the values of parameters in the place of their names.
     #[must_use]
     pub fn filled<'a>(&self, params: impl IntoIterator<Item = (&'a String, &'a String)> + Clone) -> Self {
@@ -275,6 +304,15 @@ impl OAuth {
             TokenGrant::Signed => {}
             _ if self.token_url.is_empty() => return missing("token-url"),
             _ => {}
+        }
+        let own = ["redirect_uri", "state", "code", "code_challenge", "code_challenge_method", "code_verifier"];
+        if let Some(name) = self.params.keys().find(|name| own.contains(&name.as_str())) {
+            return Err(format!("`params` has `{name}`, which is the host's own"));
+        }
+        if !self.scopes.is_empty() && self.params.contains_key("scope") {
+            return Err(
+                "`scopes` and `scope` in `params` both say what the token is for, and one of them is enough".into()
+            );
         }
         if let Some(name) = self.names.keys().find(|name| !known.contains(&name.as_str())) {
             let shown = text::quoted(name);

@@ -146,8 +146,13 @@ impl Review {
                 all
             }
         };
-        let oauth = asked.oauth.clone().filter(|_| matches!(source, SecretSource::Parts(_)));
-        let private = oauth.is_some() && before.is_some_and(|before| before.private);
+        let own =
+            before.filter(|_| asked.oauth.is_none() && offered.is_empty()).and_then(|before| before.oauth.clone());
+        let oauth = asked.oauth.clone().or(own).filter(|_| matches!(source, SecretSource::Parts(_)));
+        // What the operator opened, he opened for that place.
+        let places = |oauth: &OAuth| (oauth.token_url.clone(), oauth.device_url.clone());
+        let same = before.and_then(|before| before.oauth.as_ref()).map(places) == oauth.as_ref().map(places);
+        let private = oauth.is_some() && same && before.is_some_and(|before| before.private);
         let grant = SecretGrant { source, place: asked.place.clone(), oauth, private, origins };
         if grant.origins.is_empty() {
             let message = format!("nobody says where the secret `{secret}` of {} may go", configured.name);
@@ -190,6 +195,11 @@ fn known(
     {
         // A token that is there already is as good as one that is got.
         return Ok(Known::Whole(SecretSource::One(offered.from.clone())));
+    }
+    if let Some(before) = before.filter(|before| asked.oauth.is_none() && before.oauth.is_some() && offered.is_empty())
+    {
+        // How it is got is the operator's own word.
+        return Ok(Known::Whole(before.source.clone()));
     }
     let Some(parts) = asked.parts() else {
         if let Some(part) = offered.iter().find_map(|offered| offered.part.as_ref()) {
@@ -261,6 +271,14 @@ fn got(oauth: &OAuth) -> String {
     let also = [("in a browser", &oauth.authorization_url), ("by a device", &oauth.device_url)];
     for (how, url) in also {
         told.extend(url.as_ref().map(|url| format!(", asked {how} at {}", word(url))));
+    }
+    let more = [("params", &oauth.params), ("headers", &oauth.headers), ("claims", &oauth.claims)];
+    for (what, pairs) in more.into_iter().filter(|(_, pairs)| !pairs.is_empty()) {
+        let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        told.push_str(&format!(", with the {what} {}", word(&pairs.join(" "))));
+    }
+    for (what, text) in [("the subject", &oauth.subject), ("the audience", &oauth.audience)] {
+        told.extend(text.as_ref().map(|text| format!(", {what} {}", word(text))));
     }
     if !oauth.scopes.is_empty() {
         told.push_str(&format!(", for {}", word(&oauth.scopes.join(" "))));

@@ -8,7 +8,7 @@ use super::Component;
 use super::asks::Asks;
 use super::file::{CertificateGrant, Configuration, Defaults, ExtractorConfig, HttpGrant, Network, Tls};
 use super::flags::Flags;
-use super::secrets::{self, SecretGrant};
+use super::secrets::{self, SecretGrant, SecretSource};
 use super::store::Store;
 use crate::error::{Error, Kind};
 use crate::landing::{Landing, Place};
@@ -20,7 +20,7 @@ use rules::budget::Settings;
 use rules::domain::{Digest, Grant};
 use rules::name::check_name;
 use rules::oauth::{OAuth, TokenGrant};
-use rules::policy::{Mapping, OriginGrant};
+use rules::policy::OriginGrant;
 use rules::secret::Secret;
 use rules::text;
 
@@ -208,21 +208,26 @@ impl Configured {
         landing: &Landing,
     ) -> Result<BTreeMap<String, Order>, Error> {
         let params = super::params::resolve(flags, &self.config, component.manifest, &self.name)?;
-        self.orders(&params, &flags.mapped, landing)
+        self.orders(&params, flags, landing)
     }
 
     /// What it takes to get those of the secrets that are tokens, by their names.
     pub fn orders(
         &self,
         params: &BTreeMap<String, String>,
-        mapped: &[Mapping],
+        flags: &Flags,
         landing: &Landing,
     ) -> Result<BTreeMap<String, Order>, Error> {
+        // A manifest's own values say nothing of where the operator's secrets go.
+        let is_set = |name: &str| self.config.param.contains_key(name) || flags.gives(name);
+        let set = |name: &str| params.get(name).filter(|_| is_set(name)).map(String::as_str);
         let all = self.taken().filter_map(|(secret, grant)| Some((secret, grant.oauth.as_ref()?, grant)));
         let mut all = all.peekable();
         let keeping = if all.peek().is_some() { self.keeping(landing)? } else { Keeping::Nowhere };
         let order = |secret: &String, oauth: &OAuth, grant: &SecretGrant| {
             let parts = secrets::load_parts(&grant.source, self.directory(), |name| std::env::var_os(name))?;
+            oauth.check_places(set)?;
+            let consent = self.consent(oauth, flags, &grant.source);
             let oauth = oauth.filled(params);
             oauth.check()?;
             if let Some(open) = [&oauth.token_url].into_iter().find(|url| url.contains('{')) {
@@ -231,12 +236,8 @@ impl Configured {
             let network = TokenNetwork {
                 authorities: self.tls.authorities.der().map(<[u8]>::to_vec).collect(),
                 proxy: self.network.proxy.as_ref().map(ToString::to_string),
-                mapped: mapped.iter().map(|mapping| format!("{}={}", mapping.from(), mapping.to())).collect(),
+                mapped: flags.mapped.iter().map(|mapping| format!("{}={}", mapping.from(), mapping.to())).collect(),
                 private: grant.private,
-            };
-            let consent = match oauth.needs_consent() {
-                true => format!("`{}` asks somebody to agree", self.allow.replacen("host allow", "host auth", 1)),
-                false => format!("give another refresh token, in {}", grant.source),
             };
             let mut order = Order { oauth, parts, keep: None, refused: None, network, consent };
             let whose = format!("{}.{secret}", self.name);
@@ -264,6 +265,24 @@ impl Configured {
             Err(reason) => Err(self.unusable(secret, &reason)),
         })
         .collect()
+    }
+
+    /// What somebody has to do where a right is gone.
+    fn consent(&self, oauth: &OAuth, flags: &Flags, source: &SecretSource) -> String {
+        if !oauth.needs_consent() {
+            return format!("give another refresh token, in {source}");
+        }
+        let mut command = self.allow.replacen("host allow", "host auth", 1);
+        let texts = oauth.texts();
+        for (name, value) in &flags.params {
+            if texts.iter().any(|(_, text)| text.contains(&format!("{{{name}}}"))) {
+                command.push_str(&format!(" --param {}", text::shell(&format!("{name}={value}"))));
+            }
+        }
+        if let Some(landing) = &flags.landing {
+            command.push_str(&format!(" --landing {}", text::shell(&landing.display().to_string())));
+        }
+        format!("`{command}` asks somebody to agree")
     }
 
     /// Where tokens are kept of runs into a landing zone.

@@ -72,6 +72,12 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// Whether a parameter is given by one of them.
+    pub fn gives(&self, name: &str) -> bool {
+        let only = self.only.as_ref().map(|(key, _)| key);
+        self.params.iter().map(|(key, _)| key).chain(only).any(|key| key == name)
+    }
+
     /// What the run is for.
     pub(super) fn scope(&self) -> Scope {
         Scope { window: self.backfill, part: self.only.as_ref().map(|(name, value)| Part::new(name, value)) }

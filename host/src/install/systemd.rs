@@ -108,9 +108,16 @@ fn account(setup: &Setup) -> String {
     let directory: String = directory.collect();
     let (account, cache) = match &setup.account {
         Account::Own => (String::new(), "host".to_owned()),
-        Account::User(user) => (format!("User={user}\n{directory}"), format!("host-{user}")),
+        Account::User(user) => (
+            // Where tokens are kept, since nothing of the user's own folder can be written.
+            format!("User={user}\n{directory}StateDirectory=host-{user}\nStateDirectoryMode=0700\n"),
+            format!("host-{user}"),
+        ),
         Account::Made(state) => (
-            format!("User={MADE}\nDynamicUser=yes\nStateDirectory={}\nStateDirectoryMode=0750\n", word(state)),
+            format!(
+                "User={MADE}\nDynamicUser=yes\nStateDirectory={} {MADE}-tokens\nStateDirectoryMode=0750\n",
+                word(state)
+            ),
             MADE.to_owned(),
         ),
     };

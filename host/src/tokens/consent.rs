@@ -19,7 +19,8 @@ use rules::text;
 /// How often a service is asked whether somebody has agreed, where it does not say, and how much more seldom once it says
 /// that this is too often (RFC 8628, 3.5).
 const INTERVAL: Duration = Duration::from_secs(5);
-/// The longest pause between two such questions.
+/// The shortest pause between two such questions, and the longest one.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a service answers to a device (RFC 8628, 3.2).
@@ -64,7 +65,7 @@ fn on_a_device(order: &Order, patience: Duration, tell: &mut dyn FnMut(&str)) ->
     if !(200..300).contains(&status) {
         let refusal = rules::oauth::answer(&order.oauth, status, &body).err();
         let reason = refusal.map_or_else(|| format!("it answered with status {status}"), |refusal| refusal.to_string());
-        return Err(Failed::Refused(text::line(&reason)));
+        return Err(Failed::Refused(order.without_secrets(&reason, None)));
     }
     let answer: DeviceAnswer = serde_json::from_slice(&body)
         .map_err(|_| Failed::Refused("its answer to a device is not of the form that it should have".into()))?;
@@ -79,7 +80,7 @@ fn on_a_device(order: &Order, patience: Duration, tell: &mut dyn FnMut(&str)) ->
     }
     let patience = answer.expires_in.map_or(patience, |seconds| patience.min(Duration::from_secs(seconds)));
     tell(&format!("It is waited for, {} at most.", text::span(patience)));
-    let mut interval = answer.interval.map_or(INTERVAL, Duration::from_secs).min(MAX_INTERVAL);
+    let mut interval = answer.interval.map_or(INTERVAL, Duration::from_secs).clamp(MIN_INTERVAL, MAX_INTERVAL);
     let waited = Stopwatch::start();
     while waited.elapsed() < patience {
         std::thread::sleep(interval);

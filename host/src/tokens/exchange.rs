@@ -60,9 +60,12 @@ pub(super) fn get(order: &Order, proof: Proof<'_>) -> Result<Got, Failed> {
         got.filter(|got| got.is_good(order.refused.as_deref(), Moment::now()))
     };
     let keeper = keep.open(&order.network.trusted())?;
-    let mut held = match keeper.turn(&enough)? {
-        Turn::Enough(got) => return Ok(got),
-        Turn::Ours(held) => held,
+    let mut held = match keeper.turn(&enough) {
+        Ok(Turn::Enough(got)) => return Ok(got),
+        Ok(Turn::Ours(held)) => held,
+        // What can be had again at any time need not be kept.
+        Err(_) if !order.oauth.has_refresh_token() => return sent(order, proof, None).map(|(got, _)| got),
+        Err(error) => return Err(error.into()),
     };
     match sent(order, proof, Some(&mut *held)) {
         Ok((got, refresh_token)) => {
@@ -143,7 +146,7 @@ fn refused(order: &Order, before: &Kept, refusal: &Refusal) -> Failed {
 
 impl Order {
     /// A text of a service's, without what it was told.
-    fn without_secrets(&self, text: &str, refresh: Option<&str>) -> String {
+    pub(super) fn without_secrets(&self, text: &str, refresh: Option<&str>) -> String {
         let all = self.parts.iter().map(|(part, value)| (part.as_str(), vec![value.clone()]));
         let kept = refresh.into_iter().map(|token| ("refresh-token", vec![token.to_owned()]));
         rules::redact::Redactor::new(all.chain(kept)).line(text)

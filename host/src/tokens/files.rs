@@ -17,6 +17,10 @@ use crate::files;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
+/// Bytes of room: more than two tokens of the greatest length take.
+const ROOM: usize = 32 * 1024;
+/// For how long an answer that was got is tried to be kept. Nobody else has it.
+const KEEPING: Duration = Duration::from_secs(20);
 /// How often a turn is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -26,6 +30,11 @@ pub(super) struct TokenFile(pub(super) PathBuf);
 impl TokenFile {
     fn at(&self, error: io::Error) -> KeepError {
         KeepError::Io { place: self.0.display().to_string(), error }
+    }
+
+    /// A file that keeps room on the disk.
+    fn room(&self) -> PathBuf {
+        self.0.with_extension("room")
     }
 
     #[expect(clippy::disallowed_methods, reason = "tokens are the operator's, and in no landing zone")]
@@ -94,13 +103,28 @@ impl Held for Locked<'_> {
     }
 
     fn note(&mut self, kept: Kept) -> Result<(), KeepError> {
-        let write = || files::replace_privately(&self.file.0, &serde_json::to_vec(&kept)?);
+        let write = || {
+            files::replace_privately(&self.file.0, &serde_json::to_vec(&kept)?)?;
+            // Room for what comes next, which nobody can get a second time: others may fill the disk meanwhile.
+            files::replace_privately(&self.file.room(), &[b' '; ROOM])
+        };
         write().map_err(|error| self.file.at(error))?;
         self.kept = kept;
         Ok(())
     }
 
-    fn end(mut self: Box<Self>, kept: Option<Kept>) -> Result<(), KeepError> {
-        kept.map_or(Ok(()), |kept| self.note(kept))
+    #[expect(clippy::disallowed_methods, reason = "tokens are the operator's, and in no landing zone")]
+    fn end(self: Box<Self>, kept: Option<Kept>) -> Result<(), KeepError> {
+        // Where there is none, nothing was noted.
+        let _ = std::fs::remove_file(self.file.room());
+        let Some(kept) = kept else { return Ok(()) };
+        let waited = Stopwatch::start();
+        loop {
+            let written = serde_json::to_vec(&kept).map_err(io::Error::from);
+            match written.and_then(|text| files::replace_privately(&self.file.0, &text)) {
+                Err(_) if waited.elapsed() < KEEPING => std::thread::sleep(PAUSE * 10),
+                ended => return ended.map_err(|error| self.file.at(error)),
+            }
+        }
     }
 }

@@ -40,6 +40,13 @@ impl Network {
         Authorities::of_der(self.authorities.iter().cloned())
     }
 
+    /// Who answers in the place of a URL, where that is another.
+    pub(super) fn answered_by(&self, url: &str) -> Option<String> {
+        let url = url::Url::parse(url).ok()?;
+        let mapped = self.mapped.iter().filter_map(|text| text.parse::<Mapping>().ok());
+        mapped.into_iter().find_map(|mapping| mapping.apply(&url)).map(String::from)
+    }
+
     /// Send a request to a place of tokens; the status and the content of its answer.
     pub(super) async fn ask(&self, url: &str, request: TokenRequest) -> Result<(u16, Vec<u8>), Failed> {
         let wrong = |reason: String| Failed::Refused(reason);
@@ -76,7 +83,7 @@ impl Network {
         let TokenRequest { method, headers, query, body } = request;
         let mut url = url;
         if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+            url.query_pairs_mut().extend_pairs(&query);
         }
         let request = Request {
             method: method.name().into(),
@@ -85,13 +92,15 @@ impl Network {
             follow: Some(0),
             ..Request::get(url.as_str())
         };
-        let other = |error: rules::domain::FetchError| Failed::Other(error.to_string());
-        let checked = fetcher.check(&request).map_err(other)?;
+        // The query may hold what is secret, and errors quote the URL.
+        let hidden = Redactor::new(query.iter().map(|(name, value)| (name.as_str(), vec![value.clone()])));
+        let other = move |error: rules::domain::FetchError| Failed::Other(hidden.text(&error.to_string()).into_owned());
+        let checked = fetcher.check(&request).map_err(&other)?;
         let sent = fetcher.send(checked, &Conditions::new(), Until::Body, &mut Attempts::default()).await;
-        let mut response = sent.map_err(other)?;
+        let mut response = sent.map_err(&other)?;
         let mut content = Vec::new();
         while let Some(bytes) = response.body.next().await {
-            content.extend_from_slice(&bytes.map_err(other)?);
+            content.extend_from_slice(&bytes.map_err(&other)?);
         }
         Ok((response.status, content))
     }

@@ -79,7 +79,13 @@ impl Order {
     /// somebody agrees to is known by whom it is for.
     fn right(&self, whose: &str) -> String {
         let whose = if self.oauth.needs_consent() { whose } else { "" };
-        serde_json::json!([self.oauth, self.parts, whose]).to_string()
+        let answered_by = self.network.answered_by(&self.oauth.token_url);
+        match answered_by {
+            None => serde_json::json!([self.oauth, self.parts, whose]),
+            // What a stand-in gives is no right at the place itself.
+            Some(other) => serde_json::json!([self.oauth, self.parts, whose, other]),
+        }
+        .to_string()
     }
 
     /// The file that its token is kept in, below a directory: one for each right.
@@ -102,7 +108,12 @@ impl Order {
 
     /// Get it: what is kept, where that is good, and by another process where it is not.
     pub fn carried_out(&self) -> Result<Got, Failed> {
-        let kept = self.keep.as_ref().map(|keep| keep.open(&self.network.trusted())?.look()).transpose()?.flatten();
+        let look = |keep: &Keep| keep.open(&self.network.trusted())?.look();
+        let kept = match self.keep.as_ref().map(look).transpose() {
+            // What can be had again at any time need not be kept.
+            Err(_) if !self.oauth.has_refresh_token() => None,
+            looked => looked?.flatten(),
+        };
         let good = |got: &Got| got.is_good(self.refused.as_deref(), Moment::now());
         match kept.and_then(|kept| kept.got).filter(good) {
             Some(got) => Ok(got),

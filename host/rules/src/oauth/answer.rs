@@ -81,7 +81,9 @@ pub fn answer(oauth: &OAuth, status: u16, body: &[u8]) -> Result<Answer, Refusal
     // Some refuse with 200, and a false `ok`.
     let is_ok = value.as_ref().and_then(|value| value.get("ok")).is_none_or(|ok| ok != &Value::Bool(false));
     let code = text("error").or_else(|| text("error.code")).or_else(|| text("error.type"));
-    if let Some(code) = code.filter(|_| !(200..300).contains(&status) || !is_ok || text("access_token").is_none()) {
+    let given = value.as_ref().and_then(|value| at(value, oauth.name("access_token"))).is_some_and(Value::is_string);
+    let is_refused = !(200..300).contains(&status) || !is_ok || !given;
+    if let Some(code) = code.filter(|code| is_refused && !code.is_empty()) {
         let sentence = ["error_description", "error.message", "message"].into_iter().find_map(text).unwrap_or_default();
         return Err(Refusal::Refused { code: code.to_owned(), sentence: sentence.to_owned() });
     }
@@ -142,7 +144,7 @@ fn seconds(value: &Value) -> Option<u64> {
     };
     // What is negative or no number is taken for none, and so is 0, by which some mean a token that does not run out. The
     // cast saturates.
-    number.filter(|number| *number > 0.0).map(|number| number as u64)
+    number.filter(|number| *number > 0.0).map(|number| number.max(1.0) as u64)
 }
 
 #[cfg(test)]
@@ -174,6 +176,12 @@ mod tests {
                 200,
                 r#"{"data":{"token":"a","ttl":-1}}"#,
                 ok("a", None, None),
+            ),
+            (
+                "names = { access_token = \"data.id\" }",
+                200,
+                r#"{"data":{"id":"a","error":"none"},"error":"","expires_in":0.5}"#,
+                ok("a", None, Some(1)),
             ),
             ("", 400, r#"{"error":"invalid_grant"}"#, err("it refuses: invalid_grant")),
             ("", 200, r#"{"ok":false,"error":"token_revoked"}"#, err("it refuses: token_revoked")),

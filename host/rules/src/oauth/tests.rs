@@ -37,6 +37,14 @@ fn a_request_is_as_the_standard_has_it() {
             "refresh_token=r&type=refresh_token&app=public",
         ),
         (
+            "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nparams = { redirect_uri = \"x\" }",
+            "which is the host's own",
+        ),
+        (
+            "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nscopes = [\"a\"]\nparams = { scope = \"b\" }",
+            "both say what the token is for",
+        ),
+        (
             "grant = \"password\"\nclient-id = \"x\"",
             &[("username", "u"), ("password", "p")],
             Proof::Nothing,
@@ -93,6 +101,21 @@ fn a_description_that_cannot_be_meant_is_refused() {
         ),
     ] {
         assert!(oauth(text).check().is_err_and(|error| error.contains(reason)), "{text}");
+    }
+    for (url, host, reason) in [
+        ("https://{host}/t", Some("a.example"), None),
+        ("https://x.{host}:8443/t?{other}", Some("a.example"), None),
+        ("{host}oauth/token", Some("https://a.example/"), None),
+        ("https://{host}/t", None, Some("nobody but you can say `host`")),
+        ("{host}/t", None, Some("nobody but you can say `host`")),
+        ("https://{host}.a.example/t", Some("b.example/#"), Some("is no name")),
+        ("https://{host}.a.example/t", Some("b.example:80@"), Some("is no name")),
+        ("https://{host}.a.example/t", Some(""), Some("is no name")),
+    ] {
+        let description = oauth(&format!("grant = \"client-credentials\"\ntoken-url = \"{url}\""));
+        let checked = description.check_places(|name| host.filter(|_| name == "host"));
+        assert_eq!(checked.is_ok(), reason.is_none(), "{url} {host:?}");
+        assert!(reason.is_none_or(|reason| checked.is_err_and(|error| error.contains(reason))), "{url} {host:?}");
     }
     let fits = oauth("grant = \"password\"\ntoken-url = \"https://{host}/t\"\nparams = { x = \"{host}\" }");
     assert_eq!(fits.check(), Ok(()));
