@@ -289,7 +289,10 @@ fn what_a_manifest_says_of_a_token_is_shown_and_recorded() {
         let ran = environment.host([&["allow", &component, "--yes"], more].concat());
         Ran { stdout: harness::unwrapped(&ran.stdout), stderr: harness::unwrapped(&ran.stderr), ..ran }
     };
-    let told = format!("the secret `token`, got from \"{}\" as a client, for \"read list\",", place.url("/token"));
+    let told = format!(
+        "the secret `token`, got from \"{}\" as a client, for \"read list\", with the params \"audience=x\",",
+        place.url("/token")
+    );
     let inspected = harness::unwrapped(&environment.host(["inspect", &component]).exits(0).stdout);
     assert!(inspected.contains(&told), "{inspected}");
     let open = allow(&[]).exits(77);

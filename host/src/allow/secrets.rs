@@ -272,6 +272,9 @@ fn got(oauth: &OAuth) -> String {
     for (how, url) in also {
         told.extend(url.as_ref().map(|url| format!(", asked {how} at {}", word(url))));
     }
+    if !oauth.scopes.is_empty() {
+        told.push_str(&format!(", for {}", word(&oauth.scopes.join(" "))));
+    }
     let more = [("params", &oauth.params), ("headers", &oauth.headers), ("claims", &oauth.claims)];
     for (what, pairs) in more.into_iter().filter(|(_, pairs)| !pairs.is_empty()) {
         let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -279,9 +282,6 @@ fn got(oauth: &OAuth) -> String {
     }
     for (what, text) in [("the subject", &oauth.subject), ("the audience", &oauth.audience)] {
         told.extend(text.as_ref().map(|text| format!(", {what} {}", word(text))));
-    }
-    if !oauth.scopes.is_empty() {
-        told.push_str(&format!(", for {}", word(&oauth.scopes.join(" "))));
     }
     told
 }

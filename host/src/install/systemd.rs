@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(line(&made, "DynamicUser"), ["yes"]);
         assert_eq!(
             (line(&made, "StateDirectory"), line(&made, "ProtectHome")),
-            (vec!["padel/data"], vec!["read-only"])
+            (vec!["padel/data host-extractors-tokens"], vec!["read-only"])
         );
         assert!(line(&made, "ReadWritePaths").is_empty());
         let own = of(Account::Own);

@@ -30,7 +30,10 @@ fn systemd_finds_the_units_sound_and_little_exposed() {
     }
     ran.exits(0);
     let service = &tree(&environment, UNITS)["host-rates.service"];
-    assert!(service.contains("\nDynamicUser=yes\nStateDirectory=host-of-a-test/landing\n"), "{service}");
+    assert!(
+        service.contains("\nDynamicUser=yes\nStateDirectory=host-of-a-test/landing host-extractors-tokens\n"),
+        "{service}"
+    );
     sound(&environment);
 }
 
