@@ -37,14 +37,6 @@ fn a_request_is_as_the_standard_has_it() {
             "refresh_token=r&type=refresh_token&app=public",
         ),
         (
-            "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nparams = { redirect_uri = \"x\" }",
-            "which is the host's own",
-        ),
-        (
-            "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nscopes = [\"a\"]\nparams = { scope = \"b\" }",
-            "both say what the token is for",
-        ),
-        (
             "grant = \"password\"\nclient-id = \"x\"",
             &[("username", "u"), ("password", "p")],
             Proof::Nothing,
@@ -92,6 +84,14 @@ fn a_description_that_cannot_be_meant_is_refused() {
         ("grant = \"client-credentials\"\ntoken-url = \"http://a.example/t\"", "may not travel in the open"),
         ("grant = \"client-credentials\"\ntoken-url = \"a.example\"", "is no URL"),
         ("grant = \"authorization-code\"\ntoken-url = \"https://a.example/t\"", "`authorization-url` has to say"),
+        (
+            "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nparams = { redirect_uri = \"x\" }",
+            "which is the host's own",
+        ),
+        (
+            "grant = \"password\"\ntoken-url = \"https://a.example/t\"\nscopes = [\"a\"]\nparams = { scope = \"b\" }",
+            "both say what the token is for",
+        ),
         ("grant = \"client-credentials\"", "`token-url` has to say where"),
         ("grant = \"signed\"\ntoken-url = \"https://a.example/t\"", "and this one is signed"),
         ("grant = \"device-code\"\ntoken-url = \"https://a.example/t\"", "`device-url` has to say"),
