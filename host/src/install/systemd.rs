@@ -201,7 +201,7 @@ mod tests {
              \n\
              # As whom it runs, and what it may write: where the data lands, and compiled components.\n\
              User=padel\n\
-             ReadWritePaths=/srv/padel/data\n\
+             ReadWritePaths=/srv/padel/data\nStateDirectory=host-padel\nStateDirectoryMode=0700\n\
              CacheDirectory=host-padel\n\
              CacheDirectoryMode=0700\n\
              UMask=0027\n"
