@@ -56,6 +56,29 @@ fn who_says_it_in_the_configuration_is_believed() {
 }
 
 #[test]
+fn a_token_that_comes_back_is_not_seen() {
+    let (environment, place) = (environment(), Origin::start());
+    let (token, grant) = ("minted/token+42", place.grant());
+    place.route("/token", Reply::new(format!("{{\"access_token\":\"{token}\"}}")));
+    let echo = format!("you sent {token}, minted%2Ftoken%2B42");
+    place.route("/x", Reply::new("a,b\n").header("x-echo", echo));
+    environment.write(
+        "host.toml",
+        format!(
+            "[extractor.probe]\nhttp = [\"{grant}\"]\n[extractor.probe.secret.token]\nas = \"bearer\"\norigins = [\"{grant}\"]\n\
+             parts = {{ client-secret = {{ env = \"CLIENT_SECRET\" }} }}\n[extractor.probe.secret.token.oauth]\n\
+             grant = \"client-credentials\"\nclient-id = \"me\"\ntoken-url = \"{}\"\n",
+            place.url("/token")
+        ),
+    );
+    let mut command = command(&environment, "probe", &place.url("/x"));
+    let ran = Ran::new(command.env("CLIENT_SECRET", "hush-42").output().expect("the program")).exits(0);
+    assert!(ran.stderr.contains("x-echo: you sent [secret token], [secret token]"), "{ran:?}");
+    assert!(!ran.stderr.contains(token) && !ran.stdout.contains(token), "{ran:?}");
+    crate::secrets::search(&environment.path().join("probe"), token.as_bytes());
+}
+
+#[test]
 fn who_refuses_is_asked_once_in_a_run() {
     let Some(provider) = Provider::start() else { return };
     let environment = environment();
