@@ -20,13 +20,22 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[expect(clippy::disallowed_methods, reason = "these files are not the landing zone's")]
 pub fn turn(path: &Path) -> io::Result<File> {
     let (_, directory) = real(path);
-    let (directory, waited) = (File::open(directory)?, Stopwatch::start());
+    let directory = File::open(directory)?;
+    match locked(&directory, PATIENCE) {
+        true => Ok(directory),
+        false => Err(io::Error::other("another program has its directory locked")),
+    }
+}
+
+/// Lock what is open against others, for as long as it is open; whether that came about in time.
+pub fn locked(open: &File, patience: Duration) -> bool {
+    let waited = Stopwatch::start();
     loop {
-        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) if waited.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
-            Err(Errno::WOULDBLOCK) => return Err(io::Error::other("another program has its directory locked")),
+        match flock(open, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if waited.elapsed() < patience => std::thread::sleep(PAUSE),
+            Err(Errno::WOULDBLOCK) => return false,
             // Where a file system has no locks, there is nothing to wait for.
-            _ => return Ok(directory),
+            _ => return true,
         }
     }
 }

@@ -52,7 +52,7 @@ impl Fetcher {
 
     /// Whether other values can be got for any of these secrets, as they were sent to an origin that did not take them.
     pub(super) fn is_renewable(&self, sent: &[Arc<Secret>]) -> bool {
-        sent.iter().any(|sent| self.mints.contains_key(sent.name()) && self.minted.is_renewable(sent))
+        sent.iter().any(|sent| self.minted.is_renewable(sent))
     }
 
     /// Get them.

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clock::Stopwatch;
-use rustix::fs::{FlockOperation, OFlags, flock};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 
 use super::exchange::PATIENCE;
 use super::kept::{Held, KeepError, Keeper, Kept, Turn};
@@ -21,8 +20,8 @@ const MAX_FILE: u64 = 64 * 1024;
 const ROOM: usize = 32 * 1024;
 /// For how long an answer that was got is tried to be kept. Nobody else has it.
 const KEEPING: Duration = Duration::from_secs(20);
-/// How often a turn is tried again.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How often that is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A file for the tokens of one right. A lock on another file beside it says whose turn it is, since it is replaced itself.
 pub(super) struct TokenFile(pub(super) PathBuf);
@@ -56,19 +55,11 @@ impl TokenFile {
         if let Some(directory) = self.0.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        let waited = Stopwatch::start();
         let lock = self.0.with_extension("lock");
         let flags = OFlags::NOFOLLOW.bits().cast_signed();
         let file =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(lock)?;
-        loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) if waited.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
-                Err(Errno::WOULDBLOCK) => return Ok(None),
-                // Where a file system has no locks, there is nothing to wait for.
-                _ => return Ok(Some(file)),
-            }
-        }
+        Ok(files::locked(&file, PATIENCE).then_some(file))
     }
 }
 
@@ -122,7 +113,7 @@ impl Held for Locked<'_> {
         loop {
             let written = serde_json::to_vec(&kept).map_err(io::Error::from);
             match written.and_then(|text| files::replace_privately(&self.file.0, &text)) {
-                Err(_) if waited.elapsed() < KEEPING => std::thread::sleep(PAUSE * 10),
+                Err(_) if waited.elapsed() < KEEPING => std::thread::sleep(PAUSE),
                 ended => return ended.map_err(|error| self.file.at(error)),
             }
         }
