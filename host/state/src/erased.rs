@@ -62,11 +62,16 @@ impl State {
 
     /// Whether anything is known of a source.
     pub fn has_met(&self, source: &str) -> Result<bool, StateError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM source_users WHERE source = ?1)
-                       OR EXISTS (SELECT 1 FROM landed_files WHERE source = ?1)
-                       OR EXISTS (SELECT 1 FROM quarantined WHERE source = ?1)
-                       OR EXISTS (SELECT 1 FROM erased WHERE source = ?1)";
-        Ok(self.connection.prepare_cached(sql)?.query_row([source], |row| row.get(0))?)
+        for table in ["source_users", "landed_files", "quarantined", "erased"] {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE source = ?1)");
+            // A database that is only read may be of an older host, or of the Python package.
+            if schema::has_table(&self.connection, table)?
+                && self.connection.prepare_cached(&sql)?.query_row([source], |row| row.get(0))?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether anything of a source was erased.
