@@ -207,7 +207,7 @@ impl Fetcher {
             if let Some(field) = secret.fields().find(|field| fields.headers.contains_key(*field)) {
                 return Err(FetchError::Invalid(format!("the field `{field}` is the secret's own")));
             }
-            if let Some(parameter) = secret.parameter().filter(|name| url.query_pairs().any(|(key, _)| key == *name)) {
+            if let Some(parameter) = secret.parameters().find(|name| url.query_pairs().any(|(key, _)| key == *name)) {
                 return Err(FetchError::Invalid(format!("the query parameter `{parameter}` is the secret's own")));
             }
             if !fields.secrets.iter().any(|added| added.name() == secret.name()) {
