@@ -139,7 +139,7 @@ fn opened(configuration: &Configuration, reference: &Reference, purpose: Purpose
         tls => tls.map_err(|reason| settings(&reason))?,
     };
     let found = credentials(reference).map_err(|reason| settings(&reason))?;
-    let settings = Settings { plain: way.plain, timeout: way.timeout, tls, agent: AGENT };
+    let settings = Settings { plain: way.plain, timeout: way.timeout, tls, proxy: way.proxy, agent: AGENT };
     Client::open(reference, settings, purpose, found)
 }
 

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod lying;
+mod proxied;
 mod real;
 mod signed;
 mod told;
