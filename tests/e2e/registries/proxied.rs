@@ -29,7 +29,9 @@ impl Behind {
 
     fn configure(&self, more: &str) {
         self.place.environment.write("ca.pem", self.authority.pem());
-        let text = format!("[network]\nproxy = \"{}\"\n[tls]\nca = [\"ca.pem\"]\n{more}", self.proxy.grant());
+        // By a name, so that what it resolves to could be taken for the registry's.
+        let proxy = self.proxy.grant().replace("127.0.0.1", "localhost");
+        let text = format!("[network]\nproxy = \"{proxy}\"\n[tls]\nca = [\"ca.pem\"]\n{more}");
         self.place.environment.write("host.toml", text);
     }
 
