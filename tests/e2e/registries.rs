@@ -1,5 +1,6 @@
 //! Extractors in registries: pushed, pulled, run and signed, against Debian's docker-registry and against one that lies.
 
+mod bundles;
 mod hostile;
 mod lying;
 mod proxied;
