@@ -191,6 +191,9 @@ pub fn failed(error: RegistryError) -> Error {
         RegistryError::Unsigned(_, Unsigned::OtherName(..)) => {
             (Kind::NotGranted, Some("`signed-as` under [trust] in host.toml is for a mirror that has another name"))
         }
+        RegistryError::Unsigned(_, Unsigned::Certified) => {
+            (Kind::NotGranted, Some("`cosign sign --key` and `host push --sign` sign by key"))
+        }
         RegistryError::Unsigned(..) => (Kind::NotGranted, Some("[trust] in host.toml says whose signature it needs")),
         RegistryError::Cache { .. } => (Kind::Failed, None),
     };

@@ -174,6 +174,9 @@ fn what_is_not_quite_a_bundle_is_nobody_s_signature() {
     let mut alone =
         json!({ "mediaType": BUNDLE, "verificationMaterial": { "publicKey": {} }, "messageSignature": message });
     assert_eq!(check(&alone.to_string(), &keys, &component()), Ok(()));
+    // It says of which digest it is by what it signs alone.
+    let told = Subject { digest: Digest([7; 32]), ..component() };
+    assert_eq!(check(&alone.to_string(), &keys, &told), Err(Unsigned::Others));
     for (algorithm, digest, expected) in [
         ("SHA2_256", STANDARD.encode(sha256(MANIFEST).0), Ok(())),
         ("SHA2_256", STANDARD.encode([7; 32]), Err(Unsigned::Others)),

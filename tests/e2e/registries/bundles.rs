@@ -234,6 +234,8 @@ fn what_a_bundle_says_decides_and_nothing_else() {
     }
     // A mirror of another name is as ever, and so is a key that comes after what is of no use.
     let entries = [certified, named("ghcr.io/acme/weather")].map(|one| listing.image(one.to_string().as_bytes()));
+    listing.answer(&entries[..1]);
+    listing.pull().exits(77).says("hint: `cosign sign --key` and `host push --sign` sign by key");
     listing.answer(&entries);
     listing.pull().exits(77).says(&format!("has signed it as `ghcr.io/acme/weather`, and not as `{own}`"));
     let public = &listing.public;

@@ -1,7 +1,7 @@
 //! A registry behind the proxy of `host.toml`: what it hears, what it does not, and what is asked without it.
 
 use harness::registry::{REPOSITORY, Scripted, auths, digest};
-use harness::{Authority, Origin, Reply, guest};
+use harness::{Authority, Gate, Origin, Reply, guest};
 
 use super::{Place, mirror};
 
@@ -147,6 +147,13 @@ fn what_the_proxy_refuses_is_said_and_asked_again_where_that_may_help() {
         place.host(&["pull", &other]).exits(1).says(says);
         assert_eq!(behind.asked(), vec!["CONNECT other.example:443"; times], "{says}");
     }
+    // One that says nothing is not waited for.
+    behind.configure("[registry.\"other.example\"]\ntimeout = \"1s\"\n");
+    behind.proxy.route("other.example:443", Reply::new("").gated(&Gate::default(), &Gate::default()));
+    behind.proxy.forget();
+    place.host(&["pull", &other]).exits(1).says("other.example did not answer within 1 s");
+    assert_eq!(behind.asked(), ["CONNECT other.example:443"]);
+    behind.configure("");
     // One that leads elsewhere gets nothing.
     let elsewhere = Origin::secure(behind.authority.identity(&["elsewhere.example"]));
     behind.proxy.tunnel("other.example:443", &elsewhere);
