@@ -2,6 +2,7 @@
 //! network.
 
 mod credentials;
+mod decided;
 mod faulty;
 mod killed;
 mod landing;
