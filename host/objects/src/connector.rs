@@ -46,7 +46,7 @@ impl ServerDate {
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = Client::new(self.tls.clone(), self.patience, Judge::any());
+        let client = Client::new(self.tls.clone(), self.patience, Judge::any(), None);
         Ok(HttpClient::new(Service { client, date: self.date.clone() }))
     }
 }
@@ -67,7 +67,7 @@ impl fmt::Debug for Service {
 fn said(cut: Cut) -> HttpError {
     let kind = match &cut {
         Cut::Silent(..) => HttpErrorKind::Timeout,
-        Cut::Unreachable(..) => HttpErrorKind::Connect,
+        Cut::Unreachable(..) | Cut::NoTunnel(..) => HttpErrorKind::Connect,
         Cut::Broken(..) => HttpErrorKind::Interrupted,
     };
     HttpError::new(kind, cut)
