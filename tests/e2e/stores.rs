@@ -10,6 +10,7 @@ mod late;
 mod leases;
 mod moved;
 mod parts;
+mod proxied;
 mod refused;
 mod tokens;
 mod told;

@@ -56,8 +56,10 @@ impl<'de> serde::Deserialize<'de> for Proxy {
 impl Proxy {
     /// Whether it is the way to a host. What is on this machine or in its own network is not behind it.
     pub fn leads_to(host: &Host<String>) -> bool {
-        // These names are this machine's as well (RFC 6761, 6.3), and the proxy would take them for its own.
-        let local = matches!(host, Host::Domain(name) if name.ends_with(".localhost"));
+        // These names are this machine's as well (RFC 6761, 6.3; what Google's machines ask for their role), and the proxy
+        // would take them for its own.
+        let is_local = |name: &str| name.ends_with(".localhost") || name == "metadata.google.internal";
+        let local = matches!(host, Host::Domain(name) if is_local(name));
         !local && !is_special(host)
     }
 }
@@ -144,6 +146,7 @@ mod tests {
         for near in [
             "localhost",
             "registry.localhost",
+            "metadata.google.internal",
             "127.0.0.1",
             "10.0.0.1",
             "192.168.7.1",
