@@ -224,6 +224,45 @@ fn an_account_whose_key_signs_gets_a_token() {
 }
 
 #[test]
+fn a_client_whose_key_signs_gets_a_token() {
+    let Some(provider) = Provider::start() else { return };
+    for (algorithm, said) in [
+        (Algorithm::Rs256, ""),
+        (Algorithm::Es256, ""),
+        (Algorithm::Rs384, "algorithm = \"RS384\"\n"),
+        (Algorithm::Ps256, "algorithm = \"PS256\"\n"),
+    ] {
+        let (environment, signer) = (environment(), provider.signer(algorithm, Form::Pkcs8));
+        provider.forget();
+        environment.write("key.pem", &signer.pem);
+        let lines = format!(
+            "grant = \"client-credentials\"\nclient-auth = \"key\"\nclient-id = \"{}\"\nkey-id = \"{}\"\n{said}\
+             [parts]\nkey = {{ file = \"key.pem\" }}",
+            signer.client, signer.key
+        );
+        environment.write("host.toml", granted("probe", &provider, &lines));
+        run(&environment, &provider.item(1), "").exits(0);
+        assert_eq!(provider.count(CLIENT_CREDENTIALS), count(1, 1), "{said}: {:?}", provider.requested());
+    }
+    // A key that signs otherwise, and one that the server does not know.
+    let (environment, signer) = (environment(), provider.signer(Algorithm::Es256, Form::Pkcs8));
+    let other = provider.signer(Algorithm::Es256, Form::Pkcs8);
+    for (pem, said, says) in [
+        (&signer.pem, "algorithm = \"RS256\"\n", "its `key` signs by ES256, and `algorithm` says RS256"),
+        (&other.pem, "", "it refuses: invalid_client"),
+    ] {
+        environment.write("key.pem", pem);
+        let lines = format!(
+            "grant = \"client-credentials\"\nclient-auth = \"key\"\nclient-id = \"{}\"\n{said}[parts]\n\
+             key = {{ file = \"key.pem\" }}",
+            signer.client
+        );
+        environment.write("host.toml", granted("probe", &provider, &lines));
+        run(&environment, &provider.item(1), "").exits(1).says(says);
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_token_is_one_sentence() {
     let (environment, place) = (environment(), Origin::start());
     let origin = Origin::start();

@@ -81,6 +81,10 @@ pub enum Form {
 pub enum Algorithm {
     /// RSA with 2,048 bits and SHA-256.
     Rs256,
+    /// The same with SHA-384.
+    Rs384,
+    /// RSA with 2,048 bits, PSS and SHA-256.
+    Ps256,
     /// ECDSA on P-256.
     Es256,
 }
@@ -368,6 +372,8 @@ fn node() -> Option<(u32, u32)> {
 fn key(algorithm: Algorithm, form: Form) -> Value {
     let (alg, old) = match algorithm {
         Algorithm::Rs256 => ("RS256", "pkcs1"),
+        Algorithm::Rs384 => ("RS384", "pkcs1"),
+        Algorithm::Ps256 => ("PS256", "pkcs1"),
         Algorithm::Es256 => ("ES256", "sec1"),
     };
     json!({ "alg": alg, "form": if form == Form::Old { old } else { "pkcs8" } })

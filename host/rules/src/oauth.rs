@@ -54,9 +54,12 @@ pub enum ClientAuth {
     Basic,
     /// In the content.
     Post,
+    /// By an assertion that its key signs, `private_key_jwt` or `client_secret_jwt` (RFC 7523, 2.2; OpenID Connect Core 1.0,
+    /// 9).
+    Key,
 }
 
-/// How a key signs that is a text and no key pair (RFC 7518, 3.2).
+/// How a key signs, where it does not say so itself (RFC 7518, 3.1): one that is a text, and one of RSA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
     /// HMAC with SHA-256.
@@ -68,6 +71,24 @@ pub enum Algorithm {
     /// HMAC with SHA-512.
     #[serde(rename = "HS512")]
     Hs512,
+    /// RSA with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// RSA with SHA-384.
+    #[serde(rename = "RS384")]
+    Rs384,
+    /// RSA with SHA-512.
+    #[serde(rename = "RS512")]
+    Rs512,
+    /// RSA with PSS and SHA-256.
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// RSA with PSS and SHA-384.
+    #[serde(rename = "PS384")]
+    Ps384,
+    /// RSA with PSS and SHA-512.
+    #[serde(rename = "PS512")]
+    Ps512,
 }
 
 /// How tokens are asked for.
@@ -149,7 +170,7 @@ pub struct OAuth {
     /// How long a token is good where the answer does not say so, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
-    /// How a key signs that is a text; a key pair says so itself.
+    /// How a key signs that is a text, or of RSA; others say so themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<Algorithm>,
     /// The name of the key, for an assertion's head.
@@ -180,6 +201,9 @@ impl OAuth {
     /// The parts that its secret has: those that it needs, and those that it may have.
     pub fn parts(&self) -> Parts {
         let named = self.client_id.is_some();
+        if self.client_auth == ClientAuth::Key && !self.is_by_assertion() {
+            return self.signed_parts(named);
+        }
         let (required, optional): (&[_], &[_]) = match (self.grant, named) {
             (TokenGrant::ClientCredentials, false) => (&["client-id", "client-secret"], &[]),
             (TokenGrant::ClientCredentials, true) => (&["client-secret"], &[]),
@@ -193,6 +217,24 @@ impl OAuth {
             (TokenGrant::Signed, _) => (&["key"], &["issuer"]),
         };
         Parts { required, optional }
+    }
+
+    /// The same where a key says who the client is.
+    fn signed_parts(&self, named: bool) -> Parts {
+        let (required, optional): (&[_], &[_]) = match (self.grant, named) {
+            (TokenGrant::Password, false) => (&["client-id", "key", "password"], &["username"]),
+            (TokenGrant::Password, true) => (&["key", "password"], &["username"]),
+            (TokenGrant::RefreshToken, false) => (&["client-id", "key", "refresh-token"], &[]),
+            (TokenGrant::RefreshToken, true) => (&["key", "refresh-token"], &[]),
+            (_, false) => (&["client-id", "key"], &[]),
+            (_, true) => (&["key"], &[]),
+        };
+        Parts { required, optional }
+    }
+
+    /// Whether an assertion is what gives the right to a token, and so no word of who the client is.
+    fn is_by_assertion(&self) -> bool {
+        matches!(self.grant, TokenGrant::JwtBearer | TokenGrant::Signed)
     }
 
     /// Whether somebody has to agree before there is a token.
@@ -305,7 +347,19 @@ impl OAuth {
             _ if self.token_url.is_empty() => return missing("token-url"),
             _ => {}
         }
-        let own = ["redirect_uri", "state", "code", "code_challenge", "code_challenge_method", "code_verifier"];
+        if self.client_auth == ClientAuth::Key && self.is_by_assertion() {
+            return Err("`client-auth` is `key`, and the key of this grant signs for the right itself".into());
+        }
+        let own = [
+            "redirect_uri",
+            "state",
+            "code",
+            "code_challenge",
+            "code_challenge_method",
+            "code_verifier",
+            "client_assertion",
+            "client_assertion_type",
+        ];
         if let Some(name) = self.params.keys().find(|name| own.contains(&name.as_str())) {
             return Err(format!("`params` has `{name}`, which is the host's own"));
         }

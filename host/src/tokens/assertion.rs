@@ -8,14 +8,14 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256,
-    RsaKeyPair,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use clock::Moment;
-use rules::oauth::{Algorithm, OAuth, TokenGrant};
+use rules::oauth::{Algorithm, ClientAuth, OAuth, TokenGrant};
 use rules::text;
 
 /// Whose key it is, and the key in PEM.
@@ -48,20 +48,30 @@ impl Account {
 /// A key, and how it signs.
 enum Key {
     Text(hmac::Key, &'static str),
-    Rsa(RsaKeyPair),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding, &'static str),
     Ecdsa(EcdsaKeyPair, &'static str),
     Edwards(Ed25519KeyPair),
 }
 
 impl Key {
-    /// A key that is a text.
-    fn of_text(text: &str, algorithm: Algorithm) -> Self {
-        let (how, name) = match algorithm {
-            Algorithm::Hs256 => (hmac::HMAC_SHA256, "HS256"),
-            Algorithm::Hs384 => (hmac::HMAC_SHA384, "HS384"),
-            Algorithm::Hs512 => (hmac::HMAC_SHA512, "HS512"),
+    /// A key that signs so by this algorithm: a text, or one of RSA.
+    fn of(text: &str, algorithm: Algorithm) -> Result<Self, String> {
+        let shared = |how, name| Ok(Self::Text(hmac::Key::new(how, text.as_bytes()), name));
+        let rsa = |how: &'static dyn RsaEncoding, name| match Self::read(text)? {
+            Self::Rsa(pair, ..) => Ok(Self::Rsa(pair, how, name)),
+            other => Err(format!("its `key` signs by {}, and `algorithm` says {name}", other.algorithm())),
         };
-        Self::Text(hmac::Key::new(how, text.as_bytes()), name)
+        match algorithm {
+            Algorithm::Hs256 => shared(hmac::HMAC_SHA256, "HS256"),
+            Algorithm::Hs384 => shared(hmac::HMAC_SHA384, "HS384"),
+            Algorithm::Hs512 => shared(hmac::HMAC_SHA512, "HS512"),
+            Algorithm::Rs256 => rsa(&RSA_PKCS1_SHA256, "RS256"),
+            Algorithm::Rs384 => rsa(&RSA_PKCS1_SHA384, "RS384"),
+            Algorithm::Rs512 => rsa(&RSA_PKCS1_SHA512, "RS512"),
+            Algorithm::Ps256 => rsa(&RSA_PSS_SHA256, "PS256"),
+            Algorithm::Ps384 => rsa(&RSA_PSS_SHA384, "PS384"),
+            Algorithm::Ps512 => rsa(&RSA_PSS_SHA512, "PS512"),
+        }
     }
 
     fn read(pem: &str) -> Result<Self, String> {
@@ -70,6 +80,7 @@ impl Key {
         }
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| "there is no private key in its `key`")?;
         let random = SystemRandom::new();
+        let of_rsa = |pair| Self::Rsa(pair, &RSA_PKCS1_SHA256, "RS256");
         let ecdsa = |der: &[u8]| {
             [(&ECDSA_P256_SHA256_FIXED_SIGNING, "ES256"), (&ECDSA_P384_SHA384_FIXED_SIGNING, "ES384")]
                 .into_iter()
@@ -78,10 +89,10 @@ impl Key {
                 })
         };
         let key = match &der {
-            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(Self::Rsa),
+            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok().map(of_rsa),
             PrivateKeyDer::Pkcs8(der) => {
                 let der = der.secret_pkcs8_der();
-                let rsa = || RsaKeyPair::from_pkcs8(der).ok().map(Self::Rsa);
+                let rsa = || RsaKeyPair::from_pkcs8(der).ok().map(of_rsa);
                 let edwards = || Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(Self::Edwards);
                 rsa().or_else(|| ecdsa(der)).or_else(edwards)
             }
@@ -98,7 +109,7 @@ impl Key {
     fn algorithm(&self) -> &'static str {
         match self {
             Self::Text(_, name) => name,
-            Self::Rsa(_) => "RS256",
+            Self::Rsa(_, _, name) => name,
             Self::Ecdsa(_, name) => name,
             Self::Edwards(_) => "EdDSA",
         }
@@ -109,9 +120,9 @@ impl Key {
         let random = SystemRandom::new();
         match self {
             Self::Text(key, _) => Ok(hmac::sign(key, message).as_ref().to_vec()),
-            Self::Rsa(pair) => {
+            Self::Rsa(pair, how, _) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(failed)?;
+                pair.sign(*how, &random, message, &mut signature).map_err(failed)?;
                 Ok(signature)
             }
             Self::Ecdsa(pair, _) => Ok(pair.sign(&random, message).map_err(failed)?.as_ref().to_vec()),
@@ -120,29 +131,75 @@ impl Key {
     }
 }
 
-/// An assertion that holds from now on (RFC 7523, 3).
-pub(super) fn signed(oauth: &OAuth, parts: &BTreeMap<String, String>, now: Moment) -> Result<String, String> {
-    let account = match oauth.algorithm {
+/// What signs, and whose it is.
+fn signer(oauth: &OAuth, parts: &BTreeMap<String, String>) -> Result<(Key, Account), String> {
+    let is_text = matches!(oauth.algorithm, Some(Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512));
+    let account = match is_text {
         // A text may be any, and is no file.
-        Some(_) => Account { issuer: None, subject: None, key_id: None, pem: String::new() },
-        None => Account::of(parts)?,
+        true => Account { issuer: None, subject: None, key_id: None, pem: String::new() },
+        false => Account::of(parts)?,
     };
     let key = match oauth.algorithm {
-        Some(algorithm) => Key::of_text(parts.get("key").ok_or("it has no `key`")?, algorithm),
+        Some(algorithm) if is_text => Key::of(parts.get("key").ok_or("it has no `key`")?, algorithm)?,
+        Some(algorithm) => Key::of(&account.pem, algorithm)?,
         None => Key::read(&account.pem)?,
     };
+    Ok((key, account))
+}
+
+/// A signed token with these claims and those of the description (RFC 7519, 7.1).
+fn written(oauth: &OAuth, (key, account): (&Key, &Account), mut claims: Value) -> Result<String, String> {
+    let mut header = json!({ "alg": key.algorithm(), "typ": "JWT" });
+    if let Some(id) = oauth.key_id.as_ref().or(account.key_id.as_ref()) {
+        header["kid"] = id.as_str().into();
+    }
+    for (claim, text) in &oauth.claims {
+        claims[claim.as_str()] = text.as_str().into();
+    }
+    let encoded = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", encoded(&header), encoded(&claims));
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes())?);
+    Ok(format!("{message}.{signature}"))
+}
+
+/// What no other assertion has.
+fn unique() -> Result<String, String> {
+    let mut unique = [0; 16];
+    clock::randomise(&mut unique).map_err(|error| text::line(&error.to_string()))?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(unique))
+}
+
+/// An assertion of who the client is, where its key says so (RFC 7523, 3; OpenID Connect Core 1.0, 9).
+pub(super) fn of_client(
+    oauth: &OAuth,
+    parts: &BTreeMap<String, String>,
+    now: Moment,
+) -> Result<Option<String>, String> {
+    if oauth.client_auth != ClientAuth::Key {
+        return Ok(None);
+    }
+    let (key, account) = signer(oauth, parts)?;
+    let client = oauth.client(parts).ok_or("nobody says who asks: the part `client-id` does, or `client-id`")?;
+    let claims = json!({
+        "iss": client,
+        "sub": client,
+        "aud": oauth.audience.as_ref().unwrap_or(&oauth.token_url),
+        "iat": now.unix_seconds(),
+        "exp": now.unix_seconds().saturating_add(oauth.lifetime().into()),
+        "jti": unique()?,
+    });
+    written(oauth, (&key, &account), claims).map(Some)
+}
+
+/// An assertion that holds from now on (RFC 7523, 3).
+pub(super) fn signed(oauth: &OAuth, parts: &BTreeMap<String, String>, now: Moment) -> Result<String, String> {
+    let (key, account) = signer(oauth, parts)?;
     let is_token = oauth.grant == TokenGrant::Signed;
-    let issuer = parts.get("issuer").cloned().or(account.issuer).or_else(|| oauth.issuer.clone());
+    let issuer = parts.get("issuer").or(account.issuer.as_ref()).or(oauth.issuer.as_ref());
     if issuer.is_none() && !is_token {
         return Err("nobody says whose key it is: the part `issuer` does, or `issuer`".into());
     }
     let seconds = now.unix_seconds();
-    let mut header = json!({ "alg": key.algorithm(), "typ": "JWT" });
-    if let Some(id) = oauth.key_id.clone().or(account.key_id) {
-        header["kid"] = id.into();
-    }
-    let mut unique = [0; 16];
-    clock::randomise(&mut unique).map_err(|error| text::line(&error.to_string()))?;
     let mut claims = json!({
         "iat": seconds,
         "exp": seconds.saturating_add(oauth.lifetime().into()),
@@ -150,26 +207,20 @@ pub(super) fn signed(oauth: &OAuth, parts: &BTreeMap<String, String>, now: Momen
     if is_token {
         claims["nbf"] = seconds.into();
     } else {
-        claims["jti"] = BASE64_URL_SAFE_NO_PAD.encode(unique).into();
+        claims["jti"] = unique()?.into();
     }
     let subject = oauth.subject.as_ref().or(account.subject.as_ref().filter(|_| !is_token));
     let audience = oauth.audience.as_ref().or((!is_token).then_some(&oauth.token_url));
-    for (claim, text) in [("iss", issuer.as_ref()), ("sub", subject), ("aud", audience)] {
+    for (claim, text) in [("iss", issuer), ("sub", subject), ("aud", audience)] {
         if let Some(text) = text {
             claims[claim] = text.as_str().into();
         }
-    }
-    for (claim, text) in &oauth.claims {
-        claims[claim.as_str()] = text.as_str().into();
     }
     if !oauth.scopes.is_empty() {
         // Google reads them here, and nowhere else.
         claims["scope"] = oauth.scopes.join(" ").into();
     }
-    let encoded = |value: &serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let message = format!("{}.{}", encoded(&header), encoded(&claims));
-    let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes())?);
-    Ok(format!("{message}.{signature}"))
+    written(oauth, (&key, &account), claims)
 }
 
 #[cfg(test)]

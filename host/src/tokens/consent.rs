@@ -61,7 +61,9 @@ fn in_a_browser(order: &Order, port: u16, patience: Duration, tell: &mut dyn FnM
 
 fn on_a_device(order: &Order, patience: Duration, tell: &mut dyn FnMut(&str)) -> Result<(), Failed> {
     let url = order.oauth.device_url.as_deref().unwrap_or_default();
-    let (status, body) = exchange::asked(order, url, order.oauth.device_request(&order.parts))?;
+    let client = exchange::client(order)?;
+    let request = order.oauth.device_request(&order.parts, client.as_deref());
+    let (status, body) = exchange::asked(order, url, request)?;
     if !(200..300).contains(&status) {
         let refusal = rules::oauth::answer(&order.oauth, status, &body).err();
         let reason = refusal.map_or_else(|| format!("it answered with status {status}"), |refusal| refusal.to_string());

@@ -107,12 +107,18 @@ fn sent(order: &Order, proof: Proof<'_>, held: Option<&mut (dyn Held + '_)>) -> 
         // Should this process die of a power cut, the next one can say why the token is of no use any more.
         held.note(Kept { got: before.got.clone(), refresh_token: Some(refresh.to_owned()), sent: true })?;
     }
-    let (status, body) = asked(order, &oauth.token_url, oauth.request(parts, proof))?;
+    let client = client(order)?;
+    let (status, body) = asked(order, &oauth.token_url, oauth.request(parts, client.as_deref(), proof))?;
     let answer = answer(oauth, status, &body).map_err(|refusal| refused(order, &before, &refusal))?;
     let now = Moment::now().unix_seconds();
     let until = answer.expires_in.map(|seconds| now.saturating_add(within_margin(seconds)));
     let refresh_token = answer.refresh_token.or(refresh).filter(|_| oauth.has_refresh_token());
     Ok((Got { access_token: answer.access_token, good_until: until }, refresh_token))
+}
+
+/// An assertion of who the client is, where its key says so.
+pub(super) fn client(order: &Order) -> Result<Option<String>, Failed> {
+    assertion::of_client(&order.oauth, &order.parts, Moment::now()).map_err(Failed::Refused)
 }
 
 /// For how many of its seconds a token is used.

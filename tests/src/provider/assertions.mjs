@@ -51,7 +51,7 @@ async function verified(jose, accounts, origins, assertion) {
 }
 
 function keys(alg, form) {
-  const type = alg.startsWith('RS') ? 'rsa' : 'ec';
+  const type = /^[RP]S/.test(alg) ? 'rsa' : 'ec';
   const { privateKey, publicKey } = generateKeyPairSync(type, { modulusLength: 2048, namedCurve: 'P-256' });
   return { publicKey, pem: privateKey.export({ type: form, format: 'pem' }) };
 }

@@ -54,6 +54,7 @@ const provider = new Provider(issuer, {
   adapter: store.adapter,
   clients,
   clockTolerance: 0,
+  enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'RS384', 'PS256', 'ES256'] },
   cookies: { keys: [randomUUID()] },
   expiresWithSession: () => false,
   extraTokenClaims: (_, issued) => issued.extra,

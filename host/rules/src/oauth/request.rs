@@ -11,6 +11,8 @@ use super::{ClientAuth, Form, Method, OAuth, TokenGrant, place};
 
 /// What a grant by an assertion is called in a request (RFC 7523, 2.1).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// What an assertion about a client is called in a request (RFC 7523, 2.2).
+const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// What a grant by a device is called in a request (RFC 8628, 3.4).
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -51,8 +53,8 @@ impl OAuth {
         parts.get("client-id").or(self.client_id.as_ref()).map(String::as_str)
     }
 
-    /// The request for a token.
-    pub fn request(&self, parts: &BTreeMap<String, String>, proof: Proof<'_>) -> TokenRequest {
+    /// The request for a token; `client` is the assertion of who asks, where there is one.
+    pub fn request(&self, parts: &BTreeMap<String, String>, client: Option<&str>, proof: Proof<'_>) -> TokenRequest {
         let (name, by) = (|standard| self.name(standard).to_owned(), |part: &str| parts.get(part).cloned());
         let mut content: Vec<(String, String)> = Vec::new();
         let mut add = |name: String, value: Option<String>| content.extend(value.map(|value| (name, value)));
@@ -86,17 +88,22 @@ impl OAuth {
         // A code was asked for with its scopes.
         let scope = (!self.scopes.is_empty()).then(|| self.scopes.join(" "));
         add("scope".into(), scope.filter(|_| !matches!(proof, Proof::Code(..) | Proof::Device(_))));
-        self.finished(parts, content)
+        self.finished(parts, client, content)
     }
 
     /// The request of a device for its code (RFC 8628, 3.1).
-    pub fn device_request(&self, parts: &BTreeMap<String, String>) -> TokenRequest {
+    pub fn device_request(&self, parts: &BTreeMap<String, String>, client: Option<&str>) -> TokenRequest {
         let scope = (!self.scopes.is_empty()).then(|| ("scope".to_owned(), self.scopes.join(" ")));
-        self.finished(parts, scope.into_iter().collect())
+        self.finished(parts, client, scope.into_iter().collect())
     }
 
     /// With who asks, and what else the description says.
-    fn finished(&self, parts: &BTreeMap<String, String>, mut content: Vec<(String, String)>) -> TokenRequest {
+    fn finished(
+        &self,
+        parts: &BTreeMap<String, String>,
+        assertion: Option<&str>,
+        mut content: Vec<(String, String)>,
+    ) -> TokenRequest {
         let (client, secret) = (self.client(parts).map(str::to_owned), parts.get("client-secret").cloned());
         let mut headers = vec![("accept".to_owned(), "application/json".to_owned())];
         match (self.client_auth, client, secret) {
@@ -112,6 +119,8 @@ impl OAuth {
                 };
                 add("client_id", client);
                 add("client_secret", secret);
+                add("client_assertion_type", assertion.map(|_| CLIENT_ASSERTION.to_owned()));
+                add("client_assertion", assertion.map(str::to_owned));
             }
         }
         for (name, value) in &self.params {

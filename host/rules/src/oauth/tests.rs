@@ -65,14 +65,22 @@ fn a_request_is_as_the_standard_has_it() {
             "code=c&code_verifier=v&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2F&grant_type=authorization_code&client_id=x",
         ),
     ] {
-        let request = oauth(&format!("{description}\n{place}")).request(&self::parts(parts), proof);
+        let request = oauth(&format!("{description}\n{place}")).request(&self::parts(parts), None, proof);
         assert_eq!(String::from_utf8_lossy(&request.body), content, "{description}");
         let sent = request.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| &**value);
         assert_eq!(sent, authorization, "{description}");
     }
+    let keyed = oauth(&format!("grant = \"client-credentials\"\nclient-auth = \"key\"\n{place}"));
+    assert_eq!(keyed.parts().required, ["client-id", "key"]);
+    let request = keyed.request(&self::parts(&[id, ("key", "k")]), Some("a.b.c"), Proof::Nothing);
+    assert_eq!(
+        String::from_utf8_lossy(&request.body),
+        "grant_type=client_credentials&client_id=me&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
+         client-assertion-type%3Ajwt-bearer&client_assertion=a.b.c"
+    );
     let session = "grant = \"password\"\nbody = \"query\"\nnames = { grant_type = \"\", username = \"login\" }";
     let parts = self::parts(&[("username", "u"), ("password", "p")]);
-    let request = oauth(&format!("{session}\n{place}")).request(&parts, Proof::Nothing);
+    let request = oauth(&format!("{session}\n{place}")).request(&parts, None, Proof::Nothing);
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(request.query, [pair("login", "u"), pair("password", "p")]);
     assert!(request.body.is_empty() && !request.headers.iter().any(|(name, _)| name == "content-type"));
@@ -93,6 +101,10 @@ fn a_description_that_cannot_be_meant_is_refused() {
             "both say what the token is for",
         ),
         ("grant = \"client-credentials\"", "`token-url` has to say where"),
+        (
+            "grant = \"jwt-bearer\"\ntoken-url = \"https://a.example/t\"\nclient-auth = \"key\"",
+            "signs for the right itself",
+        ),
         ("grant = \"signed\"\ntoken-url = \"https://a.example/t\"", "and this one is signed"),
         ("grant = \"device-code\"\ntoken-url = \"https://a.example/t\"", "`device-url` has to say"),
         (
