@@ -8,6 +8,7 @@ mod decoder;
 mod dynamic;
 mod expression;
 mod fields;
+mod fitting;
 mod handler;
 mod jobs;
 mod paginator;
@@ -37,6 +38,7 @@ pub(crate) use decoder::{Decoder, Encoding};
 pub(crate) use dynamic::{Dynamic, Mapping, Resolver};
 pub(crate) use expression::{Expression, Names, Nested, World};
 pub(crate) use fields::Fields;
+pub(crate) use fitting::{Fetched, Fitting, Loader, simple_schema};
 pub(crate) use handler::{Action, Backoff, Handler, Handlers};
 pub(crate) use jobs::{Jobs, Status as JobStatus};
 pub(crate) use paginator::{Paginator, Strategy, Token};
@@ -126,6 +128,8 @@ impl Plan {
             {
                 of_retriever(retriever, all);
             }
+            let fitting = retriever.selector.fitting.iter();
+            fitting.flat_map(Fitting::retrievers).for_each(|retriever| of_retriever(retriever, all));
             for router in &retriever.routers {
                 router.parents().into_iter().for_each(|parent| of(&parent.stream, all));
             }

@@ -7,6 +7,7 @@ mod decode;
 mod dynamic;
 mod extract;
 mod fits;
+mod fitting;
 mod intervals;
 mod jobs;
 mod kept;

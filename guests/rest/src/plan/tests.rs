@@ -1,6 +1,12 @@
 //! What is refused, with its place.
 
-use crate::make::make;
+use crate::make;
+use crate::manifest::Files;
+
+/// Why no extractor is made of a manifest; blank where one is.
+fn reason(text: &str) -> String {
+    make::make(text, "api", &Files::default()).map_or_else(|error| error.to_string(), |_| String::new())
+}
 
 /// A manifest with this in its retriever, its requester and its stream.
 fn refused(retriever: &str, requester: &str, stream: &str) -> String {
@@ -9,10 +15,7 @@ fn refused(retriever: &str, requester: &str, stream: &str) -> String {
          type: SimpleRetriever\n    record_selector: {{extractor: {{field_path: []}}}}\n    {retriever}\n    requester: \
          {{type: HttpRequester, url_base: https://api.example, {requester}}}\n"
     );
-    match make(&text, "api") {
-        Ok(_) => String::new(),
-        Err(error) => error.to_string(),
-    }
+    reason(&text)
 }
 
 const REDUCES: &str = "error_handler: {response_filters: [{http_codes: [400], action: REDUCE_PAGE_SIZE}]}, path: items";
@@ -92,7 +95,7 @@ fn rules_of_the_configuration_are_read_before_they_are_needed() {
              {{type: object, properties: {{key: {{type: string, airbyte_secret: true}}}}}}\n  \
              config_normalization_rules: {{type: ConfigNormalizationRules, {rules}}}\n"
         );
-        make(&text, "api").map_or_else(|error| error.to_string(), |_| String::new())
+        reason(&text)
     };
     let check = |schema: &str| {
         format!(

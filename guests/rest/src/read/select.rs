@@ -63,13 +63,14 @@ pub(crate) fn select(
             selected.records.push(transformed(&selector.transformations, record, slice, world)?);
         }
     }
-    if let Some(schema) = &selector.schema {
+    if let Some(schema) = selector.fitting.as_ref().and_then(|fitting| fitting.found.get()) {
         selected.records.iter_mut().for_each(|record| normalise(record, schema));
     }
     Ok(selected)
 }
 
-fn transformed(
+/// A record with all changes made, in their order.
+pub(super) fn transformed(
     transformations: &[Transformation],
     mut record: Value,
     slice: &Value,
