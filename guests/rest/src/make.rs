@@ -7,7 +7,7 @@ mod toml;
 use expressions::{Map, Value, json};
 
 use crate::manifest::{self, Files, ManifestError};
-use crate::plan::{Ask, Plan, Way};
+use crate::plan::{Ask, Plan, Way, is_about};
 use origins::origins;
 use properties::Property;
 
@@ -44,7 +44,7 @@ fn made(unfolded: &Value, name: &str) -> Result<Made, ManifestError> {
     let secrets = plan.secrets();
     // What an expression reads and no specification names is a parameter as well.
     for way in secrets.reads() {
-        let known = |property: &Property| property.way.starts_with(&way) || way.starts_with(&property.way);
+        let known = |property: &Property| is_about(&property.way, &way);
         if !way.is_empty() && !properties.iter().any(known) {
             properties.push(Property::undeclared(way));
         }
@@ -54,6 +54,10 @@ fn made(unfolded: &Value, name: &str) -> Result<Made, ManifestError> {
     properties
         .retain(|property| !property.secret && !asks.iter().any(|ask| ask.ways().any(|way| *way == property.way)));
     let origins = origins(&plan, &properties);
+    // What the manifest's own rules put there is nobody's to set.
+    let made = plan.rules.made();
+    let is_made = |way: &Way| made.iter().any(|made| is_about(made, way));
+    properties.retain(|property| ways.contains(&property.way) || !is_made(&property.way));
     let manifest = toml::write(
         name,
         &plan,

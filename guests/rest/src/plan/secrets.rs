@@ -69,6 +69,8 @@ pub(crate) struct Secrets {
     reads: RefCell<BTreeSet<Way>>,
     /// What the specification describes; nothing where there is none.
     described: Vec<Way>,
+    /// What the manifest's own rules change, which the host does not know.
+    changed: RefCell<Vec<Way>>,
     /// Whether an expression that reads a secret is an error. It is not yet while they are still being found.
     strict: bool,
 }
@@ -98,7 +100,21 @@ impl Secrets {
     /// Whether that value, one that it is in, or one in it is a secret.
     fn touches(&self, way: &[Rc<str>]) -> bool {
         let marked = self.marked.borrow();
-        marked.iter().any(|secret| secret.starts_with(way) || way.starts_with(secret))
+        marked.iter().any(|secret| is_about(secret, way))
+    }
+
+    /// That the manifest's rules change these values.
+    pub(crate) fn note_changed(&self, ways: Vec<Way>) {
+        self.changed.borrow_mut().extend(ways);
+    }
+
+    fn is_changed(&self, way: &[Rc<str>]) -> bool {
+        self.changed.borrow().iter().any(|changed| is_about(changed, way))
+    }
+
+    /// That what was read so far does not count.
+    pub(crate) fn forget_reads(&self) {
+        self.reads.borrow_mut().clear();
     }
 
     /// That a value is read of the configuration.
@@ -149,7 +165,7 @@ impl Secrets {
     /// What stands for a value of the configuration that is no secret, in the text of a placement: `{name}`.
     pub(crate) fn parameter(&self, expression: &Expression) -> Option<String> {
         let Configured { way, prefix, suffix } = expression.configured()?;
-        let plain = !self.touches(&way);
+        let plain = !self.touches(&way) && !self.is_changed(&way);
         self.reads.borrow_mut().extend(plain.then(|| way.clone()));
         plain.then(|| format!("{prefix}{{{}}}{suffix}", setting(&way)))
     }
@@ -225,7 +241,7 @@ impl Secrets {
         }
         let is_seen = |read: &[Rc<str>]| found.iter().any(|way| way.starts_with(read) || read.starts_with(way));
         let whole = !text.contains(MARK) && expression.reads_of_config().all(is_seen);
-        if !whole || found.iter().any(|way| self.touches(way)) {
+        if !whole || found.iter().any(|way| self.touches(way) || self.is_changed(way)) {
             return None;
         }
         self.reads.borrow_mut().extend(found.into_iter().cloned());
@@ -242,6 +258,11 @@ impl Secrets {
         let (Some(client), Some(secret)) = (of("client-id"), of("client-secret")) else { return false };
         *probe.text == *format!("Basic {}", base64(format!("{client}:{secret}").as_bytes()))
     }
+}
+
+/// Whether one is the other, is in it, or has it in it.
+pub(crate) fn is_about(one: &[Rc<str>], other: &[Rc<str>]) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// That name, with a number behind it where others have it already.
