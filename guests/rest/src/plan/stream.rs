@@ -101,6 +101,12 @@ impl Stream {
         Ok(Self { source: String::new(), condition: None, name, retriever, jobs, cursor, first: None })
     }
 
+    /// Whether each of its partitions has a point of its own: groups are others in each run.
+    pub(crate) fn has_points_of_partitions(&self) -> bool {
+        let is_grouped = matches!(self.retriever.routers[..], [Router::Group { .. }]);
+        !is_grouped && self.cursor.as_ref().is_none_or(|cursor| !cursor.is_global)
+    }
+
     /// The names of the streams that it needs.
     pub(crate) fn needs(&self, names: &mut HashSet<Rc<str>>) {
         for parent in self.retriever.routers.iter().flat_map(Router::parents) {
