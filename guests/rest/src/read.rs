@@ -183,8 +183,7 @@ impl Reading {
             partitions.iter_mut().for_each(|partition| partition.first = None);
         }
         let is_partitioned = !stream.retriever.routers.is_empty();
-        let keeps_partitions =
-            !is_partitioned || (partitions.len() <= MAX_KEPT && stream.has_points_of_partitions());
+        let keeps_partitions = !is_partitioned || (partitions.len() <= MAX_KEPT && stream.has_points_of_partitions());
         let global = match &track {
             Some(_) if is_partitioned => kept::load(&stream.name).await.unwrap_or_default(),
             _ => Kept::default(),
