@@ -1,15 +1,18 @@
 //! Which values of the configuration are secrets, and where in a request each goes. Their values stay with the host.
 
+mod probe;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use expressions::{Map, Template, Value};
+use expressions::Template;
 
+use super::Expression;
 use super::expression::Configured;
 use super::token::OAuth;
-use super::{Expression, World};
 use crate::manifest::{ManifestError, Place};
+use probe::{MARK, Probe, stand_in};
 
 /// The way to a value of the configuration.
 pub(crate) type Way = Vec<Rc<str>>;
@@ -272,45 +275,6 @@ fn free(asks: &[Ask], name: &str) -> String {
     (0..=asks.len()).map(names).find(is_free).unwrap_or_default()
 }
 
-/// What no text of a manifest has, and what is changed by whatever changes texts.
-const MARK: &str = "Zq\u{e9}/+";
-
-/// What stands for the value of that number.
-fn stand_in(number: usize) -> String {
-    format!("{MARK}{number}.")
-}
-
-/// What an expression comes to where values of the configuration are known ones.
-struct Probe {
-    ways: Vec<Way>,
-    text: Rc<str>,
-}
-
-impl Probe {
-    fn of(expression: &Expression, described: &[Way]) -> Option<Self> {
-        let mut ways = described.to_vec();
-        for read in expression.reads_of_config() {
-            if !read.is_empty() && !ways.iter().any(|way| way.starts_with(read) || read.starts_with(way)) {
-                ways.push(read.to_vec());
-            }
-        }
-        let mut config = Value::from(Map::new());
-        for (way, number) in ways.iter().zip(0..) {
-            let steps: Vec<Value> = way.iter().map(|name| Value::Str(Rc::clone(name))).collect();
-            // What cannot be set is not there, as for a run.
-            let _ = expressions::path::set(&mut config, &steps, Value::from(stand_in(number)));
-        }
-        let at = |now: i64, random: u8| {
-            let (now, random) = (Box::new(move || now), Box::new(move |bytes: &mut [u8]| bytes.fill(random)));
-            let world = World { config: config.clone(), now, random, optional: BTreeSet::new() };
-            expression.text(&world, &[]).ok()
-        };
-        // What depends on when it is asked for is computed, too.
-        let text = at(0, 0)?;
-        (at(1 << 50, 255)? == text).then_some(Self { ways, text })
-    }
-}
-
 /// Base64 (RFC 4648, 4).
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -349,8 +313,9 @@ pub(crate) fn in_field(field: &str, prefix: &str) -> Option<Placement> {
 
 #[cfg(test)]
 mod tests {
+    use expressions::{Map, Value};
+
     use super::*;
-    use crate::manifest::Place;
 
     fn expression(text: &str) -> Expression {
         Expression::of(&Value::from(text), &Value::from(Map::new()), &Place::Root).expect(text)
