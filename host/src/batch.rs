@@ -22,7 +22,7 @@ use crate::run::{Caught, Signals, lock};
 use clock::Stopwatch;
 use display::Display;
 
-pub(crate) use outcome::{Outcome, Outcomes};
+pub(crate) use outcome::{Outcome, Outcomes, heaviest};
 
 /// Most bytes of standard error that are kept of each process.
 const MAX_SAID: u64 = 64 * 1024;

@@ -86,6 +86,11 @@ impl Error {
         &self.message
     }
 
+    /// What to do next.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     /// Say what to do next; several hints may stand.
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hints.push(program::typed(&hint.to_string()).into_owned());

@@ -42,7 +42,8 @@
 //! what must not be seen is no dependency. `outbound` is the host's own way to servers that the operator names; `objects`
 //! and `registry` take it, and no extractor can. `rules` holds the pure rules and the words that all share; it touches nothing.
 //!
-//! `quarantine` settles what was not as expected of a source; `erase` takes away what may not be kept.
+//! `quarantine` settles what was not as expected of a source; `erase` takes away what may not be kept; `alone` is the zone
+//! in which no run goes on meanwhile.
 //!
 //! `adding` makes an extractor of a declarative manifest, by a run of the component that carries such manifests out.
 //!
@@ -76,6 +77,7 @@
 
 mod adding;
 mod allow;
+mod alone;
 mod authoring;
 mod batch;
 mod cli;

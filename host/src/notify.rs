@@ -15,7 +15,7 @@ use crate::config::{Event, Notifications, Notifier, Way};
 use crate::error::{Error, Kind};
 use crate::health::{Condition, Health};
 use crate::landing::{Landing, Place};
-use crate::patience::patiently;
+use crate::patience::{PAUSE, patiently};
 use crate::remote::Remote;
 use crate::report::Report;
 use crate::view::Seen;
@@ -198,7 +198,7 @@ fn keep(landing: &Landing, told: &[Notice], over: &[(&str, &str)]) -> Result<(),
         Landing::Store(place) => return keep_in_store(place, told, over),
     };
     let root = Root::open(landing).map_err(|error| failed(&error))?;
-    let _shared = patiently(Some(PATIENCE), || {
+    let _shared = patiently(Some(PATIENCE), PAUSE, || {
         let lock = root.lock_zone(false).map_err(|error| failed(&error))?;
         Ok(lock.ok_or_else(|| Error::new(Kind::Locked, "the landing directory is being repaired")))
     })?;

@@ -6,13 +6,14 @@ use clock::Stopwatch;
 
 use crate::error::Error;
 
-/// How often it is tried again.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How often a lock of this machine is tried again.
+pub const PAUSE: Duration = Duration::from_millis(20);
 
-/// Try until there is something, for as long as `wait` says, `None` being without end. The inner error says that it is held,
+/// Try until there is something, each `pause`, for as long as `wait` says, `None` being without end. The inner error says that it is held,
 /// and is told once the time is over; the outer one ends it at once.
 pub fn patiently<T>(
     wait: Option<Duration>,
+    pause: Duration,
     mut attempt: impl FnMut() -> Result<Result<T, Error>, Error>,
 ) -> Result<T, Error> {
     let waited = Stopwatch::start();
@@ -20,7 +21,7 @@ pub fn patiently<T>(
         match attempt()? {
             Ok(gained) => return Ok(gained),
             Err(held) if wait.is_some_and(|wait| waited.elapsed() >= wait) => return Err(held),
-            Err(_) => std::thread::sleep(PAUSE),
+            Err(_) => std::thread::sleep(pause),
         }
     }
 }

@@ -2,22 +2,21 @@
 //!
 //! Each step may be the last one: whatever is cut short is finished by saying the same again.
 
-use std::path::Path;
 use std::time::Duration;
 
+use crate::alone::{Alone, unsettled, upset};
 use crate::error::{Error, Kind};
-use crate::upkeep::Alone;
+use crate::landing::Landing;
 use clock::Moment;
 use rules::domain::parse_day;
 use rules::name::{EntityTag, Place, QUARANTINE, Quarantined};
 use rules::text;
 use state::{FileRow, QuarantinedRow, State, StateError};
-use zone::LandingError;
 
 /// Fewest digits that name a content.
 const LEAST_DIGITS: usize = 4;
 
-/// The landing directory while no run goes on in it, so that none finds what is about to leave.
+/// The landing zone while no run goes on in it, so that none finds what is about to leave.
 pub(crate) struct Quarantine(Alone);
 
 /// The contents in quarantine that these words name, in their order, each once.
@@ -62,7 +61,7 @@ fn names(entry: &str, row: &QuarantinedRow) -> bool {
 
 impl Quarantine {
     /// Open it, once no run goes on; `wait` is how long to wait for that, `None` without end.
-    pub(crate) fn open(landing: &Path, wait: Option<Duration>) -> Result<Self, Error> {
+    pub(crate) fn open(landing: &Landing, wait: Option<Duration>) -> Result<Self, Error> {
         Alone::open(landing, wait).map(Self)
     }
 
@@ -73,27 +72,27 @@ impl Quarantine {
 
     /// The contents that these words name.
     pub(crate) fn find(&self, entries: &[String]) -> Result<Vec<QuarantinedRow>, Error> {
-        find(&self.0.state, entries)
+        find(self.0.state(), entries)
     }
 
     /// Land a content under the name that it would have had; that name.
     pub(crate) fn accept(&mut self, row: &QuarantinedRow) -> Result<String, Error> {
         let shown = &row.path;
         let (place, tag) = named(row)?;
-        if let Some(erased) = self.0.state.erased_content(&row.source, &row.sha256).map_err(upset)? {
+        if let Some(erased) = self.0.state().erased_content(&row.source, &row.sha256).map_err(upset)? {
             let path = text::line(&erased.file.path);
             let message = format!("{shown} holds what {path} held, and that was erased");
             return Err(Error::new(Kind::Failed, message).hint(format!(
                 "`host quarantine drop` removes it too; `host erase --lift {path}` lets it land again"
             )));
         }
-        self.0.state.list_again(&row.source).map_err(upset)?;
+        self.settle(row, |state| state.list_again(&row.source))?;
         let file = match self.held(row, &place)? {
             Some(file) => file,
             None => {
                 let mut names = place.names(tag.as_ref(), &row.sha256);
-                self.0.state.leave_out_erased(&mut names).map_err(upset)?;
-                let released = self.0.zone.release(shown, names, &row.sha256).map_err(unsettled)?;
+                self.0.state().leave_out_erased(&mut names).map_err(upset)?;
+                let released = self.0.zone().release(shown, names, &row.sha256).map_err(unsettled)?;
                 let Some((path, stored_size)) = released else {
                     let message = format!("{shown} does not hold what was put into quarantine");
                     return Err(Error::new(Kind::Failed, message)
@@ -104,17 +103,29 @@ impl Quarantine {
             }
         };
         // Where it landed before it is removed where it was: what was cut short, or landed meanwhile, is there twice.
-        self.0.zone.sync().map_err(unsettled)?;
-        self.0.zone.drop_quarantined(shown).map_err(unsettled)?;
-        self.0.zone.sync().map_err(unsettled)?;
-        self.0.state.release(row, Some(&file)).map_err(upset)?;
+        self.0.zone().sync().map_err(unsettled)?;
+        self.0.zone().drop_quarantined(shown).map_err(unsettled)?;
+        self.0.zone().sync().map_err(unsettled)?;
+        self.settle(row, |state| state.release(row, Some(&file)))?;
         Ok(file.path)
+    }
+
+    /// Change what is recorded where the content is recorded.
+    fn settle(
+        &mut self,
+        row: &QuarantinedRow,
+        change: impl Fn(&mut State) -> Result<(), StateError>,
+    ) -> Result<(), Error> {
+        self.0.change(&row.source, |state| match state.quarantined_digest(&row.path)? {
+            Some(_) => change(state),
+            None => Ok(()),
+        })
     }
 
     /// The file of the source that holds it already, as recorded and by its digest.
     fn held(&self, row: &QuarantinedRow, place: &Place) -> Result<Option<FileRow>, Error> {
-        for file in self.0.state.with_digest(&row.source, &row.sha256).map_err(upset)? {
-            let whole = || self.0.zone.identify(&file.path).map_err(unsettled);
+        for file in self.0.state().with_digest(&row.source, &row.sha256).map_err(upset)? {
+            let whole = || self.0.zone().identify(&file.path).map_err(unsettled);
             if place.fits(&file.path) && whole()?.is_some_and(|(found, _)| found == row.sha256) {
                 return Ok(Some(file));
             }
@@ -124,9 +135,10 @@ impl Quarantine {
 
     /// Remove a content.
     pub(crate) fn drop(&mut self, row: &QuarantinedRow) -> Result<(), Error> {
-        self.0.zone.drop_quarantined(&row.path).map_err(unsettled)?;
-        self.0.zone.sync().map_err(unsettled)?;
-        self.0.state.release(row, None).map_err(upset)
+        self.0.unheld(&row.source)?;
+        self.0.zone().drop_quarantined(&row.path).map_err(unsettled)?;
+        self.0.zone().sync().map_err(unsettled)?;
+        self.settle(row, |state| state.release(row, None))
     }
 }
 
@@ -137,12 +149,4 @@ fn named(row: &QuarantinedRow) -> Result<(Place, Option<EntityTag>), Error> {
     let day = parse_day(&row.day).unwrap_or_else(|_| Moment::now().day());
     let place = Place::new(&row.source, day, extension).map_err(|error| Error::new(Kind::Failed, error))?;
     Ok((place, row.etag.as_deref().and_then(EntityTag::parse)))
-}
-
-fn upset(error: StateError) -> Error {
-    Error::new(Kind::Failed, error).hint("say the same again, once that is mended")
-}
-
-fn unsettled(error: LandingError) -> Error {
-    Error::new(Kind::Failed, error).hint("say the same again, once that is mended")
 }

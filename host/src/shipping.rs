@@ -139,7 +139,7 @@ fn opened(configuration: &Configuration, reference: &Reference, purpose: Purpose
         tls => tls.map_err(|reason| settings(&reason))?,
     };
     let found = credentials(reference).map_err(|reason| settings(&reason))?;
-    let settings = Settings { plain: way.plain, timeout: way.timeout, tls, agent: AGENT };
+    let settings = Settings { plain: way.plain, timeout: way.timeout, tls, proxy: way.proxy, agent: AGENT };
     Client::open(reference, settings, purpose, found)
 }
 
@@ -190,6 +190,9 @@ pub fn failed(error: RegistryError) -> Error {
         RegistryError::Layout(..) => (Kind::Failed, Some("`host push` and `wkg oci push` make what the host runs")),
         RegistryError::Unsigned(_, Unsigned::OtherName(..)) => {
             (Kind::NotGranted, Some("`signed-as` under [trust] in host.toml is for a mirror that has another name"))
+        }
+        RegistryError::Unsigned(_, Unsigned::Certified) => {
+            (Kind::NotGranted, Some("`cosign sign --key` and `host push --sign` sign by key"))
         }
         RegistryError::Unsigned(..) => (Kind::NotGranted, Some("[trust] in host.toml says whose signature it needs")),
         RegistryError::Cache { .. } => (Kind::Failed, None),

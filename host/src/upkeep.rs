@@ -8,13 +8,12 @@ mod pairing;
 mod reading;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
-use crate::patience::patiently;
-use state::{State, StateError};
-use zone::{DiskError, LandingError, Lock, Root, Zone};
+use crate::patience::{PAUSE, patiently};
+use state::StateError;
+use zone::{DiskError, LandingError, Lock, Root};
 
 pub use findings::{Findings, Found};
 pub use pairing::{Fact, Records, Told, pair};
@@ -60,7 +59,7 @@ pub fn open(landing: &Path) -> Result<Root, Error> {
 
 /// The zone's lock, which no run holds meanwhile.
 pub fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock, Error> {
-    patiently(wait, || {
+    patiently(wait, PAUSE, || {
         let lock = root.lock_zone(true).map_err(|error| Error::new(Kind::Failed, error))?;
         Ok(lock.ok_or_else(|| {
             let message = format!("a run or a repair is going on in {}", landing.display());
@@ -73,37 +72,4 @@ pub fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock
 pub fn shared(root: &Root, landing: &Path, hint: &str) -> Result<Lock, Error> {
     let lock = root.lock_zone(false).map_err(|error| Error::new(Kind::Failed, error))?;
     lock.ok_or_else(|| Error::new(Kind::Locked, format!("{} is being repaired", landing.display())).hint(hint))
-}
-
-/// A landing directory that was used and in which no run goes on, for what somebody decides about files in it.
-pub struct Alone {
-    _lock: Lock,
-    /// The directory.
-    pub root: Arc<Root>,
-    /// What is done to it.
-    pub zone: Zone,
-    /// What is recorded.
-    pub state: State,
-}
-
-impl Alone {
-    /// Open it, once no run goes on; `wait` is how long to wait for that, `None` without end.
-    pub fn open(landing: &Path, wait: Option<Duration>) -> Result<Self, Error> {
-        let root = open(landing)?;
-        let database = root.database();
-        let failed = |error: StateError| Error::database(&error, &database);
-        if State::open_to_read(&database).map_err(failed)?.is_none() {
-            return Err(Error::usage(format!("there are no runs in {} yet", landing.display())));
-        }
-        let lock = alone(&root, landing, wait)?;
-        let state = State::open(&database).map_err(failed)?;
-        let root = Arc::new(root);
-        Ok(Self { _lock: lock, zone: Zone::new(Arc::clone(&root)), root, state })
-    }
-
-    /// Give it back as it was: the state in one file.
-    pub fn close(self) -> Result<(), Error> {
-        let again = "say the same again, once that is mended";
-        self.state.settle().map_err(|error| Error::new(Kind::Failed, error).hint(again))
-    }
 }

@@ -11,7 +11,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engine", &["clock", "rules"]),
     ("fetch", &["clock", "rules"]),
     ("state", &["clock", "rules"]),
-    ("outbound", &["clock"]),
+    ("outbound", &["clock", "rules"]),
     ("objects", &["clock", "outbound", "rules"]),
     ("registry", &["clock", "outbound", "rules"]),
     ("zone", &["objects", "rules"]),

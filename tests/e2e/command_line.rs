@@ -122,6 +122,19 @@ fn runs_are_listed_newest_first() {
 }
 
 #[test]
+fn a_source_that_nobody_met_is_told_to_whoever_looks() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/courts.csv", Reply::new("id\n1\n"));
+    environment.run("mirror", &with(&mirror(&origin, "/courts.csv"), &[])).exits(0);
+    let files = |arguments: &[&str]| environment.host([&["files", "--source"], arguments].concat()).exits(0);
+    let unknown = files(&["mirrors"]);
+    let warning = "warning: no extractor has met a source `mirrors`; `host files` shows all\n";
+    assert_eq!((&*unknown.stdout, &*unknown.stderr), ("", warning));
+    assert_eq!(files(&["mirrors", "--json"]).stderr, "");
+    assert_eq!(files(&["mirror", "--run", "7"]).stderr, "");
+}
+
+#[test]
 fn a_directory_that_cannot_be_written_fails_before_the_first_request() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/courts.csv", Reply::new("a,b\n"));

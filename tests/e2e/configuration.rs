@@ -158,3 +158,45 @@ fn what_is_in_force_is_shown_with_where_it_came_from() {
     let schema = environment.host(["config", "schema"]).exits(0).json();
     assert_eq!(schema["title"], "host.toml");
 }
+
+#[test]
+fn what_a_run_would_refuse_is_found_without_one() {
+    let environment = environment();
+    environment.host(["config", "check"]).exits(2).says("there is no extractor to check");
+    let table =
+        |name: &str, component: &str, rest: &str| format!("[extractor.{name}]\ncomponent = {component:?}\n{rest}\n");
+    let grant = "http = [\"https://example.org\"]\n";
+    let secret = "secret.token = { from = { file = \"none\" }, origins = [\"https://example.org\"], as = \"bearer\" }";
+    let tables = [
+        table("fine", &mirror(), grant),
+        table("gone", "gone.wasm", ""),
+        table("misspelt", &mirror(), &format!("{grant}param.uri = \"x\"")),
+        table("pinned", &mirror(), &format!("sha256 = \"{}\"", "0".repeat(64))),
+        table("secret", &mirror(), &format!("{grant}{secret}")),
+    ];
+    environment.write("host.toml", tables.concat());
+    let checked = environment.host(["config", "check", "--json"]).exits(2).json();
+    let wrong: Vec<_> = checked.as_array().expect("an array").iter().collect();
+    for (at, (name, code, says)) in [
+        ("fine", 0, ""),
+        ("gone", 2, "gone.wasm: No such file"),
+        ("misspelt", 2, "misspelt has no parameter `uri`"),
+        ("pinned", 77, "is not the component that "),
+        ("secret", 2, "the secret `token` of secret: "),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (extractor, error) = (&wrong[at]["extractor"], wrong[at]["error"].as_str().unwrap_or_default());
+        assert_eq!((extractor, &wrong[at]["exit_code"]), (&name.into(), &code.into()), "{}", wrong[at]);
+        assert!(error.contains(says) && error.is_empty() == (code == 0), "{}", wrong[at]);
+        // A run says the same.
+        if code != 0 {
+            environment.host(["run", name]).exits(code).says(error);
+        }
+    }
+    let said = environment.host(["config", "check", "pinned", "fine"]).exits(77).stdout;
+    assert!(said.ends_with("grants it\nfine: nothing wrong\n"), "{said}");
+    assert_eq!(environment.host(["config", "check", "fine"]).exits(0).stdout, "fine: nothing wrong\n");
+    assert_eq!(environment.everything(), [""; 0], "something ran");
+}

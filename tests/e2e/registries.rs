@@ -1,7 +1,9 @@
 //! Extractors in registries: pushed, pulled, run and signed, against Debian's docker-registry and against one that lies.
 
+mod bundles;
 mod hostile;
 mod lying;
+mod proxied;
 mod real;
 mod signed;
 mod told;

@@ -2,6 +2,7 @@
 //! network.
 
 mod credentials;
+mod decided;
 mod faulty;
 mod killed;
 mod landing;
@@ -9,6 +10,7 @@ mod late;
 mod leases;
 mod moved;
 mod parts;
+mod proxied;
 mod refused;
 mod tokens;
 mod told;

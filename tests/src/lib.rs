@@ -4,6 +4,7 @@
 
 mod ask;
 pub mod between;
+pub mod bundle;
 pub mod certificate;
 pub mod component;
 pub mod deaf;

@@ -145,6 +145,12 @@ impl Registry {
 
     /// Ask it for something: the status and the body of the answer.
     pub fn ask(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        let (status, _, body) = self.exchange(method, path, kind, body)?;
+        Ok((status, body))
+    }
+
+    /// The same, with the head of the answer.
+    fn exchange(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> io::Result<(u16, String, Vec<u8>)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         write!(
@@ -159,7 +165,19 @@ impl Registry {
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(answer.len());
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-        Ok((status, answer.get(end + 4..).unwrap_or_default().to_vec()))
+        Ok((status, head, answer.get(end + 4..).unwrap_or_default().to_vec()))
+    }
+
+    /// Have a blob there.
+    pub fn upload(&self, repository: &str, blob: &[u8]) {
+        let begin = format!("/v2/{repository}/blobs/uploads/");
+        let (status, head, _) = self.exchange("POST", &begin, "", b"").expect("an answer");
+        let place = head.lines().find_map(|line| line.strip_prefix("Location: ")).expect("a place");
+        let path = place.split_once(&self.host()).map_or(place, |(_, path)| path);
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let put = format!("{path}{separator}digest={}", digest(blob));
+        let (stored, _) = self.ask("PUT", &put, "application/octet-stream", blob).expect("an answer");
+        assert_eq!((status, stored), (202, 201), "{put}");
     }
 
     /// The manifest of a tag.

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use url::Host;
 
 use super::lanes::Lanes;
-use super::proxy::{self, Proxy};
+use super::proxy;
 use super::race;
 use super::stream::{Stream, Wire};
 use super::tls::{self, Authorities, ClientCertificate};
@@ -21,6 +21,7 @@ use super::wire::Counted;
 use rules::budget::Budgets;
 use rules::domain::FetchError;
 use rules::policy::{Mapping, Origin, Policy, Refusal};
+use rules::proxy::Proxy;
 
 /// Most names that are looked up at once.
 const MAX_LOOKUPS: usize = 8;

@@ -136,9 +136,10 @@ impl Fetcher {
     fn shown(&self, fields: &Fields, url: &Url, headers: &HeaderMap) -> Shown {
         let mut url = url.clone();
         for secret in &fields.secrets {
-            let parameter = secret.parameter().filter(|name| !url.query_pairs().any(|(key, _)| key == *name));
-            if let Some(parameter) = parameter.map(str::to_owned) {
-                url.query_pairs_mut().append_pair(&parameter, &format!("[secret {}]", secret.name()));
+            for parameter in secret.parameters() {
+                if !url.query_pairs().any(|(key, _)| key == parameter) {
+                    url.query_pairs_mut().append_pair(parameter, &format!("[secret {}]", secret.name()));
+                }
             }
         }
         let url = self.redactor.text(url.as_str()).into_owned();

@@ -39,7 +39,6 @@ use url::Url;
 pub use exchange::Source;
 pub use har::MAX_HAR;
 pub use mint::{Mint, Mints};
-pub use proxy::Proxy;
 pub use record::{RecordError, Recorder};
 pub use replay::{HarError, Replay};
 pub use tls::{Authorities, ClientCertificate, client as tls_client};
@@ -55,6 +54,7 @@ use record::Tap;
 use rules::budget::Budgets;
 use rules::domain::{Body, FetchError, Grant, Request, Resource, Response};
 use rules::policy::{Mapping, Origin, Policy, shown_origin, shown_url};
+use rules::proxy::Proxy;
 use rules::redact::Redactor;
 use rules::request::{Checked, Fields, MAX_FIELDS, MAX_HEAD, fields, subject};
 use rules::retry::{self, Attempts};
@@ -207,7 +207,7 @@ impl Fetcher {
             if let Some(field) = secret.fields().find(|field| fields.headers.contains_key(*field)) {
                 return Err(FetchError::Invalid(format!("the field `{field}` is the secret's own")));
             }
-            if let Some(parameter) = secret.parameter().filter(|name| url.query_pairs().any(|(key, _)| key == *name)) {
+            if let Some(parameter) = secret.parameters().find(|name| url.query_pairs().any(|(key, _)| key == *name)) {
                 return Err(FetchError::Invalid(format!("the query parameter `{parameter}` is the secret's own")));
             }
             fields.add(secret)?;

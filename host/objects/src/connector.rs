@@ -15,6 +15,7 @@ use object_store::client::{
     HttpService,
 };
 use outbound::{Client, Cut, Judge};
+use rules::proxy::Proxy;
 
 /// How the client library's words for our errors begin.
 pub(crate) const SOURCE: &str = "HTTP error";
@@ -25,6 +26,7 @@ pub(crate) struct Connector {
     pub(crate) tls: rustls::ClientConfig,
     /// How long the store may say and take nothing.
     pub(crate) patience: Duration,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) date: ServerDate,
 }
 
@@ -46,7 +48,7 @@ impl ServerDate {
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = Client::new(self.tls.clone(), self.patience, Judge::any());
+        let client = Client::new(self.tls.clone(), self.patience, Judge::any(), self.proxy.clone());
         Ok(HttpClient::new(Service { client, date: self.date.clone() }))
     }
 }
@@ -67,7 +69,7 @@ impl fmt::Debug for Service {
 fn said(cut: Cut) -> HttpError {
     let kind = match &cut {
         Cut::Silent(..) => HttpErrorKind::Timeout,
-        Cut::Unreachable(..) => HttpErrorKind::Connect,
+        Cut::Unreachable(..) | Cut::NoTunnel(..) => HttpErrorKind::Connect,
         Cut::Broken(..) => HttpErrorKind::Interrupted,
     };
     HttpError::new(kind, cut)

@@ -11,6 +11,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::multipart::MultipartStore;
 use object_store::{ObjectStore, RetryConfig};
+use rules::proxy::Proxy;
 use url::{Host, Url};
 
 use crate::connector::{Connector, ServerDate};
@@ -33,11 +34,13 @@ pub struct Settings {
     pub profile: Option<String>,
     /// How long it may say and take nothing.
     pub timeout: Duration,
+    /// The proxy that leads there.
+    pub proxy: Option<Proxy>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { endpoint: None, region: None, profile: None, timeout: TIMEOUT }
+        Self { endpoint: None, region: None, profile: None, timeout: TIMEOUT, proxy: None }
     }
 }
 
@@ -83,7 +86,7 @@ pub(crate) fn open(
     // Without any it is HTTP/1.1.
     tls.alpn_protocols.clear();
     let date = ServerDate::default();
-    let connector = Connector { tls, patience: settings.timeout, date: date.clone() };
+    let connector = Connector { tls, patience: settings.timeout, proxy: settings.proxy.clone(), date: date.clone() };
     let of = |error| ObjectsError::of(USE, address, error);
     // The layer above repeats what may be repeated.
     let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };

@@ -4,6 +4,7 @@
 
 mod bodies;
 mod resolving;
+mod way;
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -15,14 +16,14 @@ use http::{Request, Response, Uri};
 use hyper::body::Body;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector as Tcp;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rules::proxy::{NoTunnel, Proxy};
 
 pub use bodies::Arriving;
 pub use resolving::Judge;
 
 use bodies::{Advance, Advancing};
-use resolving::Resolver;
+use way::Way;
 
 /// How long a connection may take to come about.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -38,6 +39,9 @@ pub enum Cut {
     /// There is no connection.
     #[error("cannot connect to {0}: {1}")]
     Unreachable(String, String),
+    /// The proxy does not lead there.
+    #[error("no way to {0}: {1}")]
+    NoTunnel(String, NoTunnel),
     /// There was one.
     #[error("{0} ended the connection: {1}")]
     Broken(String, String),
@@ -52,7 +56,7 @@ impl Cut {
 /// One set of connections. Its clones share it.
 #[derive(Clone)]
 pub struct Client<B> {
-    inner: legacy::Client<HttpsConnector<Tcp<Resolver>>, Advancing<B>>,
+    inner: legacy::Client<HttpsConnector<Way>, Advancing<B>>,
     patience: Duration,
     judge: Judge,
 }
@@ -62,17 +66,14 @@ where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// A client that waits `patience` for anything to happen, and connects to the addresses alone that `judge` takes.
-    pub fn new(tls: rustls::ClientConfig, patience: Duration, judge: Judge) -> Self {
-        let mut tcp = Tcp::new_with_resolver(Resolver::new(judge.clone()));
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECTING.min(patience)));
-        tcp.set_nodelay(true);
+    /// A client that waits `patience` for anything to happen, and connects to the addresses alone that `judge` takes. What
+    /// a proxy leads to has addresses of the proxy's, which nobody judges here.
+    pub fn new(tls: rustls::ClientConfig, patience: Duration, judge: Judge, proxy: Option<Proxy>) -> Self {
         let https = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(Way::new(patience, judge.clone(), proxy));
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
@@ -93,10 +94,10 @@ where
         let request = request.map(|body| Advancing::new(body, advance.clone()));
         let response = tokio::select! {
             response = self.inner.request(request) => response.map_err(|error| {
-                let (connecting, reason) = (error.is_connect(), innermost(&error));
-                match connecting {
-                    true => Cut::Unreachable(authority.clone(), reason),
-                    false => Cut::Broken(authority.clone(), reason),
+                match (way::no_tunnel(&error), error.is_connect()) {
+                    (Some(reason), _) => Cut::NoTunnel(authority.clone(), reason),
+                    (None, true) => Cut::Unreachable(authority.clone(), innermost(&error)),
+                    (None, false) => Cut::Broken(authority.clone(), innermost(&error)),
                 }
             })?,
             () = advance.stops(self.patience) => return Err(Cut::silent(authority, self.patience)),

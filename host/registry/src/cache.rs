@@ -14,9 +14,10 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
 
+use crate::bundle::MAX_BUNDLE;
 use crate::error::RegistryError;
 use crate::layout::{self, Layer};
-use crate::signature::{MAX_PAYLOAD, MAX_SIGNATURES, Signature};
+use crate::signature::{Attached, MAX_PAYLOAD, MAX_SIGNATURES};
 
 /// How long what is not whole is kept, since it was written last.
 const UNFINISHED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -99,14 +100,14 @@ impl Cache {
     }
 
     /// The signatures of a manifest, as far as they are there. Whoever reads them checks them.
-    pub fn signatures(&self, manifest: Digest) -> Vec<Signature> {
-        let most = MAX_SIGNATURES as u64 * 2 * MAX_PAYLOAD;
+    pub fn signatures(&self, manifest: Digest) -> Vec<Attached> {
+        let most = MAX_SIGNATURES as u64 * 2 * (MAX_PAYLOAD + MAX_BUNDLE);
         let bytes = self.read(&self.path(manifest, "signatures"), most);
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
     /// Keep the signatures of a manifest.
-    pub fn keep_signatures(&self, manifest: Digest, signatures: &[Signature]) -> Result<(), RegistryError> {
+    pub fn keep_signatures(&self, manifest: Digest, signatures: &[Attached]) -> Result<(), RegistryError> {
         let path = self.path(manifest, "signatures");
         let bytes = serde_json::to_vec(signatures).map_err(|error| failed("write", &path, error))?;
         self.write(&path, &bytes)

@@ -11,6 +11,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use outbound::Arriving;
 use rules::domain::Digest;
+use rules::proxy::Proxy;
 use rules::text;
 use serde::Deserialize;
 use url::Url;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// Whom TLS trusts.
     pub tls: rustls::ClientConfig,
+    /// The proxy, where there is one.
+    pub proxy: Option<Proxy>,
     /// What the host calls itself.
     pub agent: &'static str,
 }
@@ -129,8 +132,8 @@ impl Client {
             name: reference.repository.clone(),
             purpose,
             agent: settings.agent,
-            own: Connections::new(tls.clone(), settings.timeout, reach.learning()),
-            others: Connections::new(tls, settings.timeout, reach.within()),
+            own: Connections::new(tls.clone(), settings.timeout, reach.learning(), settings.proxy.clone()),
+            others: Connections::new(tls, settings.timeout, reach.within(), settings.proxy),
             found,
             authorization: Mutex::default(),
         };

@@ -137,6 +137,7 @@ impl RegistryError {
         match self {
             // What was waited for long enough is not waited for again.
             Self::Network(Cut::Silent(..)) => false,
+            Self::Network(Cut::NoTunnel(_, reason)) => reason.is_transient(),
             Self::Network(_) | Self::TooLittle { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
             _ => false,

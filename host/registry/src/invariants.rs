@@ -5,12 +5,14 @@ use std::path::Path;
 
 use rules::text;
 
+use crate::bundle::MAX_BUNDLE;
 use crate::challenge::challenge;
 use crate::credentials::{World, find};
 use crate::layout;
 use crate::lock::Lock;
 use crate::reference::Reference;
-use crate::signature::{self, MAX_PAYLOAD, MAX_SIGNATURES, PublicKey, Signature};
+use crate::referrers;
+use crate::signature::{self, Attached, MAX_PAYLOAD, MAX_SIGNATURES, PublicKey, Signature, Subject};
 
 /// Longest error, in bytes: what it quotes is cut.
 const LONGEST: usize = 4096;
@@ -55,8 +57,19 @@ pub fn registry(bytes: &[u8]) {
     if let Err(error) = find("ghcr.io", "acme/weather", &world) {
         told(&error);
     }
-    let signatures = [Signature { payload: text.to_owned(), signature: text.to_owned() }];
-    assert!(signature::check(&signatures, &[], "ghcr.io/acme/weather", layout::sha256(bytes)).is_err());
+    let digest = layout::sha256(bytes);
+    if let Some(listed) = referrers::listed(bytes) {
+        assert!(listed.len() <= MAX_SIGNATURES);
+    }
+    if let Some((_, size)) = referrers::bundle(bytes, digest) {
+        assert!(size <= MAX_BUNDLE);
+    }
+    let of = Subject { name: "ghcr.io/acme/weather", digest, manifest: bytes };
+    let simple = Attached::Simple(Signature { payload: text.to_owned(), signature: text.to_owned() });
+    match signature::check(&[simple, Attached::Bundle { bundle: text.to_owned() }], &[], &of) {
+        Ok(()) => panic!("signed by nobody"),
+        Err(error) => told(&error),
+    }
 }
 
 fn told(error: &dyn std::fmt::Display) {
@@ -72,9 +85,13 @@ mod tests {
 
     #[test]
     fn anything_is_read_or_refused() {
-        let seeds: [&[u8]; 8] = [
+        let seeds: [&[u8]; 12] = [
             include_bytes!("../../../tests/fuzz/corpus/registry/seed-manifest"),
             include_bytes!("../../../tests/fuzz/corpus/registry/seed-signatures"),
+            include_bytes!("../../../tests/fuzz/corpus/registry/seed-bundle"),
+            include_bytes!("../../../tests/fuzz/corpus/registry/seed-bundle-message"),
+            include_bytes!("../../../tests/fuzz/corpus/registry/seed-referrers"),
+            include_bytes!("../../../tests/fuzz/corpus/registry/seed-referrer"),
             include_bytes!("../../../tests/fuzz/corpus/registry/seed-lock"),
             include_bytes!("../../../tests/fuzz/corpus/registry/seed-reference"),
             include_bytes!("../../../tests/fuzz/corpus/registry/seed-credentials"),

@@ -3,6 +3,10 @@
 //! It has a way out of its own, by `outbound`, and a policy of its own, in `reach`. It must not know extractors, grants,
 //! landing zones or states: a component is bytes here.
 
+mod attached;
+mod bundle;
+#[cfg(test)]
+mod bundling;
 #[expect(clippy::disallowed_methods, reason = "a store of its own, far from the landing zone")]
 mod cache;
 mod challenge;
@@ -18,6 +22,7 @@ mod pull;
 mod push;
 mod reach;
 mod reference;
+mod referrers;
 mod signature;
 #[cfg(test)]
 mod signing;

@@ -13,8 +13,7 @@ use crate::cache::{Cache, Part};
 use crate::client::{Client, Repository, again, length};
 use crate::error::RegistryError;
 use crate::layout::{self, Layer};
-use crate::reference;
-use crate::signature::{self, PublicKey, Signature};
+use crate::signature::{self, Attached, PublicKey, Subject};
 
 /// How many bytes of a component have to arrive in a second, at least, after the first minute.
 const SPEED: u64 = 16 * 1024;
@@ -60,13 +59,14 @@ pub fn pull(
         None => opened(&mut client, &open)?.manifest(*digest)?,
     };
     let layer = layout::layer(&manifest, *most).map_err(|error| RegistryError::Layout(shown.clone(), error))?;
-    if let Some((keys, name)) = signed
-        && signature::check(&cache.signatures(*digest), keys, name, *digest).is_err()
-    {
-        let signatures = opened(&mut client, &open)?.signatures(*digest)?;
-        signature::check(&signatures, keys, name, *digest)
-            .map_err(|error| RegistryError::Unsigned(shown.clone(), error))?;
-        cache.keep_signatures(*digest, &signatures)?;
+    if let Some((keys, name)) = signed {
+        let subject = Subject { name, digest: *digest, manifest: &manifest };
+        let check = |attached: &[Attached]| signature::check(attached, keys, &subject);
+        if check(&cache.signatures(*digest)).is_err() {
+            let attached = opened(&mut client, &open)?.attached(*digest, |some| check(some).is_ok())?;
+            check(&attached).map_err(|error| RegistryError::Unsigned(shown.clone(), error))?;
+            cache.keep_signatures(*digest, &attached)?;
+        }
     }
     if let Some(path) = cache.component(layer) {
         if cache.manifest(*digest).is_none() {
@@ -91,37 +91,6 @@ fn opened<'a>(
 }
 
 impl Client {
-    /// The signatures of a manifest; none where there are none.
-    pub fn signatures(&self, manifest: Digest) -> Result<Vec<Signature>, RegistryError> {
-        self.wait(async {
-            let repository = &self.repository;
-            let listed = match repository.manifest(&signature::tag(manifest), None).await {
-                Ok((_, listed)) => listed,
-                Err(RegistryError::Missing { .. }) => return Ok(Vec::new()),
-                Err(error) => return Err(error),
-            };
-            let what = || format!("the signatures of {}", repository.name);
-            let listed = signature::listed(&listed).map_err(|error| RegistryError::Layout(what(), error))?;
-            let mut signatures = Vec::new();
-            for (payload, signature) in listed {
-                let Some(digest) = reference::digest(&payload.digest) else { continue };
-                let question = repository.question(Method::GET, &format!("blobs/{}", payload.digest), what())?;
-                let bytes = again(async || {
-                    let response = repository.good(repository.ask(&question).await?, &what()).await?;
-                    repository.small(response, payload.size, &what()).await
-                })
-                .await?;
-                // One that is not what it says to be is nobody's signature.
-                if let Some(payload) =
-                    String::from_utf8(bytes).ok().filter(|text| layout::sha256(text.as_bytes()) == digest)
-                {
-                    signatures.push(Signature { payload, signature });
-                }
-            }
-            Ok(signatures)
-        })
-    }
-
     /// Have a component in the cache, from where an earlier attempt stopped.
     fn component(&self, cache: &Cache, layer: Layer) -> Result<PathBuf, RegistryError> {
         let mut part = cache.part(layer)?;

@@ -1,4 +1,4 @@
-//! Signatures by key, as cosign makes them: "simple signing" of a manifest's digest, by ECDSA P-256 or Ed25519.
+//! Signatures by key, as cosign makes them: "simple signing" of a manifest's digest, or a bundle; by ECDSA P-256 or Ed25519.
 //!
 //! They are checked by the key and the text alone. No log and no certificate is asked. Pure over bytes.
 
@@ -15,6 +15,7 @@ use rustls::sign::SigningKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use crate::bundle;
 use crate::layout::{Descriptor, LayoutError, Manifest};
 use crate::reference;
 
@@ -46,6 +47,30 @@ pub struct Signature {
     pub payload: String,
     /// The signature, in Base64.
     pub signature: String,
+}
+
+/// What stands beside a manifest, and may be somebody's signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Attached {
+    /// Simple signing.
+    Simple(Signature),
+    /// A bundle.
+    Bundle {
+        /// As it came. JSON.
+        bundle: String,
+    },
+}
+
+/// What has to be signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The name that the component goes by.
+    pub name: &'a str,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The manifest.
+    pub manifest: &'a [u8],
 }
 
 /// What is signed.
@@ -111,7 +136,8 @@ impl PublicKey {
         }
     }
 
-    fn has_signed(&self, payload: &[u8], signature: &[u8]) -> bool {
+    /// Whether it signed just that.
+    pub fn has_signed(&self, payload: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(self.algorithm, &self.key).verify(payload, signature).is_ok()
     }
 }
@@ -148,8 +174,8 @@ impl PrivateKey {
 /// How a key signs, as far as that is known here.
 const SCHEMES: [SignatureScheme; 2] = [SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::ED25519];
 
-/// Why a component counts as not signed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a component counts as not signed. What stands later says more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Unsigned {
     /// Nobody signed it.
     #[error("nobody has signed it")]
@@ -157,37 +183,53 @@ pub enum Unsigned {
     /// Somebody else did.
     #[error("none of the keys that are trusted has signed it")]
     Others,
+    /// Whose signature it is says a certificate, which is for those to check who ask others.
+    #[error("it is signed with a certificate, and only signatures by key are checked")]
+    Certified,
+    /// A key that is trusted said something else of it.
+    #[error("a key that is trusted says something of it (`{0}`), and has not signed it")]
+    OtherPurpose(String),
     /// A key that is trusted signed another one, or this one under another name.
     #[error("a key that is trusted has signed it as `{0}`, and not as `{1}`")]
     OtherName(String, String),
 }
 
-/// Check that one of the keys signed that the component of this digest goes by this name.
-pub fn check(signatures: &[Signature], keys: &[PublicKey], name: &str, digest: Digest) -> Result<(), Unsigned> {
-    if signatures.is_empty() {
-        return Err(Unsigned::Nobody);
-    }
-    let mut why = Unsigned::Others;
-    for Signature { payload, signature } in signatures.iter().take(MAX_SIGNATURES) {
-        let Ok(bytes) = STANDARD.decode(signature) else { continue };
-        if !keys.iter().any(|key| key.has_signed(payload.as_bytes(), &bytes)) {
-            continue;
-        }
-        // From here on it is the word of somebody who is trusted.
-        let Ok(Payload { critical, .. }) = serde_json::from_str(payload) else { continue };
-        if critical.kind != KIND || reference::digest(&critical.image.digest) != Some(digest) {
-            continue;
-        }
-        match signed_name(&critical.identity.reference) {
-            signed if signed == name => return Ok(()),
-            signed => why = Unsigned::OtherName(text::quoted(signed), name.to_owned()),
+/// Check that one of the keys signed that a component is what it is.
+pub fn check(attached: &[Attached], keys: &[PublicKey], of: &Subject<'_>) -> Result<(), Unsigned> {
+    let mut why = Unsigned::Nobody;
+    for attached in attached.iter().take(2 * MAX_SIGNATURES) {
+        let checked = match attached {
+            Attached::Simple(signature) => signature.check(keys, of),
+            Attached::Bundle { bundle } => bundle::check(bundle, keys, of),
+        };
+        match checked {
+            Ok(()) => return Ok(()),
+            Err(reason) => why = why.max(reason),
         }
     }
     Err(why)
 }
 
+impl Signature {
+    fn check(&self, keys: &[PublicKey], of: &Subject<'_>) -> Result<(), Unsigned> {
+        let bytes = STANDARD.decode(&self.signature).map_err(|_| Unsigned::Others)?;
+        if !keys.iter().any(|key| key.has_signed(self.payload.as_bytes(), &bytes)) {
+            return Err(Unsigned::Others);
+        }
+        // From here on it is the word of somebody who is trusted.
+        let Payload { critical, .. } = serde_json::from_str(&self.payload).map_err(|_| Unsigned::Others)?;
+        if critical.kind != KIND || reference::digest(&critical.image.digest) != Some(of.digest) {
+            return Err(Unsigned::Others);
+        }
+        match signed_name(&critical.identity.reference) {
+            signed if signed == of.name => Ok(()),
+            signed => Err(Unsigned::OtherName(text::quoted(signed), of.name.to_owned())),
+        }
+    }
+}
+
 /// The name without the tag or the digest that some tools sign with it.
-fn signed_name(reference: &str) -> &str {
+pub fn signed_name(reference: &str) -> &str {
     let name = reference.split('@').next().unwrap_or_default();
     match name.rsplit_once(':') {
         // Else it is a port.

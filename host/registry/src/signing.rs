@@ -8,7 +8,7 @@ use ring::signature::{
 };
 use rules::domain::Digest;
 
-use crate::signature::{PrivateKey, PublicKey, Signature, Unsigned, added, check, listed};
+use crate::signature::{Attached, PrivateKey, PublicKey, Signature, Subject, Unsigned, added, listed};
 
 /// Made by `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` and `openssl pkey -pubout`, and so for the others.
 const P256: &str = "-----BEGIN PUBLIC KEY-----
@@ -62,6 +62,11 @@ fn pairs() -> Vec<(PrivateKey, Vec<PublicKey>)> {
 
 fn of(payload: &str, signature: &str) -> Signature {
     Signature { payload: payload.into(), signature: signature.into() }
+}
+
+fn check(signatures: &[Signature], keys: &[PublicKey], name: &str, digest: Digest) -> Result<(), Unsigned> {
+    let attached: Vec<Attached> = signatures.iter().cloned().map(Attached::Simple).collect();
+    crate::signature::check(&attached, keys, &Subject { name, digest, manifest: b"" })
 }
 
 #[test]

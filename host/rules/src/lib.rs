@@ -23,6 +23,7 @@ pub mod invariants;
 pub mod name;
 pub mod oauth;
 pub mod policy;
+pub mod proxy;
 pub mod redact;
 pub mod request;
 pub mod retry;

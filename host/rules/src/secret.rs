@@ -160,8 +160,12 @@ impl Secret {
         self.signer.is_some()
     }
 
-    /// The parameter of the query that it sets.
-    pub fn parameter(&self) -> Option<&str> {
+    /// The parameters of the query that it sets.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.parameter().into_iter().chain(self.signer.iter().flat_map(Signer::parameters))
+    }
+
+    fn parameter(&self) -> Option<&str> {
         match &self.place {
             SecretPlace::Query(name) => Some(name),
             _ => None,

@@ -58,6 +58,14 @@ impl Signer {
         }
     }
 
+    /// The parameters that it adds to the query.
+    pub(crate) fn parameters(&self) -> Vec<&str> {
+        match self {
+            Self::Aws(_) => Vec::new(),
+            Self::Hmac(signer) => signer.parameters().collect(),
+        }
+    }
+
     /// Sign a request.
     pub(crate) fn sign(&self, request: &mut Outgoing<'_>) -> Result<(), String> {
         match self {

@@ -300,8 +300,9 @@ fn place(place: &SecretPlace) -> String {
             format!("as a signature of AWS for {} in the region {}", word(&aws.service), word(&aws.region))
         }
         SecretPlace::Hmac(hmac) => {
-            let fields: Vec<String> = hmac.fields.keys().map(|field| word(field)).collect();
-            format!("as a signature (HMAC of {}) in {}", hmac.hash, fields.join(", "))
+            let parameters = hmac.query.keys().map(|name| format!("the query parameter {}", word(name)));
+            let places: Vec<String> = hmac.fields.keys().map(|field| word(field)).chain(parameters).collect();
+            format!("as a signature (HMAC of {}) in {}", hmac.hash, places.join(", "))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What became of the extractors of a batch.
 
+use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -11,6 +12,14 @@ use rules::text;
 
 /// Exit codes of runs, the one that tells most of a batch first.
 const BY_WEIGHT: [u8; 7] = [130, 143, 3, 1, 2, 77, 75];
+
+/// The code that tells most.
+pub fn heaviest(codes: impl IntoIterator<Item = u8>) -> u8 {
+    let occurred: BTreeSet<u8> = codes.into_iter().collect();
+    let known = BY_WEIGHT.into_iter().find(|code| occurred.contains(code));
+    // A code that no host exits with is a failure.
+    known.unwrap_or_else(|| if occurred.iter().any(|code| *code != 0) { 1 } else { 0 })
+}
 
 /// What became of one.
 #[derive(Debug)]
@@ -72,13 +81,8 @@ pub struct Outcomes {
 impl Outcomes {
     /// The code that tells most.
     pub fn exit_code(&self) -> u8 {
-        let occurred = |code: &u8| {
-            self.signal.is_some_and(|kind| kind.exit_code() == *code)
-                || self.all.iter().any(|outcome| outcome.code == *code)
-        };
-        let known = BY_WEIGHT.into_iter().find(occurred);
-        // A code that no host exits with is a failure.
-        known.unwrap_or_else(|| if self.all.iter().any(|outcome| outcome.code != 0) { 1 } else { 0 })
+        let signal = self.signal.map(Kind::exit_code);
+        heaviest(self.all.iter().map(|outcome| outcome.code).chain(signal))
     }
 
     /// One line about all of them.

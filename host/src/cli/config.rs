@@ -1,5 +1,7 @@
 //! `host config`.
 
+mod check;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -35,13 +37,16 @@ pub(super) struct ConfigArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    Check(check::CheckArgs),
     /// Print the JSON Schema of the configuration file
     Schema,
 }
 
 pub(super) fn execute(arguments: &ConfigArgs) -> Result<ExitCode, Error> {
-    if let Some(What::Schema) = arguments.what {
-        return super::print(SCHEMA).map(|()| ExitCode::SUCCESS);
+    match &arguments.what {
+        Some(What::Check(arguments)) => return check::execute(arguments),
+        Some(What::Schema) => return super::print(SCHEMA).map(|()| ExitCode::SUCCESS),
+        None => {}
     }
     let configuration = Configuration::read(arguments.config.as_deref())?;
     // So that all that can be wrong with it is told.

@@ -1,6 +1,5 @@
 //! `host erase`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -9,7 +8,8 @@ use super::allow::{said_yes, somebody_is_there};
 use super::zone::ZoneArgs;
 use crate::erase::{Erased, Eraser, Target, find};
 use crate::error::{Error, Kind};
-use crate::upkeep;
+use crate::landing::Landing;
+use crate::view::View;
 use rules::budget::Time;
 use rules::text;
 
@@ -19,10 +19,10 @@ const MAX_REASON: usize = 1000;
 /// Take the bytes of landed files away for good, and keep what they were and why
 ///
 /// The same content does not land again in that source. Copies, backups and snapshots are not reached: `host erase` removes
-/// the file of the landing directory, and names the files of it that hold the same content.
+/// the file of the landing zone, and names the files of it that hold the same content.
 #[derive(Debug, clap::Args)]
 pub(super) struct EraseArgs {
-    /// Files, by their paths below the landing directory
+    /// Files, by their paths below the landing zone
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
     /// Why, for the record
@@ -54,7 +54,6 @@ fn reason(text: &str) -> Result<String, String> {
 
 pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
     let landing = arguments.zone.landing()?;
-    let directory = landing.directory("`host erase`")?;
     let mut paths: Vec<String> = Vec::new();
     for path in arguments.paths.iter().map(|word| super::cat::below(&landing, word)) {
         if !paths.contains(&path) {
@@ -62,10 +61,10 @@ pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
         }
     }
     if !arguments.lift && !arguments.yes {
-        ask(arguments, directory, &paths)?;
+        ask(arguments, &landing, &paths)?;
     }
     let wait = super::zone::patience(arguments.wait);
-    let mut eraser = Eraser::open(directory, wait)?;
+    let mut eraser = Eraser::open(&landing, wait)?;
     // All of them, before the first is touched.
     let found: Result<Vec<Target>, Error> = paths.iter().map(|path| eraser.find(path)).collect();
     let done = found.and_then(|found| {
@@ -76,9 +75,9 @@ pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
 }
 
 /// Have somebody say yes, who has seen that all of it is there.
-fn ask(arguments: &EraseArgs, landing: &Path, paths: &[String]) -> Result<(), Error> {
-    let (root, state) = (upkeep::open(landing)?, arguments.zone.state()?);
-    paths.iter().try_for_each(|path| find(&root, &state, path).map(drop))?;
+fn ask(arguments: &EraseArgs, landing: &Landing, paths: &[String]) -> Result<(), Error> {
+    let (zone, state) = (View::of(landing)?.zone(), arguments.zone.state()?);
+    paths.iter().try_for_each(|path| find((landing, &zone), &state, path).map(drop))?;
     if !somebody_is_there() {
         return Err(Error::usage("there is no terminal to ask at, and nothing was erased")
             .hint("`--yes` erases without asking"));

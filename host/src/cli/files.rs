@@ -1,5 +1,6 @@
 //! `host files`.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use jiff::civil::Date;
@@ -8,6 +9,7 @@ use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::report;
 use rules::domain::parse_day;
+use rules::text;
 use state::Wanted;
 
 /// Show the files of the landing directory, as they are recorded
@@ -78,5 +80,12 @@ pub(super) fn execute(arguments: &FilesArgs) -> Result<ExitCode, Error> {
         true => super::print_with(|output| report::write_files_json(&state, &wanted, output)),
         false => super::print_with(|output| report::write_files(&state, &wanted, output)),
     }?;
+    // An empty list is an answer to a program; somebody who looks may have misspelt it.
+    if let Some(source) = arguments.source.as_deref().filter(|_| !arguments.json)
+        && !state.has_met(source)?
+    {
+        let shown = text::quoted(source);
+        let _ = writeln!(io::stderr(), "warning: no extractor has met a source `{shown}`; `host files` shows all");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -69,8 +69,7 @@ impl SettleArgs {
     ) -> Result<(), Error> {
         let wait = super::zone::patience(self.wait);
         let ShowArgs { contents, list } = &self.show;
-        let mut quarantine =
-            Quarantine::open(list.zone.landing()?.directory("a decision about what is in quarantine")?, wait)?;
+        let mut quarantine = Quarantine::open(&list.zone.landing()?, wait)?;
         let settled = quarantine.find(contents).and_then(|found| {
             found.iter().try_for_each(|row| {
                 let (json, sentence) = settle(&mut quarantine, row)?;

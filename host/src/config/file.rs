@@ -15,13 +15,14 @@ use super::registries::{Registry, Trust};
 use super::secrets::{SecretFrom, SecretGrant};
 use super::store::Store;
 use crate::error::Error;
-use fetch::{Authorities, Proxy};
+use fetch::Authorities;
 use objects::Address;
 use registry::Reference;
 use rules::budget::{Age, Settings};
 use rules::expectation::Expectations;
 use rules::name::check_name;
 use rules::policy::OriginGrant;
+use rules::proxy::Proxy;
 use rules::schedule::Schedule;
 use rules::text;
 

@@ -11,8 +11,9 @@ use serde::de::{Deserialize as _, Deserializer, MapAccess, Visitor};
 use super::file::Configuration;
 use super::secrets::{self, SecretFrom};
 use crate::error::Error;
-use fetch::{Authorities, Proxy};
+use fetch::Authorities;
 use rules::budget::Time;
+use rules::proxy::Proxy;
 
 /// Something that somebody may want to be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use registry::{ALL, Demand, Lock, PublicKey, Reference, Rules, is_on_this_machine};
 use rules::budget::Time;
+use rules::proxy::Proxy;
 use rules::text;
 
 use super::file::Configuration;
@@ -28,6 +29,8 @@ pub(super) struct Registry {
     plain_http: Option<bool>,
     /// How long it may say and take nothing.
     timeout: Option<Time>,
+    /// Whether `[network] proxy` leads to it [default: as to everything else].
+    proxy: Option<bool>,
 }
 
 /// Whose signature is needed for names that begin so.
@@ -50,6 +53,8 @@ pub struct Way {
     pub timeout: Duration,
     /// Whom to trust beside the machine's roots.
     pub authorities: fetch::Authorities,
+    /// The proxy that leads there.
+    pub proxy: Option<Proxy>,
 }
 
 /// The name of a registry, or of a repository with all below it, as references have it.
@@ -74,6 +79,7 @@ impl Configuration {
             plain: said.plain_http.unwrap_or_else(|| is_on_this_machine(registry)),
             timeout: said.timeout.map_or(registry::TIMEOUT, |timeout| timeout.0),
             authorities: self.file.tls.authorities.clone(),
+            proxy: self.file.network.proxy.clone().filter(|_| said.proxy.unwrap_or(true)),
         })
     }
 
@@ -203,6 +209,14 @@ mod tests {
         ] {
             let way = known.way_to(registry).map_err(|error| error.to_string()).expect(registry);
             assert_eq!((way.plain, way.timeout.as_secs()), (plain, seconds), "{registry}");
+            assert_eq!(way.proxy, None, "{registry}");
+        }
+        let text =
+            "[network]\nproxy = \"http://proxy.example:3128\"\n[registry.\"registry.internal\"]\nproxy = false\n";
+        let known = configuration(text);
+        for (registry, through) in [("ghcr.io", true), ("registry.internal", false), ("registry.internal:5000", true)] {
+            let way = known.way_to(registry).map_err(|error| error.to_string()).expect(registry);
+            assert_eq!(way.proxy.is_some(), through, "{registry}");
         }
         let wrong = configuration("[registry.\"a/b\"]\n").way_to("ghcr.io").map(drop).expect_err("a name").to_string();
         assert!(wrong.contains("[registry.\"a/b\"] names no registry"), "{wrong}");

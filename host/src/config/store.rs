@@ -30,6 +30,8 @@ pub(super) struct Store {
     profile: Option<String>,
     /// How long the store may say and take nothing.
     timeout: Option<Time>,
+    /// Whether `[network] proxy` leads to it [default: as to everything else].
+    proxy: Option<bool>,
     /// For how long a run has its state after it wrote it last.
     lease: Option<Time>,
     /// Where the key is that tokens are sealed with, which are kept in the store then.
@@ -58,7 +60,7 @@ impl Configuration {
         let address: Address = text.parse().map_err(|error| {
             Error::usage(error).hint("`--landing` takes a directory, or such a place in an object store")
         })?;
-        let Store { endpoint, region, profile, timeout, lease, token_key: _ } = self.file.store.clone();
+        let Store { endpoint, region, profile, timeout, proxy, lease, token_key: _ } = self.file.store.clone();
         let lease = lease.map_or(LEASE, |lease| lease.0);
         if !LEASES.contains(&lease.as_secs()) {
             let (least, most) = (LEASES.start(), LEASES.end());
@@ -69,8 +71,25 @@ impl Configuration {
             .hint("a killed run keeps others waiting for so long; a live one writes its state three times in it"));
         }
         let timeout = timeout.map_or(Settings::default().timeout, |timeout| timeout.0);
-        let settings = Settings { endpoint, region, profile, timeout };
+        let proxy = self.file.network.proxy.clone().filter(|_| proxy.unwrap_or(true));
+        let settings = Settings { endpoint, region, profile, timeout, proxy };
         let authorities = self.file.tls.authorities.clone();
         Ok(Landing::Store(Arc::new(Place { address, settings, authorities, lease })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proxy_leads_to_the_store_unless_somebody_says_otherwise() {
+        for (said, expected) in [("", true), ("[store]\nproxy = true\n", true), ("[store]\nproxy = false\n", false)] {
+            let text = format!("[network]\nproxy = \"http://proxy.example:3128\"\n{said}");
+            let file = toml::from_str(&text).expect("a configuration");
+            let known = Configuration { file, ..Configuration::default() };
+            let Ok(Landing::Store(place)) = known.landing(Some(Path::new("s3://lake/raw"))) else { panic!("no store") };
+            assert_eq!(place.settings.proxy.is_some(), expected, "{said}");
+        }
     }
 }

@@ -8,9 +8,11 @@ use rules::domain::Scope;
 use state::{Lease, State, StateError};
 use zone::{DATABASE, STATES};
 
-use super::taking::{held_by, holder};
+use super::gathering::extractor_of;
+use super::taking::{PAUSE, held_by, holder};
 use super::{Held, Remote, RemoteError, claim_of, object_of};
 use crate::error::{Error, Kind};
+use crate::patience::patiently;
 use crate::upkeep::UpkeepError;
 
 /// How often it is tried again where somebody else changes it at the same time.
@@ -53,9 +55,7 @@ impl From<AmendError> for Error {
             AmendError::Remote(error) => error.into(),
             AmendError::Upkeep(error) => error.into(),
             AmendError::Leased(object, left) => {
-                let below = object.trim_start_matches(STATES).trim_end_matches(super::ENDING);
-                let name = below.split('/').next().unwrap_or_default();
-                held_by(name, claim_of(&object).and_then(|(window, _)| window), left)
+                held_by(extractor_of(&object), claim_of(&object).and_then(|(window, _)| window), left)
             }
             AmendError::Busy(_) => Self::new(Kind::Locked, error).hint("say the same again in a while"),
         }
@@ -74,7 +74,7 @@ impl Remote {
         Ok(self.amend_object(&object_of(extractor, scope), change)?)
     }
 
-    /// The same of the state that an object is.
+    /// The same of the state that an object is. Where nothing is changed, nothing is sent.
     pub(crate) fn amend_object<T, E>(
         self: &Arc<Self>,
         object: &str,
@@ -87,10 +87,14 @@ impl Remote {
             let Some(head) = self.fetch(object)? else { return Ok(None) };
             let mut state = self.opened(object, None)?;
             let before = state.lease().map_err(RemoteError::from)?;
+            let changes = state.changes();
             if let Some(left) = before.as_ref().and_then(|lease| self.left_of(lease, &head)) {
                 return Err(AmendError::Leased(object.to_owned(), left));
             }
             let changed = change(&mut state)?;
+            if state.changes() == changes {
+                return Ok(Some(changed));
+            }
             // A holder of its own: a run that was only stalled must not take this for what it wrote itself, and its lease
             // must not begin again.
             let token = before.map_or(0, |before| before.token) + 1;
@@ -105,6 +109,36 @@ impl Remote {
             }
         }
         Err(AmendError::Busy(object.to_owned()))
+    }
+
+    /// The states of the extractors that met a source, once no run has any of them; `wait` is how long to wait for that,
+    /// `None` without end.
+    pub(crate) fn unheld(&self, source: &str, wait: Option<Duration>) -> Result<Vec<String>, Error> {
+        patiently(wait, PAUSE, || {
+            let all = self.of_source(source)?;
+            match all.iter().find_map(|(object, left)| left.map(|left| AmendError::Leased(object.clone(), left))) {
+                Some(leased) => Ok(Err(leased.into())),
+                None => Ok(Ok(all.into_iter().map(|(object, _)| object).collect())),
+            }
+        })
+    }
+
+    /// Change all of these.
+    pub(crate) fn amend_all_of(
+        self: &Arc<Self>,
+        source: &str,
+        wait: Option<Duration>,
+        change: impl Fn(&mut State) -> Result<(), StateError>,
+    ) -> Result<(), Error> {
+        let change = |state: &mut State| change(state).map_err(RemoteError::from);
+        for object in self.unheld(source, wait)? {
+            patiently(wait, PAUSE, || match self.amend_object(&object, change) {
+                Ok(_) => Ok(Ok(())),
+                Err(error @ (AmendError::Leased(..) | AmendError::Busy(_))) => Ok(Err(error.into())),
+                Err(error) => Err(error.into()),
+            })?;
+        }
+        Ok(())
     }
 
     /// Keep a damaged state under another name, and put what can be read of it in its place; that name, and how many runs

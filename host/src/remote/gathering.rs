@@ -1,13 +1,16 @@
 //! All states of an object store as one, to be looked at.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use objects::Head;
+use rules::domain::Scope;
 use rules::name::check_name;
 use state::State;
 use zone::{Lock, STATES};
 
-use super::{ENDING, Remote, RemoteError, claim_of};
+use super::{ENDING, Remote, RemoteError, claim_of, object_of};
 
 /// How many states are got at once.
 const AT_ONCE: usize = 16;
@@ -49,6 +52,50 @@ impl Remote {
         Ok(locks)
     }
 
+    /// The states of the extractors that met a source, and for how long a run has each of them.
+    pub(super) fn of_source(&self, source: &str) -> Result<Vec<(String, Option<Duration>)>, RemoteError> {
+        let objects = self.states()?;
+        let (mut extractors, mut all) = (BTreeSet::new(), Vec::new());
+        for objects in objects.chunks(AT_ONCE) {
+            for (object, brought) in objects.iter().zip(self.bring(objects)) {
+                let Some((beside, head)) = brought? else { continue };
+                let state = beside.opened(object, None)?;
+                if state.has_met(source)? {
+                    extractors.insert(extractor_of(object));
+                }
+                all.push((object.clone(), state.lease()?.and_then(|lease| self.left_of(&lease, &head))));
+            }
+        }
+        all.retain(|(object, _)| extractors.contains(extractor_of(object)));
+        Ok(all)
+    }
+
+    /// Have a new state know what was erased, as any other of its extractor does.
+    pub(super) fn inherit(&self, extractor: &str, own: &str, state: &mut State) -> Result<(), RemoteError> {
+        let (newest, beside) = (object_of(extractor, &Scope::default()), self.beside()?);
+        let mut other = newest;
+        let mut found = other != own && beside.fetch(&other)?.is_some();
+        if !found && let Some(window) = self.any_window_of(extractor)? {
+            found = beside.fetch(&window)?.is_some();
+            other = window;
+        }
+        if found {
+            drop(beside.opened(&other, None)?);
+            state.merge_erased(&beside.database())?;
+        }
+        Ok(())
+    }
+
+    fn any_window_of(&self, extractor: &str) -> Result<Option<String>, RemoteError> {
+        for listed in self.objects.list(&format!("{STATES}{extractor}"))? {
+            let object = listed?.path;
+            if is_state(&object) {
+                return Ok(Some(object));
+            }
+        }
+        Ok(None)
+    }
+
     /// Get states side by side, each into a directory of its own.
     fn bring(&self, objects: &[String]) -> Vec<Result<Option<(Self, Head)>, RemoteError>> {
         let bring = |object: &String| {
@@ -71,6 +118,12 @@ impl Remote {
         let spool = Arc::new(zone::Root::open(directory.path())?);
         Ok(Self { objects: Arc::clone(&self.objects), spool, lease: self.lease, cache: None, _directory: directory })
     }
+}
+
+/// The extractor of which an object is a state.
+pub(super) fn extractor_of(object: &str) -> &str {
+    let below = object.trim_start_matches(STATES).trim_end_matches(ENDING);
+    below.split('/').next().unwrap_or_default()
 }
 
 /// Whether an object is the state of an extractor.

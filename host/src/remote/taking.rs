@@ -12,7 +12,7 @@ use super::{Cached, Held, Remote, RemoteError, claim_of, conditions, hashed, obj
 use crate::error::{Error, Kind};
 
 /// How often it is looked whether a lease is over: each time is a request.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// How much of a number of a run says when it began; the rest tells it from others of the same millisecond.
 const A_MILLISECOND: i64 = 1000;
 
@@ -68,7 +68,10 @@ impl Remote {
             conditions::check(&self.objects)?;
             self.spool.fresh(zone::DATABASE).map_err(RemoteError::from)?;
         }
-        let (now, state) = self.opened_to_run(&object, clock)?;
+        let (now, mut state) = self.opened_to_run(&object, clock)?;
+        if found.is_none() {
+            self.inherit(&wanted.extractor, &object, &mut state)?;
+        }
         if let Some(head) = &found
             && let Some(lease) = state.lease().map_err(RemoteError::from)?
             && let Some(left) = self.left_of(&lease, head)

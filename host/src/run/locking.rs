@@ -8,7 +8,7 @@ use zone::{DiskError, Holder, Lock, Root};
 
 use crate::config::Plan;
 use crate::error::{Error, Kind};
-use crate::patience::patiently;
+use crate::patience::{PAUSE, patiently};
 
 fn failed(error: DiskError) -> Error {
     Error::new(Kind::Failed, error).hint("the landing directory must be writable")
@@ -16,7 +16,7 @@ fn failed(error: DiskError) -> Error {
 
 /// The zone's lock, shared with other runs, and the extractor's own.
 pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
-    patiently(plan.wait, || {
+    patiently(plan.wait, PAUSE, || {
         let landing = &plan.landing;
         let shared = if prepared(root, plan)? { root.lock_zone(false).map_err(failed)? } else { None };
         if shared.is_some() && !plan.trial.is_one() && root.is_for_tests().map_err(failed)? {

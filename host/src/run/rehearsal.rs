@@ -10,7 +10,7 @@ use zone::{DATABASE, Root, Zone};
 use crate::config::Plan;
 use crate::error::{Error, Kind};
 use crate::landing::{Landing, Place};
-use crate::patience::patiently;
+use crate::patience::{PAUSE, patiently};
 use crate::preview;
 use crate::remote::Remote;
 use crate::report::{Preview, Receipts};
@@ -113,7 +113,7 @@ impl Rehearsal {
 
 /// The zone's lock alone, so that the state is at rest; `None` where no run was ever there. Nothing is made for it.
 fn alone(base: &Root, plan: &Plan) -> Result<Option<zone::Lock>, Error> {
-    patiently(plan.wait, || {
+    patiently(plan.wait, PAUSE, || {
         let lock = base.lock_zone_if_there().map_err(|error| Error::new(Kind::Failed, error))?;
         Ok(match lock {
             Some(None) => {

@@ -7,11 +7,12 @@ use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::order::Failed;
-use fetch::{Authorities, Egress, FetchLimits, Fetcher, Proxy, Until};
+use fetch::{Authorities, Egress, FetchLimits, Fetcher, Until};
 use rules::budget::{Budgets, Settings};
 use rules::domain::Request;
 use rules::oauth::{TokenRequest, place};
 use rules::policy::{Mapping, OriginGrant, Policy};
+use rules::proxy::Proxy;
 use rules::redact::Redactor;
 use rules::retry::Attempts;
 use rules::validators::Conditions;

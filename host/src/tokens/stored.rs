@@ -43,6 +43,7 @@ pub struct Room {
     region: Option<String>,
     profile: Option<String>,
     timeout: Duration,
+    proxy: Option<String>,
     path: String,
     key: Key,
 }
@@ -50,10 +51,10 @@ pub struct Room {
 impl Room {
     /// The object of that name.
     pub(super) fn of(place: &Place, service: &str, right: &str, key: &Key) -> Self {
-        let Settings { endpoint, region, profile, timeout } = place.settings.clone();
+        let Settings { endpoint, region, profile, timeout, proxy } = place.settings.clone();
         let path = format!("{TOKENS}{service}-{}", key.name(right));
         let (address, key) = (place.address.to_string(), key.clone());
-        Self { address, endpoint, region, profile, timeout, path, key }
+        Self { address, endpoint, region, profile, timeout, proxy: proxy.map(|proxy| proxy.to_string()), path, key }
     }
 
     /// Where it is, as somebody finds it.
@@ -63,9 +64,10 @@ impl Room {
 
     /// Get ready to reach it.
     pub(super) fn open(&self, authorities: &Authorities) -> Result<TokenObject, KeepError> {
-        let Self { address, endpoint, region, profile, timeout, path, key } = self.clone();
+        let Self { address, endpoint, region, profile, timeout, proxy, path, key } = self.clone();
         let address = address.parse().map_err(|error: objects::AddressError| KeepError::Settings(error.to_string()))?;
-        let settings = Settings { endpoint, region, profile, timeout: timeout.min(SILENCE) };
+        let proxy = proxy.map(|text| text.parse()).transpose().map_err(KeepError::Settings)?;
+        let settings = Settings { endpoint, region, profile, timeout: timeout.min(SILENCE), proxy };
         let objects = Objects::open(&address, &settings, || fetch::tls_client(authorities))?;
         Ok(TokenObject { objects: Arc::new(objects), path, key, turn: TURN, patience: TURN + KEEPING })
     }

@@ -11,7 +11,7 @@ use rules::findings::is_listed;
 use rules::name::Names;
 
 /// The columns of a row, as [`read`] takes them.
-const COLUMNS: &str = "path, sha256, size, stored_size, reason, erased_at";
+const COLUMNS: &str = "path, sha256, size, stored_size, reason, erased_at, source, url, run_id";
 
 /// A file that was erased. Anybody may have written the texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub struct ErasedRow {
     pub file: FileRow,
     /// Of its content.
     pub sha256: Digest,
+    /// The source that it landed in.
+    pub source: String,
+    /// Where it came from.
+    pub url: Option<String>,
+    /// The run that brought it.
+    pub run_id: Option<i64>,
     /// Why it was erased.
     pub reason: String,
     /// When, in ISO 8601.
@@ -52,6 +58,20 @@ impl State {
         let sql = format!("SELECT {COLUMNS} FROM erased WHERE source = ?1 AND sha256 = ?2 ORDER BY path LIMIT 1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(statement.query_row(params![source, digest.0], read).optional()?.flatten())
+    }
+
+    /// Whether anything is known of a source.
+    pub fn has_met(&self, source: &str) -> Result<bool, StateError> {
+        for table in ["source_users", "landed_files", "quarantined", "erased"] {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE source = ?1)");
+            // A database that is only read may be of an older host, or of the Python package.
+            if schema::has_table(&self.connection, table)?
+                && self.connection.prepare_cached(&sql)?.query_row([source], |row| row.get(0))?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether anything of a source was erased.
@@ -90,22 +110,52 @@ impl State {
         Ok((paths, count))
     }
 
+    /// What is to be recorded of a file that is about to be erased; `None` where it did not land.
+    pub fn erasure(
+        &self,
+        file: &FileRow,
+        sha256: Digest,
+        reason: &str,
+        now: &str,
+    ) -> Result<Option<ErasedRow>, StateError> {
+        let sql = "SELECT source, url, run_id FROM landed_files WHERE path = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let row = |row: &Row<'_>| {
+            Ok(ErasedRow {
+                file: file.clone(),
+                sha256,
+                source: text(row, 0)?.unwrap_or_default(),
+                url: text(row, 1)?,
+                run_id: number(row, 2)?,
+                reason: reason.to_owned(),
+                erased_at: now.to_owned(),
+            })
+        };
+        Ok(statement.query_row([&file.path], row).optional()?)
+    }
+
     /// Record that a file is erased, before it is: nothing counts on it any more, and nothing that asks for it again is
-    /// known. Its digest has to be.
-    pub fn erase(&mut self, file: &FileRow, sha256: &Digest, reason: &str, now: &str) -> Result<(), StateError> {
+    /// known.
+    pub fn erase(&mut self, erased: &ErasedRow) -> Result<(), StateError> {
+        let ErasedRow { file, sha256, source, url, run_id, reason, erased_at } = erased;
         self.journal.set(&self.connection, Durability::Now)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let sql = "INSERT OR REPLACE INTO erased
-                          (path, source, sha256, size, stored_size, url, run_id, reason, erased_at)
-                   SELECT path, source, ?2, ?3, stored_size, url, run_id, ?4, ?5 FROM landed_files WHERE path = ?1";
-        transaction.execute(sql, params![file.path, sha256.0, file.size, reason, now])?;
+        let sql = "INSERT INTO erased (path, source, sha256, size, stored_size, url, run_id, reason, erased_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                   ON CONFLICT (path) DO UPDATE
+                   SET source = excluded.source, sha256 = excluded.sha256, size = excluded.size,
+                       stored_size = excluded.stored_size, url = excluded.url, run_id = excluded.run_id,
+                       reason = excluded.reason, erased_at = excluded.erased_at
+                   WHERE (sha256, reason, erased_at) <> (excluded.sha256, excluded.reason, excluded.erased_at)";
+        let (path, size, stored_size) = (&file.path, file.size, file.stored_size);
+        transaction.execute(sql, params![path, source, sha256.0, size, stored_size, url, run_id, reason, erased_at])?;
         for sql in [
             "DELETE FROM landed_files WHERE path = ?1",
             "DELETE FROM validators WHERE path = ?1",
             "DELETE FROM derivations WHERE (source, extractor, resource) IN
                     (SELECT source, extractor, resource FROM derived_files WHERE path = ?1)",
         ] {
-            transaction.execute(sql, [&file.path])?;
+            transaction.execute(sql, [path])?;
         }
         let sql = "DELETE FROM derived_files
                     WHERE (source, extractor, resource) NOT IN (SELECT source, extractor, resource FROM derivations)";
@@ -135,5 +185,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Option<ErasedRow>> {
         sha256,
         reason: text(row, 4)?.unwrap_or_default(),
         erased_at: text(row, 5)?.unwrap_or_default(),
+        source: text(row, 6)?.unwrap_or_default(),
+        url: text(row, 7)?,
+        run_id: number(row, 8)?,
     }))
 }

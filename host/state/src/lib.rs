@@ -158,6 +158,11 @@ impl State {
         Ok((run_id, dead))
     }
 
+    /// How many rows were changed through this since it was opened.
+    pub fn changes(&self) -> u64 {
+        self.connection.total_changes()
+    }
+
     /// Whether the database knows all files of a source, and that this extractor appends to it.
     pub fn knows(&self, source: &str, extractor: &str) -> Result<bool, StateError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM indexed_sources WHERE source = ?1)

@@ -323,3 +323,37 @@ fn what_another_secret_adds_is_signed_too() {
     let signed = hmac_sha256(KEY.as_bytes(), format!("{ID} /a.csv?k={ID}").as_bytes());
     assert_eq!(origin.asked()[0].header("s"), Some(signed.as_str()));
 }
+
+#[test]
+fn a_signature_in_the_query_is_seen_by_its_origin_alone() {
+    let is_signed = |asked: &Asked| {
+        let Some((signed, signature)) = asked.target.rsplit_once("&signature=") else { return false };
+        let query = signed.split_once('?').map_or("", |(_, query)| query);
+        let expected = hmac_sha256(KEY.as_bytes(), query.as_bytes());
+        signature == expected.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+            && asked.header("x-key") == Some(ID)
+    };
+    let origin = Origin::answering(move |asked| match asked.target.as_str() {
+        _ if !is_signed(asked) => Reply::status(403),
+        // As a redirect that leads to the same query.
+        target if target.starts_with("/on") => Reply::redirect(307, target.replacen("/on", "/end", 1)),
+        _ => Reply::new("a,b\n"),
+    });
+    let environment = environment();
+    let place = "{ hmac = { over = \"{query}\", encoding = \"base64\", timestamp = \"microseconds\", \
+                 fields = { X-Key = \"{id}\" }, \
+                 query = { time = \"{timestamp}\", signature = \"{signature}\" } } }";
+    granted(&environment, place, PARTS, &origin.grant(), "https://a.example");
+    ask(&environment, "mirror", &origin.url("/on?b=1"), KEY, &["--landing", "on"]).exits(0);
+    assert_eq!(origin.asked().len(), 2);
+    let url = origin.url("/a?a=Z%c3%bcrich");
+    let ran = ask(&environment, "mirror", &url, KEY, &["--record", "x.har"]).exits(0);
+    let signature = origin.asked()[2].target.split("&signature=").nth(1).expect("a signature").to_owned();
+    [KEY, ID, &signature].into_iter().for_each(|text| nowhere(&environment, &ran, text));
+    assert_eq!(environment.landed().len(), 1);
+    let again = ["--replay", "x.har", "--landing", "again"];
+    ask(&environment, "mirror", &url, KEY, &again).exits(0);
+    let own = ask(&environment, "mirror", &origin.url("/end?time=1"), KEY, &[]).exits(1);
+    own.says("the query parameter `time` is the secret's own");
+    assert_eq!(origin.asked().len(), 3);
+}

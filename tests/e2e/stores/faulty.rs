@@ -27,7 +27,7 @@ fn requests(make: Make) -> Option<[usize; 2]> {
 }
 
 /// Whether a fault answers a question as no store does: nothing was to be written, so that no condition can fail.
-fn no_answer_of_a_store(method: &str, fault: &Fault) -> bool {
+pub(super) fn no_answer_of_a_store(method: &str, fault: &Fault) -> bool {
     method != "PUT" && matches!(fault, Fault::Before(409 | 412) | Fault::After(409 | 412))
 }
 

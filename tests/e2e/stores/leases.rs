@@ -19,14 +19,14 @@ fn place(make: Make, lease: &str) -> Option<Place> {
 }
 
 /// Have the origin answer a path only once the second gate is open; the first one opens when it is asked for.
-fn held(place: &Place, path: &str, content: &str) -> (Gate, Gate) {
+pub(super) fn held(place: &Place, path: &str, content: &str) -> (Gate, Gate) {
     let (reached, hold) = (Gate::default(), Gate::default());
     place.origin.route(path, Reply::new(content).gated(&reached, &hold));
     (reached, hold)
 }
 
 /// A mirror that waits for its second file, and the gate that lets it go on.
-fn waiting(place: &Place) -> (Child, Gate) {
+pub(super) fn waiting(place: &Place) -> (Child, Gate) {
     let (reached, hold) = held(place, "/plain.csv", MIRRORED[1]);
     let child = place.mirror_command().spawn().expect("the program");
     assert!(reached.wait(), "the run never asked");

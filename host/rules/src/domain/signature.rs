@@ -20,14 +20,19 @@ impl Aws {
     pub const PARTS: Parts = Parts { required: &["access-key-id", "secret-access-key"], optional: &["session-token"] };
 }
 
-/// An HMAC over what the service wants to be signed, in fields that the service names.
+/// An HMAC over what the service wants to be signed, in fields or in parameters of the query that the service names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Hmac {
     /// What is signed, as a template.
     pub over: String,
-    /// The fields that are sent, each with a template of its value. One of them holds `{signature}`.
+    /// The fields that are sent, each with a template of its value.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub fields: BTreeMap<String, String>,
+    /// The same of parameters that are added to the query. Those with `{signature}` come last, and are not signed. A field or
+    /// a parameter has it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub query: BTreeMap<String, String>,
     /// Of which hash.
     #[serde(default, skip_serializing_if = "is_default")]
     pub hash: Hash,
@@ -150,7 +155,8 @@ impl Hmac {
 
     /// All templates.
     pub fn templates(&self) -> impl Iterator<Item = &String> {
-        [&self.over, &self.digest.of].into_iter().chain(&self.derive).chain(self.fields.values())
+        let sent = self.fields.values().chain(self.query.values());
+        [&self.over, &self.digest.of].into_iter().chain(&self.derive).chain(sent)
     }
 
     fn names(&self, word: &str) -> bool {

@@ -1,4 +1,4 @@
-//! An HMAC over what a service wants to be signed, in the fields that it names.
+//! An HMAC over what a service wants to be signed, in the fields and parameters that it names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,14 +9,16 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use url::Url;
 
 use super::mac::{Take, hex, keyed, plain, written};
 use super::template::{Template, Word};
 use super::{Outgoing, host};
 use crate::domain::signature::{Encoding, Hash, Hmac, KeyText, Nonce};
 use crate::request::HOST_FIELDS;
+use crate::text;
 
-/// Most fields that carry a signature and what belongs to it.
+/// Most fields and parameters that carry a signature and what belongs to it.
 const MAX_SIGNED: usize = 16;
 
 /// What signs.
@@ -34,6 +36,19 @@ pub(crate) struct Signer {
     last: AtomicU64,
     fields: Vec<HeaderName>,
     values: Vec<Template>,
+    parameters: Vec<Parameter>,
+}
+
+/// A parameter that it adds to the query.
+struct Parameter {
+    name: String,
+    value: Template,
+}
+
+impl Parameter {
+    fn is_signed(&self) -> bool {
+        !self.value.has(&Word::Signature)
+    }
 }
 
 struct Digest {
@@ -56,8 +71,9 @@ impl Signer {
         if hmac.encoding == Encoding::Raw {
             return Err("its signature is written as `hex` or `base64`: raw bytes fit into no field".into());
         }
-        if hmac.fields.is_empty() || hmac.fields.len() > MAX_SIGNED {
-            return Err(format!("it sets {} fields, and has to set 1 to {MAX_SIGNED}", hmac.fields.len()));
+        let count = hmac.fields.len() + hmac.query.len();
+        if count == 0 || count > MAX_SIGNED {
+            return Err(format!("it sets {count} fields and parameters, and has to set 1 to {MAX_SIGNED}"));
         }
         let mut fields = Vec::new();
         for name in hmac.fields.keys() {
@@ -72,8 +88,10 @@ impl Signer {
         }
         let values = hmac.fields.values().map(|value| Template::parse(value, &[Word::Body]));
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        if !values.iter().any(|value| value.has(&Word::Signature)) {
-            return Err("no field of it holds `{signature}`".into());
+        let parameters = parameters(&hmac.query)?;
+        let mut sent = values.iter().chain(parameters.iter().map(|parameter| &parameter.value));
+        if !sent.any(|value| value.has(&Word::Signature)) {
+            return Err("no field or parameter of it holds `{signature}`".into());
         }
         let unmade = [Word::Signature, Word::Digest];
         let digest = &hmac.digest;
@@ -99,6 +117,7 @@ impl Signer {
             last: AtomicU64::new(0),
             fields,
             values,
+            parameters,
         })
     }
 
@@ -106,8 +125,19 @@ impl Signer {
         &self.fields
     }
 
+    /// The parameters that it adds to the query.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().map(|parameter| &*parameter.name)
+    }
+
     pub(super) fn sign(&self, request: &mut Outgoing<'_>) -> Result<(), String> {
-        let known = self.known(request)?;
+        let mut known = HashMap::new();
+        self.learn(&mut known, self.parameters.iter().map(|parameter| &parameter.value), request)?;
+        without(request.url, &self.parameters);
+        let (before, after): (Vec<_>, Vec<_>) = self.parameters.iter().partition(|parameter| parameter.is_signed());
+        append(request.url, &before, &|word| known.get(word).map_or(&b""[..], Vec::as_slice))?;
+        let rest = self.values.iter().chain([&self.over, &self.digest.of]).chain(&self.derive);
+        self.learn(&mut known, rest, request)?;
         let body = request.body;
         let value = |word: &Word| match word {
             Word::Body => body,
@@ -130,30 +160,33 @@ impl Signer {
             value.set_sensitive(true);
             filled.push((field.clone(), value));
         }
+        append(request.url, &after, &all)?;
         for (field, value) in filled {
             request.headers.insert(field, value);
         }
         Ok(())
     }
 
-    /// What each word in it stands for that is known before anything is signed; all but the body.
-    fn known(&self, request: &Outgoing<'_>) -> Result<HashMap<Word, Vec<u8>>, String> {
-        let templates = self.values.iter().chain([&self.over, &self.digest.of]).chain(&self.derive);
-        let mut known = HashMap::new();
-        let mut nonce = None;
+    /// Learn what each word in these stands for that is known before anything is signed; all but the body.
+    fn learn<'a>(
+        &self,
+        known: &mut HashMap<Word, Vec<u8>>,
+        templates: impl Iterator<Item = &'a Template>,
+        request: &Outgoing<'_>,
+    ) -> Result<(), String> {
         for word in templates.flat_map(Template::words) {
             if matches!(word, Word::Body | Word::Digest | Word::Signature) || known.contains_key(word) {
                 continue;
             }
             let value = match word {
-                Word::Nonce => nonce.get_or_insert_with(|| self.nonce(request.at)).clone().into_bytes(),
+                Word::Nonce => self.nonce(request.at).into_bytes(),
                 Word::Timestamp => self.stamp.write(request.at)?.into_bytes(),
                 Word::Part(part) => self.parts.get(*part).cloned().unwrap_or_default().into_bytes(),
                 word => of_request(word, request)?,
             };
             known.insert(word.clone(), value);
         }
-        Ok(known)
+        Ok(())
     }
 
     /// What no other request has.
@@ -167,6 +200,42 @@ impl Signer {
             Nonce::Uuid => uuid(&keyed(Hash::Sha256, &self.key, |take| take(&number.to_be_bytes()))),
         }
     }
+}
+
+/// The parameters of these templates. What is signed cannot be of what is signed.
+fn parameters(query: &BTreeMap<String, String>) -> Result<Vec<Parameter>, String> {
+    let of = |(name, text): (&String, &String)| {
+        let value = Template::parse(text, &[Word::Body, Word::Query, Word::Target])?;
+        match value.has(&Word::Digest) && !value.has(&Word::Signature) {
+            true => Err(format!("its parameter `{}` is signed, and cannot have `digest`", text::quoted(name))),
+            false => Ok(Parameter { name: name.clone(), value }),
+        }
+    };
+    query.iter().map(of).collect()
+}
+
+/// Take parameters out of a query: a redirect may have those of the request before.
+fn without(url: &mut Url, parameters: &[Parameter]) {
+    let is_own = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
+    if !url.query_pairs().any(|(name, _)| is_own(&name)) {
+        return;
+    }
+    let query = url.query().unwrap_or_default().split('&').filter(|pair| {
+        let mut pairs = url::form_urlencoded::parse(pair.as_bytes());
+        !pairs.next().is_some_and(|(name, _)| is_own(&name))
+    });
+    let query = query.collect::<Vec<_>>().join("&");
+    url.set_query((!query.is_empty()).then_some(&query));
+}
+
+/// Append parameters to a query.
+fn append<'a>(url: &mut Url, parameters: &[&Parameter], value: &impl Fn(&Word) -> &'a [u8]) -> Result<(), String> {
+    for Parameter { name, value: template } in parameters {
+        let filled = String::from_utf8(template.filled(value))
+            .map_err(|_| format!("the parameter `{}` cannot carry what belongs into it", text::quoted(name)))?;
+        url.query_pairs_mut().append_pair(name, &filled);
+    }
+    Ok(())
 }
 
 /// The value of a word that the request has.

@@ -184,6 +184,30 @@ fn requests_are_signed_as_services_want_it() {
 }
 
 #[test]
+fn a_query_is_signed_with_what_is_added_to_it_and_the_signature_comes_last() {
+    // Binance's own example, from its documentation of the interface.
+    let place = r#"{"hmac": {"over": "{query}", "timestamp": "milliseconds", "fields": {"X-MBX-APIKEY": "{id}"},
+        "query": {"signature": "{signature}", "timestamp": "{timestamp}"}}}"#;
+    let parts = [
+        ("id", "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"),
+        ("key", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"),
+    ];
+    let own = "https://a.example/order?symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000";
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_499_827_319_559);
+    let signature = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71";
+    let expected = format!("{own}&timestamp=1499827319559&signature={signature}");
+    let signer = signer(place, &parts).expect("a signer");
+    // A redirect may lead to what an earlier signature was sent with.
+    let again = own.replace("&side", "&timestamp=1&side") + "&signature=x";
+    for url in [own, &again] {
+        let (url, headers) = signed(&signer, ("GET", url), &[], "", at).expect("a request");
+        assert_eq!((&*url, headers["x-mbx-apikey"].as_bytes()), (&*expected, parts[0].1.as_bytes()));
+    }
+    let (url, _) = signed(&signer, ("GET", "https://a.example/?signature=x"), &[], "", at).expect("a request");
+    assert!(url.starts_with("https://a.example/?timestamp=1499827319559&signature="), "{url}");
+}
+
+#[test]
 fn no_two_requests_have_the_same_nonce() {
     let of = |kind: &str| {
         let place = format!(
@@ -212,12 +236,21 @@ fn what_no_service_can_want_is_refused() {
     let fields = r#""fields": {"s": "{signature}"}"#;
     let long = format!("\"over\": \"{}\"", "x".repeat(2049));
     for (place, reason) in [
-        (r#""over": "{body}", "fields": {}"#.to_owned(), "it sets 0 fields, and has to set 1 to 16"),
-        (r#""over": "{body}", "fields": {"s": "x"}"#.into(), "no field of it holds `{signature}`"),
+        (r#""over": "{body}", "fields": {}"#.to_owned(), "it sets 0 fields and parameters, and has to set 1 to 16"),
+        (r#""over": "{body}", "fields": {"s": "x"}"#.into(), "no field or parameter of it holds `{signature}`"),
         (r#""over": "{body}", "fields": {"a b": "{signature}"}"#.into(), "no valid name"),
         (r#""over": "{body}", "fields": {"Host": "{signature}"}"#.into(), "the field `host` is the host's own"),
         (r#""over": "{body}", "fields": {"S": "{signature}", "s": "x"}"#.into(), "it sets the field `s` twice"),
         (r#""over": "{body}", "fields": {"s": "{signature}{body}"}"#.into(), "cannot have `body`"),
+        (
+            r#""over": "{query}", "query": {"t": "{timestamp}"}"#.into(),
+            "no field or parameter of it holds `{signature}`",
+        ),
+        (r#""over": "", "query": {"s": "{signature}{query}"}"#.into(), "cannot have `query`"),
+        (
+            r#""over": "", "query": {"d": "{digest}", "s": "{signature}"}"#.into(),
+            "its parameter `d` is signed, and cannot",
+        ),
         (format!(r#""over": "{{signature}}", {fields}"#), "its template `{signature}` cannot have `signature`"),
         (format!(r#""over": "{{key}}", {fields}"#), "cannot have `key`"),
         (format!(r#""over": "{{methd}}", {fields}"#), "cannot have `methd`"),

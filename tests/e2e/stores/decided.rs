@@ -1,0 +1,309 @@
+//! What somebody decides about files of a store: what is in quarantine, and what has to be erased.
+
+use std::process::{Child, Stdio};
+
+use harness::between::{Fault, Sent};
+use harness::soak::times;
+use harness::stores::Make;
+use harness::{Gate, Ran, Reply};
+
+use super::faulty::{faults, no_answer_of_a_store};
+use super::landing::MIRRORED;
+use super::leases::{held, waiting};
+use super::{Place, end_of, ended};
+
+const PAGE: &str = "<!DOCTYPE html>\n<title>503</title>\n";
+
+/// A place with one file that landed, and an HTML page in quarantine; the path of that.
+fn quarantined(make: Make) -> Option<(Place, String)> {
+    let place = Place::new(make)?;
+    place.origin.route("/plain.csv", Reply::new(PAGE));
+    place.mirror().exits(1).says("hint: `host quarantine show .quarantine/mirror/");
+    let listed = place.host(["quarantine", "list", "--json"]).exits(0).json();
+    let path = listed[0]["path"].as_str().expect("a path").to_owned();
+    Some((place, path))
+}
+
+/// A place with both files, and the path of the first.
+fn landed(make: Make) -> Option<(Place, String)> {
+    let place = Place::new(make)?;
+    place.mirror().exits(0);
+    let path = path_of(&place, MIRRORED[0]);
+    Some((place, path))
+}
+
+fn path_of(place: &Place, content: &str) -> String {
+    let landed = place.store.landed().into_iter().find(|(_, found)| found == content.as_bytes());
+    landed.expect("a file").0
+}
+
+fn erase(place: &Place, path: &str) -> Ran {
+    place.host(["erase", "--yes", "--reason", "request 17", path])
+}
+
+#[track_caller]
+fn sound(place: &Place, when: &str) {
+    let found = place.host(["verify", "--read-data"]);
+    assert!(found.code == Some(0) && found.stdout.ends_with("nothing wrong\n"), "{when}: {found:?}");
+}
+
+#[test]
+fn a_content_in_quarantine_lands_after_all_or_is_removed() {
+    for make in Make::ALL {
+        let Some((place, path)) = quarantined(make) else { continue };
+        let shown = place.host(["quarantine", "show", &path[".quarantine/".len()..]]).exits(0).stdout;
+        assert!(shown.contains("<!DOCTYPE html>"), "{shown}");
+        let accepted = place.host(["quarantine", "accept", &path]).exits(0).stdout;
+        let landed = path_of(&place, PAGE);
+        assert_eq!(accepted, format!("{path} has landed as {landed}\n"));
+        place.holds(&[PAGE, MIRRORED[0]], "accepted");
+        sound(&place, "accepted");
+        assert_eq!(place.host(["quarantine", "list", "--json"]).exits(0).json(), serde_json::json!([]));
+        // The next run finds that it landed.
+        assert_eq!(place.mirror().exits(0).json()["files_written"], 0);
+        place.origin.route("/plain.csv", Reply::new("<html>another</html>"));
+        place.mirror().exits(1);
+        let path = place.host(["quarantine", "list", "--json"]).exits(0).json()[0]["path"].clone();
+        let path = path.as_str().expect("a path");
+        assert_eq!(place.host(["quarantine", "drop", path]).exits(0).stdout, format!("{path} is removed\n"));
+        place.holds(&[PAGE, MIRRORED[0]], "removed");
+        sound(&place, "removed");
+        assert!(!place.store.objects().contains_key(path), "{make:?}");
+        place.host(["quarantine", "drop", path]).exits(2).says("nothing in quarantine is named");
+    }
+}
+
+#[test]
+fn erased_content_lands_again_in_no_run_of_its_extractor_until_it_may() {
+    for make in Make::ALL {
+        let Some((place, path)) = landed(make) else { continue };
+        assert_eq!(erase(&place, &path).exits(0).stdout, format!("{path} is erased\n"));
+        place.holds(&MIRRORED[1..], "erased");
+        sound(&place, "erased");
+        place.mirror().exits(0).says("did not land, since it was erased");
+        place.holds(&MIRRORED[1..], "after a run");
+        place.between.script([]);
+        let said = erase(&place, &path).exits(0).stdout;
+        assert_eq!(place.counted().get("PUT state"), None, "nothing was to be changed");
+        assert!(said.starts_with(&format!("{path} is not there any more; its erasure is of ")), "{said}");
+        place.host(["erase", "--lift", &path]).exits(0);
+        place.mirror().exits(0);
+        place.holds(&MIRRORED, "after it may");
+        sound(&place, "after it may");
+    }
+}
+
+#[test]
+fn a_window_that_is_run_later_knows_what_was_erased() {
+    for make in Make::ALL {
+        let Some(place) = Place::new(make) else { continue };
+        place.days(Some("2025-01-01..2025-01-03")).exits(0);
+        place.days(Some("2025-01-05..2025-01-06")).exits(0);
+        let path = path_of(&place, "2\n");
+        erase(&place, &path).exits(0);
+        // One that was there, one that is new beside windows alone, the newest data, and one that is new beside that.
+        for (window, landed) in [
+            (Some("2025-01-01..2025-01-03"), &["1\n", "5\n"][..]),
+            (Some("2025-01-02..2025-01-04"), &["1\n", "3\n", "5\n"]),
+            (None, &["1\n", "3\n", "5\n", "now\n"]),
+            (Some("2025-01-02..2025-01-05"), &["1\n", "3\n", "4\n", "5\n", "now\n"]),
+        ] {
+            place.days(window).exits(0);
+            place.holds(landed, &format!("{make:?}, {window:?}"));
+        }
+        place.host(["erase", "--lift", &path]).exits(0);
+        place.days(Some("2025-01-02..2025-01-05")).exits(0);
+        place.holds(&["1\n", "2\n", "3\n", "4\n", "5\n", "now\n"], "after it may");
+        sound(&place, "after it may");
+    }
+}
+
+#[test]
+fn decisions_wait_for_runs_of_the_source_and_for_no_others() {
+    for make in Make::ALL {
+        let Some((place, path)) = landed(make) else { continue };
+        let (reached, days) = held(&place, "/now", "now\n");
+        let other = place.days_command(None).spawn().expect("the program");
+        assert!(reached.wait(), "the run never asked");
+        let (child, hold) = waiting(&place);
+        let before = place.store.objects();
+        erase(&place, &path).exits(75).says("another run of mirror has its lease, for ");
+        assert_eq!(place.store.objects(), before, "{make:?}");
+        let mut command = place.command(["erase", "--yes", "--reason", "request 17", "--wait", &path]);
+        let erasing = command.stdout(Stdio::piped()).spawn().expect("the program");
+        hold.open();
+        end_of(child).exits(0);
+        end_of(erasing).exits(0);
+        place.holds(&MIRRORED[1..], "erased");
+        days.open();
+        end_of(other).exits(0);
+    }
+}
+
+#[test]
+fn a_first_window_knows_what_was_erased_of_the_newest_data() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    place.origin.route("/now", Reply::new("2\n"));
+    place.days(None).exits(0);
+    erase(&place, &path_of(&place, "2\n")).exits(0);
+    place.days(Some("2025-01-02..2025-01-04")).exits(0).says("did not land");
+    place.holds(&["3\n"], "the first window");
+}
+
+#[test]
+fn nothing_is_touched_where_a_run_has_one_of_the_states() {
+    for make in Make::ALL {
+        let Some(place) = Place::new(make) else { continue };
+        place.days(Some("2025-01-01..2025-01-02")).exits(0);
+        let (reached, hold) = held(&place, "/2025-01-03", "3\n");
+        let window = place.days_command(Some("2025-01-03..2025-01-04")).spawn().expect("the program");
+        assert!(reached.wait(), "the run never asked");
+        let before = place.store.objects();
+        let says = "another run of probe for 2025-01-03..2025-01-04 has its lease, for ";
+        erase(&place, &path_of(&place, "1\n")).exits(75).says(says);
+        assert_eq!(place.store.objects(), before, "{make:?}");
+        hold.open();
+        end_of(window).exits(0);
+    }
+}
+
+/// An erasure that waits with its removal until the second gate is open; then that is lost.
+fn removing() -> Option<(Place, Child, Gate)> {
+    let (place, path) = landed(Make::S3)?;
+    place.between.script([]);
+    erase(&place, &path).exits(0);
+    let is_removal = |sent: &Sent| sent.method == "DELETE" || sent.method == "POST" && sent.target.ends_with("?delete");
+    let removal = place.between.asked().iter().position(is_removal).expect("a removal");
+    let (place, path) = landed(Make::S3)?;
+    let (reached, hold) = (Gate::default(), Gate::default());
+    place.between.script([(removal, Fault::HeldBefore(reached.clone(), hold.clone()))]);
+    let erasing = place.command(["erase", "--yes", "--reason", "request 17", &path]).spawn().expect("the program");
+    assert!(reached.wait(), "nothing was removed");
+    Some((place, erasing, hold))
+}
+
+#[test]
+fn another_extractor_that_meets_a_file_while_it_is_erased_knows_of_it_afterwards() {
+    let Some((place, erasing, hold)) = removing() else { return };
+    let mut other = place.mirror_command();
+    other.args(["--name", "other", "--param", "source=mirror", "--allow-source", "mirror"]);
+    ended(other).exits(0);
+    hold.open();
+    end_of(erasing).exits(0);
+    place.holds(&MIRRORED[1..], "erased");
+    sound(&place, "erased");
+}
+
+#[test]
+fn a_repair_finishes_an_erasure_that_was_cut_short() {
+    let Some((place, mut erasing, hold)) = removing() else { return };
+    erasing.kill().expect("a signal");
+    erasing.wait().expect("an end");
+    hold.open();
+    place.holds(&MIRRORED, "cut short");
+    let path = path_of(&place, MIRRORED[0]);
+    let found = place.host(["verify"]).exits(1).stdout;
+    assert!(found.contains(&path), "{found}");
+    place.mirror().exits(0).says("did not land, since it was erased");
+    place.host(["repair"]).exits(0);
+    place.holds(&MIRRORED[1..], "repaired");
+    sound(&place, "repaired");
+}
+
+/// A decision, and what is there once it is carried out.
+#[derive(Clone, Copy)]
+enum Decision {
+    Accept,
+    Drop,
+    Erase,
+}
+
+impl Decision {
+    const ALL: [Self; 3] = [Self::Accept, Self::Drop, Self::Erase];
+
+    /// Where it is to be made, and its words.
+    fn place(self, make: Make) -> Option<(Place, Vec<String>)> {
+        let (place, words, path) = match self {
+            Self::Accept => quarantined(make).map(|(place, path)| (place, &["quarantine", "accept"][..], path))?,
+            Self::Drop => quarantined(make).map(|(place, path)| (place, &["quarantine", "drop"][..], path))?,
+            Self::Erase => landed(make).map(|(place, path)| (place, &["erase", "-y", "--reason", "17"][..], path))?,
+        };
+        place.environment.write("host.toml", "[store]\nlease = \"3s\"\n");
+        place.between.script([]);
+        let words = words.iter().map(|word| (*word).to_owned());
+        Some((place, words.chain(["--wait=60s".into(), path]).collect()))
+    }
+
+    fn is_carried_out(self, place: &Place, when: &str) {
+        place.holds(
+            match self {
+                Self::Accept => &[PAGE, MIRRORED[0]],
+                Self::Drop => &MIRRORED[..1],
+                Self::Erase => &MIRRORED[1..],
+            },
+            when,
+        );
+        sound(place, when);
+    }
+}
+
+/// The same words again, where the first time was cut short: they finish it, or there is nothing left to do.
+fn finish(place: &Place, decision: Decision, words: &[String], when: &str) {
+    let again = place.host(words);
+    let nothing_left = again.code == Some(2) && again.stderr.contains("nothing in quarantine is named");
+    assert!(again.code == Some(0) || nothing_left, "{when}: {again:?}");
+    decision.is_carried_out(place, when);
+}
+
+#[test]
+fn a_decision_that_is_killed_at_any_request_is_finished_by_saying_it_again() {
+    for make in &Make::ALL[..times(1, 2)] {
+        for decision in Decision::ALL {
+            let Some((first, words)) = decision.place(*make) else { continue };
+            first.host(&words).exits(0);
+            let count = first.between.asked().len();
+            decision.is_carried_out(&first, "without a fault");
+            for number in 0..count {
+                for after in [false, true] {
+                    let Some((place, words)) = decision.place(*make) else { continue };
+                    let when = format!("{make:?}, {}, request {number}, after: {after}", words[..2].join(" "));
+                    let (reached, hold) = (Gate::default(), Gate::default());
+                    let fault = if after { Fault::HeldAfter } else { Fault::HeldBefore };
+                    place.between.script([(number, fault(reached.clone(), hold.clone()))]);
+                    let mut command = place.command(&words);
+                    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+                    let mut child = command.spawn().expect("the program");
+                    assert!(reached.wait(), "{when}");
+                    child.kill().expect("a signal");
+                    child.wait().expect("an end");
+                    hold.open();
+                    place.between.script([]);
+                    finish(&place, decision, &words, &when);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_decision_that_meets_a_fault_is_carried_out_or_says_so() {
+    for (turn, make) in Make::ALL.into_iter().enumerate() {
+        for decision in Decision::ALL {
+            let Some((first, words)) = decision.place(make) else { continue };
+            first.host(&words).exits(0);
+            let (count, faults) = (first.between.asked().len(), faults());
+            for number in 0..count {
+                for fault in faults.iter().cycle().skip(number * 4 + turn).take(times(1, faults.len())) {
+                    let Some((place, words)) = decision.place(make) else { continue };
+                    let when = format!("{make:?}, {}, request {number}, {fault:?}", words[..2].join(" "));
+                    place.between.script([(number, fault.clone())]);
+                    let ran = place.host(&words);
+                    let unheard = no_answer_of_a_store(&place.between.asked()[number].method, fault);
+                    assert!(ran.code == Some(0) || unheard && ran.stderr.starts_with("error: "), "{when}: {ran:?}");
+                    place.between.script([]);
+                    finish(&place, decision, &words, &when);
+                }
+            }
+        }
+    }
+}
