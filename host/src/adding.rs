@@ -3,6 +3,7 @@
 //! The manifest is a stranger's file, so it is read in the sandbox, by the same component: a run of its own, into a
 //! landing zone that nobody else sees, lands the data to put in and the new extractor's `extractor.toml`.
 
+mod beside;
 mod short;
 
 use std::io::Read as _;
@@ -18,6 +19,7 @@ use crate::program;
 use crate::report::Preview;
 use crate::run::{Observers, execute};
 use crate::timings::Timings;
+use beside::Beside;
 use engine::{Package, Packed};
 use rules::gunzip::Gunzip;
 use zone::{Root, Zone};
@@ -74,22 +76,34 @@ pub fn read(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// Make an extractor of this name. `path` is where `manifest` came from.
-pub fn make(name: &str, path: &Path, manifest: String, component: &Path) -> Result<Packed, Error> {
+/// Make an extractor of this name. `path` is where `manifest` came from. The component says which files beside it are needed,
+/// and is run again with them.
+pub fn make(name: &str, path: &Path, manifest: &str, component: &Path) -> Result<Packed, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::new(Kind::Failed, error);
     let unusable = |error: &dyn std::fmt::Display| {
         Error::usage(format!("cannot use {}: {error}", component.display()))
             .hint(format!("`--component` names the {COMPONENT} of this version"))
     };
-    let package = Package::read(component).map_err(|error| unusable(&error))?;
     #[expect(clippy::disallowed_methods, reason = "the component is the operator's file, not the landing zone's")]
     let bytes = std::fs::read(component).map_err(|error| unusable(&error))?;
-    let directory = tempfile::Builder::new().prefix("host-add-").tempdir().map_err(|error| {
-        failed(&format!("cannot make a temporary directory: {error}")).hint("TMPDIR says where it goes")
-    })?;
-    let files = run(package, component, &directory, name, manifest, path)?;
-    let data = landed(&directory, &files, ".json.gz").ok_or_else(|| unusable(&"it made no data of a manifest"))?;
-    let text = landed(&directory, &files, ".toml.gz").ok_or_else(|| unusable(&"it made no extractor.toml"))?;
+    let mut beside = Beside::of(path);
+    let (data, text) = loop {
+        let directory = tempfile::Builder::new().prefix("host-add-").tempdir().map_err(|error| {
+            failed(&format!("cannot make a temporary directory: {error}")).hint("TMPDIR says where it goes")
+        })?;
+        let mut params = vec![("manifest".to_owned(), manifest.to_owned()), ("name".to_owned(), name.to_owned())];
+        params.extend(beside.as_json().map(|texts| ("files".to_owned(), texts)));
+        let package = Package::read(component).map_err(|error| unusable(&error))?;
+        let files = run(package, component, &directory, params, path)?;
+        let landed = |ending: &str| landed(&directory, &files, ending);
+        if let Some(wanted) = landed(".wanted.gz") {
+            let wanted: Vec<String> = serde_json::from_slice(&wanted).map_err(|error| unusable(&error))?;
+            beside.read(&wanted)?;
+            continue;
+        }
+        let data = landed(".json.gz").ok_or_else(|| unusable(&"it made no data of a manifest"))?;
+        break (data, landed(".toml.gz").ok_or_else(|| unusable(&"it made no extractor.toml"))?);
+    };
     let text = String::from_utf8(text).map_err(|error| unusable(&error))?;
     let filled = engine::fill(&bytes, &data).map_err(|error| unusable(&error))?;
     engine::pack(&filled, &text)
@@ -101,16 +115,11 @@ fn run(
     package: Package,
     component: &Path,
     directory: &TempDir,
-    name: &str,
-    manifest: String,
+    params: Vec<(String, String)>,
     path: &Path,
 ) -> Result<Vec<Preview>, Error> {
-    let flags = Flags {
-        name: Some(MAKER.into()),
-        landing: Some(directory.path().to_owned()),
-        params: vec![("manifest".into(), manifest), ("name".into(), name.to_owned())],
-        ..Flags::default()
-    };
+    let flags =
+        Flags { name: Some(MAKER.into()), landing: Some(directory.path().to_owned()), params, ..Flags::default() };
     let maker = Component { path: component, digest: package.digest, manifest: &package.manifest };
     let plan = Plan::resolve(&flags, &Configuration::default(), maker)?;
     let linked = package

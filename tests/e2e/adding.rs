@@ -122,3 +122,77 @@ fn one_of_several_authenticators_may_be_none_that_is_carried_out() {
         ran.exits(1).says(&format!("`kind` is \"{kind}\", and has to be one of n")).says(reason);
     }
 }
+
+/// A stream whose values are to fit the schema in that file.
+fn fitted(path: &str) -> String {
+    format!(
+        "{HEAD}  - type: DeclarativeStream\n    name: x\n    schema_loader: {{type: JsonFileSchemaLoader, file_path: \"{path}\"}}\n    \
+         retriever:\n      {REQUESTER}http_method: GET}}\n      record_selector: {{extractor: {{field_path: []}}, \
+         schema_normalization: Default}}\n"
+    )
+}
+
+/// A stranger's manifest names the files of its schemas: none is read that is not below its own directory.
+#[test]
+fn schemas_are_read_from_below_the_manifest_alone() {
+    let environment = environment();
+    let component = guest("rest").display().to_string();
+    environment.write("outside.json", "{}");
+    let reference = |target: &str| format!("{{\"properties\": {{\"a\": {{\"$ref\": \"{target}\"}}}}}}");
+    for (file, text) in [
+        ("good", reference("part.json")),
+        ("shared/part", "{\"type\": \"string\"}".to_owned()),
+        ("cut", "{".to_owned()),
+        ("up", reference("../../../outside.json")),
+        ("far", reference("https://a.example/part.json")),
+        ("lost", reference("none.json")),
+        ("round", reference("round.json")),
+        ("shared/round", reference("round.json")),
+        ("within", reference("#/properties/b")),
+        ("large", " ".repeat((4 << 20) + 1)),
+    ] {
+        environment.write(&format!("made/schemas/{file}.json"), text);
+    }
+    let link = environment.path().join("made/schemas/link.json");
+    std::os::unix::fs::symlink(environment.path().join("outside.json"), link).expect("a link");
+    let at = "streams[0].schema_loader";
+    for (path, expected) in [
+        ("./source_x/schemas/good.json", ""),
+        ("./schemas/good.json", ""),
+        (
+            "./source_x/schemas/none.json",
+            &*format!("{at}.file_path: values are to fit the schema schemas/none.json, and there is no such file"),
+        ),
+        ("{{ config['a'] }}.json", "it depends on the configuration"),
+        ("./source_x/schemas/cut.json", "its schema schemas/cut.json is no JSON"),
+        ("./source_x/../outside.json", "its schema ../outside.json is no .json file below the manifest's directory"),
+        ("../outside.json", "its schema ../outside.json is no .json file below"),
+        ("source_x//etc/x.json", "its schema /etc/x.json is no .json file below"),
+        ("source_x/.hidden/x.json", "is no .json file below"),
+        ("source_x/manifest.yaml", "is no .json file below"),
+        ("source_x/schemas/link.json", "its schema schemas/link.json is a link out of the manifest's directory"),
+        ("source_x/schemas/up.json", "its schema schemas/shared/../../../outside.json is no .json file below"),
+        ("source_x/schemas/far.json", "schemas/shared/https://a.example/part.json, and there is no such file"),
+        ("source_x/schemas/lost.json", "leads to schemas/shared/none.json, and there is no such file"),
+        ("source_x/schemas/round.json", "leads back to itself"),
+        (
+            "source_x/schemas/within.json",
+            "the reference #/properties/b in its schema schemas/within.json points to nothing",
+        ),
+        ("source_x/schemas/large.json", "its schema schemas/large.json is larger than 4 MiB"),
+    ] {
+        environment.write("made/it.yaml", fitted(path));
+        let ran = environment.host(["add", "x", "made/it.yaml", "--component", &component]);
+        let made = environment.path().join("x.wasm");
+        match expected {
+            "" => {
+                ran.exits(0);
+                std::fs::remove_file(&made).expect("an extractor");
+            }
+            _ => {
+                ran.exits(2).says(expected);
+                assert!(!made.exists(), "{path}");
+            }
+        }
+    }
+}

@@ -115,9 +115,22 @@ fn answer(answers: &mut [Value], asked: &Asked) -> Reply {
     })
 }
 
+/// Copy a directory of a case, where it has one.
+fn copy(directory: &Path, name: &str, environment: &Environment) {
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let entry = entry.expect("an entry");
+        let name = format!("{name}/{}", entry.file_name().display());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &name, environment),
+            false => drop(environment.write(&name, fs::read(entry.path()).expect("a file"))),
+        }
+    }
+}
+
 /// Make an extractor of a case's manifest, with all that it asks for granted.
 fn prepare(environment: &Environment, case: &Path, description: &Value) -> Vec<String> {
     environment.write("manifest.yaml", read(case, "manifest.yaml"));
+    copy(&case.join("schemas"), "schemas", environment);
     let component = guest("rest").display().to_string();
     environment.host(["add", "api", "manifest.yaml", "--component", &component]).exits(0);
     let asks = environment.host(["inspect", "api.wasm", "--json"]).exits(0).json();

@@ -5,15 +5,18 @@ usage: reference.py [--check] [CASE...]      (where airbyte-cdk 7.39.1 is instal
 
 A case is a directory with `manifest.yaml`, in which BASE is the server's address, and `case.json`: the configuration, the
 stream to read, and the answers of the server; `second` has what is different in a second run, which goes on from the
-state of the first. With --check nothing is written, and what differs from the files is told.
+state of the first. Its `schemas`, where it has some, are those of a package `source_case`. With --check nothing is written, and what differs from the files is told.
 """
 
+import importlib
 import json
 import logging
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -86,6 +89,17 @@ class Server:
         return noted
 
 
+def import_package(schemas, directory):
+    """Have a package with these schemas, which the reference looks for among what is imported."""
+    package = pathlib.Path(directory) / "source_case"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    if schemas.is_dir():
+        shutil.copytree(schemas, package / "schemas")
+    sys.path.insert(0, directory)
+    importlib.import_module("source_case")
+
+
 def read(manifest, config, stream, state):
     """The records of a stream, its state, and whether it failed, in this process."""
     import yaml
@@ -127,10 +141,11 @@ def read(manifest, config, stream, state):
     return {"records": records, "state": after, "failed": failed}
 
 
-def run(case, manifest, answers, state):
+def run(directory, case, manifest, answers, state):
     server = Server(answers)
     config = json.loads(json.dumps(case["config"]).replace("BASE", server.base))
     order = {"manifest": manifest.replace("BASE", server.base), "config": config, "stream": case["stream"], "state": state}
+    order["schemas"] = str(directory / "schemas")
     # A process for each: parent streams keep a cache in theirs.
     done = subprocess.run(
         [sys.executable, __file__, "--read"], input=json.dumps(order), capture_output=True, text=True, check=False
@@ -150,7 +165,7 @@ def expected(directory):
     manifest = (directory / "manifest.yaml").read_text()
     runs, state = [], []
     for answers in [case["answers"], case.get("second", {}).get("answers", case["answers"])]:
-        asked, result = run(case, manifest, answers, state)
+        asked, result = run(directory, case, manifest, answers, state)
         # The streams are listed before one is read, and a template's take a request each time.
         asked = asked[case.get("listing", 0) :]
         state = result["state"]
@@ -177,7 +192,9 @@ def written(runs):
 def main(arguments):
     if arguments == ["--read"]:
         order = json.load(sys.stdin)
-        result = read(order["manifest"], order["config"], order["stream"], order["state"])
+        with tempfile.TemporaryDirectory() as package:
+            import_package(pathlib.Path(order["schemas"]), package)
+            result = read(order["manifest"], order["config"], order["stream"], order["state"])
         print("\n" + json.dumps(result, default=str), flush=True)
         return 0
     check = "--check" in arguments

@@ -19,6 +19,7 @@ use expressions::{Map, Value, json};
 use landing::{Error, Extractor, Slot, Source, params, run};
 
 use make::{Kind, RECORDS, STREAMS};
+use manifest::Files;
 use plan::{Plan, Way, World};
 use read::Reading;
 
@@ -26,6 +27,10 @@ use read::Reading;
 const MANIFEST: &str = "manifest";
 /// The parameter that is the name of the extractor to make.
 const NAME: &str = "name";
+/// The parameter that is the files beside it, as far as they were asked for: an object of their texts.
+const FILES: &str = "files";
+/// The ending of a list of the files that are still needed.
+const WANTED: &str = "wanted";
 
 struct Rest;
 
@@ -45,8 +50,18 @@ async fn make_extractor() -> Result<(), Error> {
     let (Some(text), Some(name)) = (params::get(MANIFEST), params::get(NAME)) else {
         return Err(Error::new("it has no manifest to carry out: `host add NAME FILE.yaml` makes an extractor of one"));
     };
-    let made = make::make(&text, &name).map_err(|error| Error::new(error.to_string()))?;
+    let files = params::get(FILES).map(|files| json::read(files.as_bytes())).transpose();
+    let files = Files::of(&files.map_err(|error| Error::new(&error))?.unwrap_or_default());
     let source = Source::own()?;
+    let made = match make::make(&text, &name, &files).map_err(|error| Error::new(error.to_string()))? {
+        Ok(made) => made,
+        Err(wanted) => {
+            let list = Value::from(wanted.iter().map(|path| Value::from(path.as_str())).collect::<Vec<_>>());
+            let list = json::python(&list, false, None).map_err(|error| Error::new(&error))?;
+            source.land_bytes(list.into_bytes(), Slot::new(WANTED)).await?;
+            return Ok(());
+        }
+    };
     source.land_bytes(made.data, Slot::new("json")).await?;
     source.land_bytes(made.manifest.into_bytes(), Slot::new("toml")).await?;
     Ok(())

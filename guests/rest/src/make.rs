@@ -6,8 +6,8 @@ mod toml;
 
 use expressions::{Map, Value, json};
 
-use crate::manifest::{self, ManifestError};
-use crate::plan::{Ask, Plan, Way};
+use crate::manifest::{self, Files, ManifestError};
+use crate::plan::{Ask, Plan, Way, is_about};
 use origins::origins;
 use properties::Property;
 
@@ -25,18 +25,26 @@ pub struct Made {
     pub manifest: String,
 }
 
-/// Make an extractor of this name of a manifest's text.
-pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
-    let unfolded = manifest::unfold(text)?;
+/// Make an extractor of this name of a manifest's text, or say which files beside it are needed for that.
+pub fn make(text: &str, name: &str, files: &Files) -> Result<Result<Made, Vec<String>>, ManifestError> {
+    let unfolded = manifest::unfold(text, files)?;
+    match files.wanted() {
+        wanted if wanted.is_empty() => made(&unfolded, name).map(Ok),
+        wanted => Ok(Err(wanted)),
+    }
+}
+
+/// Make one of a manifest that is whole.
+fn made(unfolded: &Value, name: &str) -> Result<Made, ManifestError> {
     let mut properties = properties::of(&unfolded.member("spec").member("connection_specification"))?;
     let marked: Vec<Way> =
         properties.iter().filter(|property| property.secret).map(|property| property.way.clone()).collect();
     let ways: Vec<Way> = properties.iter().map(|property| property.way.clone()).collect();
-    let plan = Plan::read(&unfolded, name, &marked, &ways)?;
+    let plan = Plan::read(unfolded, name, &marked, &ways)?;
     let secrets = plan.secrets();
     // What an expression reads and no specification names is a parameter as well.
     for way in secrets.reads() {
-        let known = |property: &Property| property.way.starts_with(&way) || way.starts_with(&property.way);
+        let known = |property: &Property| is_about(&property.way, &way);
         if !way.is_empty() && !properties.iter().any(known) {
             properties.push(Property::undeclared(way));
         }
@@ -46,18 +54,22 @@ pub fn make(text: &str, name: &str) -> Result<Made, ManifestError> {
     properties
         .retain(|property| !property.secret && !asks.iter().any(|ask| ask.ways().any(|way| *way == property.way)));
     let origins = origins(&plan, &properties);
+    // What the manifest's own rules put there is nobody's to set.
+    let made = plan.rules.made();
+    let is_made = |way: &Way| made.iter().any(|made| is_about(made, way));
+    properties.retain(|property| ways.contains(&property.way) || !is_made(&property.way));
     let manifest = toml::write(
         name,
         &plan,
         &properties,
         &toml::Secrets { asks: &asks, described: &described, origins: &origins },
-        &unfolded,
+        unfolded,
     );
     let secrets = marked.into_iter().chain(asks.iter().flat_map(|ask| ask.ways().cloned())).collect();
     let is_optional = |ask: &&Ask| described.iter().any(|property| property.way == ask.way && !property.required);
     let optional = asks.iter().filter(is_optional).map(|ask| ask.name.clone()).collect();
     let known = Known { described: ways, secrets, optional };
-    Ok(Made { data: data(name, &unfolded, &properties, &known), manifest })
+    Ok(Made { data: data(name, unfolded, &properties, &known), manifest })
 }
 
 /// What is known of the configuration once the specification is gone.

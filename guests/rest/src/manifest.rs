@@ -2,14 +2,14 @@
 
 mod parameters;
 mod references;
-
-use std::rc::Rc;
+mod schemas;
 
 use expressions::{Map, Value};
 
 use crate::yaml::{self, YamlError};
 
 pub use parameters::PARAMETERS;
+pub use schemas::Files;
 
 /// Most values that a manifest may unfold to.
 const MAX_VALUES: usize = 1_000_000;
@@ -98,8 +98,9 @@ impl Room {
     }
 }
 
-/// The manifest of this text with all that it refers to in place, without what nothing is read from.
-pub fn unfold(text: &str) -> Result<Value, ManifestError> {
+/// The manifest of this text with all that it refers to in place, without what nothing is read from. It is not whole as long as
+/// `files` lacks what it wants.
+pub fn unfold(text: &str, files: &Files) -> Result<Value, ManifestError> {
     let written = yaml::read(text)?;
     let Some(members) = written.as_dict() else {
         return Err(ManifestError::at(&Place::Root, "it has no members, as `type` and `streams`"));
@@ -122,27 +123,8 @@ pub fn unfold(text: &str) -> Result<Value, ManifestError> {
         return Err(ManifestError::at(&place, format!("it is {shown}, and only a DeclarativeSource is carried out")));
     }
     parts.insert("type".into(), Value::from("DeclarativeSource"));
-    parameters::propagate(&Value::from(parts), false, &mut room).map(without_schemas)
-}
-
-/// A manifest without the schemas that nothing is made to fit: they are nearly all of a large one.
-fn without_schemas(value: Value) -> Value {
-    match value {
-        Value::Dict(members) => {
-            let mut members = Rc::unwrap_or_clone(members);
-            let selector = members.get("retriever").map(|retriever| retriever.member("record_selector"));
-            let needed =
-                selector.is_some_and(|selector| selector.member("schema_normalization").as_str() == Some("Default"));
-            if members.contains_key("retriever") && !needed {
-                members.shift_remove("schema_loader");
-            }
-            Value::from(members.into_iter().map(|(name, value)| (name, without_schemas(value))).collect::<Map>())
-        }
-        Value::List(items) => {
-            Value::from(Rc::unwrap_or_clone(items).into_iter().map(without_schemas).collect::<Vec<_>>())
-        }
-        other => other,
-    }
+    let filled = parameters::propagate(&Value::from(parts), false, &mut room)?;
+    schemas::settle(filled, &Place::Root, files, &mut room)
 }
 
 /// A stream made of a template, with types and parameters filled in once more.

@@ -8,6 +8,7 @@ mod decoder;
 mod dynamic;
 mod expression;
 mod fields;
+mod fitting;
 mod handler;
 mod jobs;
 mod paginator;
@@ -37,6 +38,7 @@ pub(crate) use decoder::{Decoder, Encoding};
 pub(crate) use dynamic::{Dynamic, Mapping, Resolver};
 pub(crate) use expression::{Expression, Names, Nested, World};
 pub(crate) use fields::Fields;
+pub(crate) use fitting::{Fetched, Fitting, Loader, simple_schema};
 pub(crate) use handler::{Action, Backoff, Handler, Handlers};
 pub(crate) use jobs::{Jobs, Status as JobStatus};
 pub(crate) use paginator::{Paginator, Strategy, Token};
@@ -45,11 +47,11 @@ pub(crate) use requester::{Body, Inject, Input, Inputs, Into, Method, Requester}
 pub(crate) use router::{Parent, Router, Values};
 pub(crate) use rules::{Rule, Rules};
 pub(crate) use schema::Check;
-pub(crate) use secrets::{Ask, Placement, Secrets, Way, setting};
+pub(crate) use secrets::{Ask, Placement, Secrets, Way, is_about, setting};
 pub(crate) use selector::{Expander, Extractor, Selector};
 pub(crate) use stream::{First, Retriever, Stream};
 pub(crate) use token::OAuth;
-pub(crate) use transformation::{Added, Transformation};
+pub(crate) use transformation::{Added, Change, Transformation};
 pub(crate) use turns::{Splitting, Turns};
 
 /// A manifest that can be carried out.
@@ -86,6 +88,8 @@ impl Plan {
 
     fn with(manifest: &Value, name: &str, secrets: Secrets) -> Result<Self, ManifestError> {
         let fields = Fields::of(manifest, Place::Root, &secrets)?;
+        let rules = fields.component("config_normalization_rules", rules::read)?.unwrap_or_default();
+        secrets.note_changed(rules.changed());
         let dynamic = fields.components("dynamic_streams", Dynamic::read)?;
         let groups = fields.components("streams", |fields| match fields.kind() {
             "ConditionalStreams" => conditional(&fields),
@@ -95,7 +99,6 @@ impl Plan {
         if streams.is_empty() && dynamic.is_empty() {
             return Err(fields.error("it has no streams"));
         }
-        let rules = fields.component("config_normalization_rules", rules::read)?.unwrap_or_default();
         Ok(Self { streams, dynamic, rules, name: name.to_owned(), secrets })
     }
 
@@ -126,6 +129,8 @@ impl Plan {
             {
                 of_retriever(retriever, all);
             }
+            let fitting = retriever.selector.fitting.iter();
+            fitting.flat_map(Fitting::retrievers).for_each(|retriever| of_retriever(retriever, all));
             for router in &retriever.routers {
                 router.parents().into_iter().for_each(|parent| of(&parent.stream, all));
             }

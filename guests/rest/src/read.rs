@@ -7,6 +7,7 @@ mod decode;
 mod dynamic;
 mod extract;
 mod fits;
+mod fitting;
 mod intervals;
 mod jobs;
 mod kept;
@@ -182,7 +183,7 @@ impl Reading {
             partitions.iter_mut().for_each(|partition| partition.first = None);
         }
         let is_partitioned = !stream.retriever.routers.is_empty();
-        let keeps_partitions = partitions.len() <= MAX_KEPT;
+        let keeps_partitions = !is_partitioned || (partitions.len() <= MAX_KEPT && stream.has_points_of_partitions());
         let global = match &track {
             Some(_) if is_partitioned => kept::load(&stream.name).await.unwrap_or_default(),
             _ => Kept::default(),

@@ -210,9 +210,7 @@ impl Fetcher {
             if let Some(parameter) = secret.parameters().find(|name| url.query_pairs().any(|(key, _)| key == *name)) {
                 return Err(FetchError::Invalid(format!("the query parameter `{parameter}` is the secret's own")));
             }
-            if !fields.secrets.iter().any(|added| added.name() == secret.name()) {
-                fields.secrets.push(secret);
-            }
+            fields.add(secret)?;
         }
         let subject = subject(&self.redactor.text(url.as_str()), &fields);
         Ok(Checked { url, subject, fields })

@@ -130,6 +130,19 @@ pub fn fields(request: &Request) -> Result<Fields, FetchError> {
 }
 
 impl Fields {
+    /// Have a secret added on the way, once. What signs covers what all others add, so that there can be one that does.
+    pub fn add(&mut self, secret: Arc<Secret>) -> Result<(), FetchError> {
+        if self.secrets.iter().any(|added| added.name() == secret.name()) {
+            return Ok(());
+        }
+        if let Some(other) = self.secrets.iter().find(|added| added.signs() && secret.signs()) {
+            let names = format!("`{}` and `{}`", other.name(), secret.name());
+            return Err(FetchError::Invalid(format!("the secrets {names} both sign the request, and only one can")));
+        }
+        self.secrets.push(secret);
+        Ok(())
+    }
+
     /// Whether asking again means the same: a GET without conditions of its own.
     pub fn may_be_repeated(&self) -> bool {
         let conditional = CONDITIONAL_FIELDS.iter().any(|name| self.headers.contains_key(*name));

@@ -16,7 +16,7 @@ use rules::text;
 ///
 /// The manifest is one of Airbyte's low-code sources (YAML, `type: DeclarativeSource`), or the short form in TOML. What it asks
 /// for is derived from it: origins, secrets, sources and parameters. What cannot be carried out is refused, with its place in
-/// the file.
+/// the file. Schemas are read from files below the manifest's directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct AddArgs {
     /// The extractor's name
@@ -39,7 +39,7 @@ pub(super) fn execute(arguments: &AddArgs) -> Result<ExitCode, Error> {
     check_output(&output)?;
     let manifest = adding::read(path)?;
     let component = adding::component(component.as_deref())?;
-    let packed = adding::make(name, path, manifest, &component)?;
+    let packed = adding::make(name, path, &manifest, &component)?;
     files::replace(&output, &packed.bytes)
         .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
     let asks = Asks::of(&packed.manifest, name).map_err(Error::usage)?;

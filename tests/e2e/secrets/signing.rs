@@ -201,6 +201,29 @@ fn fields_of_a_signature_are_nobody_elses() {
 }
 
 #[test]
+fn a_request_is_signed_by_one_secret() {
+    let (environment, origin) = (environment(), checking(String::new()));
+    granted(&environment, PLACE, PARTS, &origin.grant(), "https://a.example");
+    let text = std::fs::read_to_string(environment.path().join("host.toml")).expect("a configuration");
+    let grant = origin.grant();
+    let second = format!(
+        "[extractor.probe.secret.other]\nas = {{ aws = {{ region = \"eu-west-1\", service = \"s3\" }} }}\norigins = \
+         [\"{grant}\"]\nparts = {{ access-key-id = {{ env = \"ID\" }}, secret-access-key = {{ env = \"KEY\" }} }}\n"
+    );
+    environment.write("host.toml", text + &second);
+    let ask = |secrets: &str| {
+        let (url, secrets) = (format!("url={}", origin.url("/a.csv")), format!("secret={secrets}"));
+        run_as(&environment, &keys(KEY), &["probe", "--param", "do=secret", "--param", &url, "--param", &secrets])
+    };
+    ask("token token").exits(0);
+    assert_eq!(origin.asked().len(), 1);
+    for (secrets, names) in [("token other", "`token` and `other`"), ("other token", "`other` and `token`")] {
+        ask(secrets).exits(1).says(&format!("the secrets {names} both sign the request, and only one can"));
+    }
+    assert_eq!(origin.asked().len(), 1);
+}
+
+#[test]
 fn a_manifest_says_how_it_is_signed_and_the_operator_with_what() {
     let (environment, origin) = (environment(), checking(String::new()));
     let grant = origin.grant();

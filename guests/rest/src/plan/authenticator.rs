@@ -27,42 +27,35 @@ pub(crate) enum Authenticator {
     Unsupported(String),
 }
 
+type Reader = fn(&Fields<'_>) -> Result<Authenticator, ManifestError>;
+
 impl Authenticator {
     /// Read one; `base` is what the URLs of its requester begin with.
     pub(crate) fn read(fields: Fields<'_>, base: Option<&Expression>) -> Result<Self, ManifestError> {
+        if let Some(read) = Self::simple(&fields) {
+            return read(&fields);
+        }
         match fields.kind() {
-            _ if !Self::is_supported(&fields) => Err(fields.unsupported()),
-            "NoAuth" => Ok(Self::None),
-            "BearerAuthenticator" => Self::bearer(&fields),
-            "BasicHttpAuthenticator" => Self::basic(&fields),
-            "ApiKeyAuthenticator" => Self::key(&fields),
+            _ if fields.given("class_name").is_some() => Err(fields.unsupported()),
             "OAuthAuthenticator" => token::oauth(&fields).map(Self::Secret),
             "SessionTokenAuthenticator" => token::session::session(&fields).map(Self::Secret),
             "LegacySessionTokenAuthenticator" => token::session::legacy(&fields, base).map(Self::Secret),
             "JwtAuthenticator" => token::signed(&fields).map(Self::Secret),
-            _ => Self::selective(&fields, base),
+            "SelectiveAuthenticator" => Self::selective(&fields, base),
+            _ => Err(fields.unsupported()),
         }
     }
 
-    fn is_supported(fields: &Fields<'_>) -> bool {
-        let kinds = [
-            "NoAuth",
-            "BearerAuthenticator",
-            "BasicHttpAuthenticator",
-            "ApiKeyAuthenticator",
-            "OAuthAuthenticator",
-            "SessionTokenAuthenticator",
-            "LegacySessionTokenAuthenticator",
-            "JwtAuthenticator",
-            "SelectiveAuthenticator",
-        ];
-        fields.given("class_name").is_none() && kinds.contains(&fields.kind())
-    }
-
-    /// Whether it is carried out whatever it says.
-    fn is_simple(fields: &Fields<'_>) -> bool {
-        let simple = ["NoAuth", "BearerAuthenticator", "BasicHttpAuthenticator", "ApiKeyAuthenticator"];
-        Self::is_supported(fields) && simple.contains(&fields.kind())
+    /// What reads one of those that are carried out whatever they say; nothing for another kind.
+    fn simple(fields: &Fields<'_>) -> Option<Reader> {
+        Some(match fields.kind() {
+            _ if fields.given("class_name").is_some() => return None,
+            "NoAuth" => |_| Ok(Self::None),
+            "BearerAuthenticator" => Self::bearer,
+            "BasicHttpAuthenticator" => Self::basic,
+            "ApiKeyAuthenticator" => Self::key,
+            _ => return None,
+        })
     }
 
     fn selective(fields: &Fields<'_>, base: Option<&Expression>) -> Result<Self, ManifestError> {
@@ -71,11 +64,11 @@ impl Authenticator {
         let names = fields.members("authenticators")?.ok_or_else(|| fields.missing("authenticators"))?;
         let options = fields.needed("authenticators", |options| {
             // Those that are carried out can be used, whatever the others are.
-            let any = names
-                .keys()
-                .any(|name| matches!(options.needed(name, |option| Ok(Self::is_simple(&option))), Ok(true)));
+            let is_simple = |option: &Fields<'_>| Self::simple(option).is_some();
+            let any =
+                names.keys().any(|name| matches!(options.needed(name, |option| Ok(is_simple(&option))), Ok(true)));
             let read = |option: Fields<'_>| match Self::read(option, base) {
-                Err(error) if any && !Self::is_simple(&option) => Ok(Self::Unsupported(error.to_string())),
+                Err(error) if any && !is_simple(&option) => Ok(Self::Unsupported(error.to_string())),
                 read => read,
             };
             let option = |name: &Rc<str>| Ok((Rc::clone(name), options.needed(name, read)?));

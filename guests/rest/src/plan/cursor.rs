@@ -11,6 +11,8 @@ use crate::manifest::ManifestError;
 pub(crate) struct Cursor {
     pub(crate) field: Expression,
     pub(crate) kind: Kind,
+    /// Whether all partitions have one point together.
+    pub(crate) is_global: bool,
 }
 
 /// What it counts in.
@@ -64,7 +66,8 @@ impl Cursor {
             },
             _ => return Err(fields.unsupported()),
         };
-        Ok(Self { field: fields.needed_expression("cursor_field")?, kind })
+        let is_global = fields.flag("global_substream_cursor")?;
+        Ok(Self { field: fields.needed_expression("cursor_field")?, kind, is_global })
     }
 }
 

@@ -3,8 +3,8 @@
 use expressions::Value;
 
 use super::schema::Check;
-use super::transformation::{Added, pointers};
-use super::{Expression, Fields, Input};
+use super::transformation::Change;
+use super::{Expression, Fields, Input, Way};
 use crate::manifest::{ManifestError, Place};
 
 /// One change to the configuration.
@@ -14,14 +14,7 @@ pub(crate) enum Rule {
         path: Vec<Expression>,
         values: Vec<(Expression, Input)>,
     },
-    Add {
-        fields: Vec<Added>,
-        condition: Option<Expression>,
-    },
-    Remove {
-        pointers: Vec<Vec<Value>>,
-        condition: Option<Expression>,
-    },
+    Change(Change, Option<Expression>),
 }
 
 /// All rules of a manifest.
@@ -35,14 +28,36 @@ pub(crate) struct Rules {
 pub(crate) fn read(fields: Fields<'_>) -> Result<Rules, ManifestError> {
     let migrations =
         fields.components("config_migrations", |migration| migration.components("transformations", Rule::read))?;
+    // What only they read is from a time before the specification: nobody is asked for it.
+    fields.secrets().forget_reads();
     let mut rules: Vec<Rule> = migrations.into_iter().flatten().collect();
     rules.extend(fields.components("transformations", Rule::read)?);
     Ok(Rules { changes: rules, checks: fields.components("validations", Check::read)? })
 }
 
+impl Rules {
+    /// Where they put values, as far as that is known.
+    pub(crate) fn made(&self) -> Vec<Way> {
+        let added = self.changes.iter().flat_map(|rule| match rule {
+            Rule::Change(Change::Add(fields), _) => &fields[..],
+            _ => &[],
+        });
+        added.map(|field| field.path.iter().map(Value::to_text).collect()).collect()
+    }
+
+    /// The same, with those that become others.
+    pub(crate) fn changed(&self) -> Vec<Way> {
+        let way = |path: &[Expression]| path.iter().map(|step| step.template().constant().map(Into::into)).collect();
+        let mapped = self.changes.iter().filter_map(|rule| match rule {
+            Rule::Map { path, .. } => way(path),
+            _ => None,
+        });
+        self.made().into_iter().chain(mapped).collect()
+    }
+}
+
 impl Rule {
     fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
-        let condition = || fields.filled("condition");
         Ok(match fields.kind() {
             "ConfigRemapField" => {
                 let path = fields.expressions("field_path")?;
@@ -51,12 +66,8 @@ impl Rule {
                 }
                 Self::Map { path, values: values(&fields)? }
             }
-            "ConfigAddFields" => {
-                Self::Add { fields: fields.components("fields", Added::read)?, condition: condition()? }
-            }
-            "ConfigRemoveFields" => {
-                Self::Remove { pointers: pointers(&fields, "field_pointers")?, condition: condition()? }
-            }
+            "ConfigAddFields" => Self::Change(Change::add(&fields)?, fields.filled("condition")?),
+            "ConfigRemoveFields" => Self::Change(Change::remove(&fields)?, fields.filled("condition")?),
             _ => return Err(fields.unsupported()),
         })
     }

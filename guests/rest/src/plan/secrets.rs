@@ -1,15 +1,18 @@
 //! Which values of the configuration are secrets, and where in a request each goes. Their values stay with the host.
 
+mod probe;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use expressions::{Map, Template, Value};
+use expressions::Template;
 
+use super::Expression;
 use super::expression::Configured;
 use super::token::OAuth;
-use super::{Expression, World};
 use crate::manifest::{ManifestError, Place};
+use probe::{MARK, Probe, stand_in};
 
 /// The way to a value of the configuration.
 pub(crate) type Way = Vec<Rc<str>>;
@@ -69,6 +72,8 @@ pub(crate) struct Secrets {
     reads: RefCell<BTreeSet<Way>>,
     /// What the specification describes; nothing where there is none.
     described: Vec<Way>,
+    /// What the manifest's own rules change, which the host does not know.
+    changed: RefCell<Vec<Way>>,
     /// Whether an expression that reads a secret is an error. It is not yet while they are still being found.
     strict: bool,
 }
@@ -98,7 +103,21 @@ impl Secrets {
     /// Whether that value, one that it is in, or one in it is a secret.
     fn touches(&self, way: &[Rc<str>]) -> bool {
         let marked = self.marked.borrow();
-        marked.iter().any(|secret| secret.starts_with(way) || way.starts_with(secret))
+        marked.iter().any(|secret| is_about(secret, way))
+    }
+
+    /// That the manifest's rules change these values.
+    pub(crate) fn note_changed(&self, ways: Vec<Way>) {
+        self.changed.borrow_mut().extend(ways);
+    }
+
+    fn is_changed(&self, way: &[Rc<str>]) -> bool {
+        self.changed.borrow().iter().any(|changed| is_about(changed, way))
+    }
+
+    /// That what was read so far does not count.
+    pub(crate) fn forget_reads(&self) {
+        self.reads.borrow_mut().clear();
     }
 
     /// That a value is read of the configuration.
@@ -149,7 +168,7 @@ impl Secrets {
     /// What stands for a value of the configuration that is no secret, in the text of a placement: `{name}`.
     pub(crate) fn parameter(&self, expression: &Expression) -> Option<String> {
         let Configured { way, prefix, suffix } = expression.configured()?;
-        let plain = !self.touches(&way);
+        let plain = !self.touches(&way) && !self.is_changed(&way);
         self.reads.borrow_mut().extend(plain.then(|| way.clone()));
         plain.then(|| format!("{prefix}{{{}}}{suffix}", setting(&way)))
     }
@@ -225,7 +244,7 @@ impl Secrets {
         }
         let is_seen = |read: &[Rc<str>]| found.iter().any(|way| way.starts_with(read) || read.starts_with(way));
         let whole = !text.contains(MARK) && expression.reads_of_config().all(is_seen);
-        if !whole || found.iter().any(|way| self.touches(way)) {
+        if !whole || found.iter().any(|way| self.touches(way) || self.is_changed(way)) {
             return None;
         }
         self.reads.borrow_mut().extend(found.into_iter().cloned());
@@ -244,50 +263,16 @@ impl Secrets {
     }
 }
 
+/// Whether one is the other, is in it, or has it in it.
+pub(crate) fn is_about(one: &[Rc<str>], other: &[Rc<str>]) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
 /// That name, with a number behind it where others have it already.
 fn free(asks: &[Ask], name: &str) -> String {
     let names = |number: usize| if number == 0 { name.to_owned() } else { format!("{name}-{}", number + 1) };
     let is_free = |name: &String| !asks.iter().any(|ask| ask.name == *name);
     (0..=asks.len()).map(names).find(is_free).unwrap_or_default()
-}
-
-/// What no text of a manifest has, and what is changed by whatever changes texts.
-const MARK: &str = "Zq\u{e9}/+";
-
-/// What stands for the value of that number.
-fn stand_in(number: usize) -> String {
-    format!("{MARK}{number}.")
-}
-
-/// What an expression comes to where values of the configuration are known ones.
-struct Probe {
-    ways: Vec<Way>,
-    text: Rc<str>,
-}
-
-impl Probe {
-    fn of(expression: &Expression, described: &[Way]) -> Option<Self> {
-        let mut ways = described.to_vec();
-        for read in expression.reads_of_config() {
-            if !read.is_empty() && !ways.iter().any(|way| way.starts_with(read) || read.starts_with(way)) {
-                ways.push(read.to_vec());
-            }
-        }
-        let mut config = Value::from(Map::new());
-        for (way, number) in ways.iter().zip(0..) {
-            let steps: Vec<Value> = way.iter().map(|name| Value::Str(Rc::clone(name))).collect();
-            // What cannot be set is not there, as for a run.
-            let _ = expressions::path::set(&mut config, &steps, Value::from(stand_in(number)));
-        }
-        let at = |now: i64, random: u8| {
-            let (now, random) = (Box::new(move || now), Box::new(move |bytes: &mut [u8]| bytes.fill(random)));
-            let world = World { config: config.clone(), now, random, optional: BTreeSet::new() };
-            expression.text(&world, &[]).ok()
-        };
-        // What depends on when it is asked for is computed, too.
-        let text = at(0, 0)?;
-        (at(1 << 50, 255)? == text).then_some(Self { ways, text })
-    }
 }
 
 /// Base64 (RFC 4648, 4).
@@ -328,8 +313,9 @@ pub(crate) fn in_field(field: &str, prefix: &str) -> Option<Placement> {
 
 #[cfg(test)]
 mod tests {
+    use expressions::{Map, Value};
+
     use super::*;
-    use crate::manifest::Place;
 
     fn expression(text: &str) -> Expression {
         Expression::of(&Value::from(text), &Value::from(Map::new()), &Place::Root).expect(text)

@@ -1,8 +1,6 @@
 //! What of an answer is a record.
 
-use expressions::Value;
-
-use super::{Expression, Fields, Transformation};
+use super::{Expression, Fields, Fitting, Transformation};
 use crate::manifest::ManifestError;
 
 /// What of an answer is a record.
@@ -13,7 +11,7 @@ pub(crate) struct Selector {
     pub(crate) transform_first: bool,
     /// Whether values are made to fit the stream's schema.
     pub(crate) normalises: bool,
-    pub(crate) schema: Option<Value>,
+    pub(crate) fitting: Option<Fitting>,
 }
 
 /// Where in an answer the records are.
@@ -68,7 +66,7 @@ impl Selector {
             transformations: Vec::new(),
             transform_first: fields.flag("transform_before_filtering")?,
             normalises,
-            schema: None,
+            fitting: None,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use expressions::time::{self, Span};
 
 use super::{
-    Cursor, CursorKind, Decoder, Expression, Extractor, Fields, Jobs, Paginator, Requester, Router, Selector,
+    Cursor, CursorKind, Decoder, Expression, Extractor, Fields, Fitting, Jobs, Paginator, Requester, Router, Selector,
     Splitting, Transformation, Turns,
 };
 use crate::manifest::ManifestError;
@@ -91,12 +91,7 @@ impl Stream {
         })?;
         retriever.selector.transformations = transformations;
         if retriever.selector.normalises {
-            retriever.selector.schema = fields
-                .component("schema_loader", |loader| match loader.kind() {
-                    "InlineSchemaLoader" => Ok(loader.given("schema").cloned()),
-                    kind => Err(loader.error(format!("values are to fit a schema that is not in this file ({kind})"))),
-                })?
-                .flatten();
+            retriever.selector.fitting = Fitting::read(&fields)?;
         }
         let cursor = fields.component("incremental_sync", Cursor::read)?;
         retriever.check_first_pages(cursor.as_ref(), &fields)?;
@@ -104,6 +99,12 @@ impl Stream {
             Splitting::check(cursor.as_ref(), &fields)?;
         }
         Ok(Self { source: String::new(), condition: None, name, retriever, jobs, cursor, first: None })
+    }
+
+    /// Whether each of its partitions has a point of its own: groups are others in each run.
+    pub(crate) fn has_points_of_partitions(&self) -> bool {
+        let is_grouped = matches!(self.retriever.routers[..], [Router::Group { .. }]);
+        !is_grouped && self.cursor.as_ref().is_none_or(|cursor| !cursor.is_global)
     }
 
     /// The names of the streams that it needs.

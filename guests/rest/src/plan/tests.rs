@@ -1,6 +1,12 @@
 //! What is refused, with its place.
 
-use crate::make::make;
+use crate::make;
+use crate::manifest::Files;
+
+/// Why no extractor is made of a manifest; blank where one is.
+fn reason(text: &str) -> String {
+    make::make(text, "api", &Files::default()).map_or_else(|error| error.to_string(), |_| String::new())
+}
 
 /// A manifest with this in its retriever, its requester and its stream.
 fn refused(retriever: &str, requester: &str, stream: &str) -> String {
@@ -9,10 +15,7 @@ fn refused(retriever: &str, requester: &str, stream: &str) -> String {
          type: SimpleRetriever\n    record_selector: {{extractor: {{field_path: []}}}}\n    {retriever}\n    requester: \
          {{type: HttpRequester, url_base: https://api.example, {requester}}}\n"
     );
-    match make(&text, "api") {
-        Ok(_) => String::new(),
-        Err(error) => error.to_string(),
-    }
+    reason(&text)
 }
 
 const REDUCES: &str = "error_handler: {response_filters: [{http_codes: [400], action: REDUCE_PAGE_SIZE}]}, path: items";
@@ -83,6 +86,66 @@ fn what_cannot_be_carried_out_is_refused_with_its_place() {
     }
 }
 
+/// The parameters of what is made of a manifest with these rules, which reads these values of its configuration.
+fn parameters(rules: &str, reads: &str) -> Vec<String> {
+    let text = format!(
+        "type: DeclarativeSource\nstreams:\n- name: items\n  retriever:\n    record_selector: {{extractor: {{field_path: \
+         []}}}}\n    requester: {{url_base: https://api.example, path: \"{reads}\"}}\nspec:\n  \
+         connection_specification: {{type: object, properties: {{set: {{type: string}}}}}}\n  \
+         config_normalization_rules: {{type: ConfigNormalizationRules, {rules}}}\n"
+    );
+    let made = make::make(&text, "api", &Files::default()).expect("a manifest").expect("no files");
+    let names = made.manifest.lines().filter_map(|line| line.strip_prefix("[param.")?.strip_suffix(']'));
+    names.filter(|name| !matches!(*name, "streams" | "records")).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_rules_put_into_the_configuration_is_nobodys_to_set() {
+    let add = |path: &str, value: &str| {
+        format!("[{{type: ConfigAddFields, fields: [{{path: {path}, value: \"{{{{ config.{value} }}}}\"}}]}}]")
+    };
+    let transformations = |path: &str, value: &str| format!("transformations: {}", add(path, value));
+    let migration = |path: &str, value: &str| {
+        format!("config_migrations: [{{type: ConfigMigration, transformations: {}}}]", add(path, value))
+    };
+    let deep = "{{ config.made.deep }}{{ config.other }}";
+    for (rules, reads, expected) in [
+        ("transformations: []".to_owned(), deep, &["set", "made-deep", "other"][..]),
+        (transformations("[made]", "set"), deep, &["set", "other"]),
+        (transformations("[made, deep]", "set"), deep, &["set", "other"]),
+        (transformations("[made, deep]", "set"), "{{ config.made }}", &["set"]),
+        (transformations("[made, else]", "set"), deep, &["set", "made-deep", "other"]),
+        (transformations("[made]", "input"), deep, &["set", "input", "other"]),
+        // What only a migration reads is how something was called before.
+        (migration("[set]", "old"), deep, &["set", "made-deep", "other"]),
+        (migration("[set]", "old"), "{{ config.old }}", &["set", "old"]),
+        (migration("[set]", "set"), "", &["set"]),
+    ] {
+        assert_eq!(parameters(&rules, reads), expected, "{rules}, {reads}");
+    }
+}
+
+/// The host gets a token, and knows nothing of what the manifest makes of its configuration.
+#[test]
+fn a_request_of_the_hosts_has_nothing_that_rules_change() {
+    for (rules, expected) in [
+        ("transformations: []", ""),
+        ("transformations: [{type: ConfigRemapField, field_path: [area], map: {a: b}}]", "token_refresh_endpoint"),
+        ("transformations: [{type: ConfigAddFields, fields: [{path: [area], value: b}]}]", "token_refresh_endpoint"),
+        ("transformations: [{type: ConfigAddFields, fields: [{path: [other], value: b}]}]", ""),
+    ] {
+        let reason = reason(&format!(
+            "type: DeclarativeSource\nstreams:\n- name: items\n  retriever:\n    record_selector: {{extractor: {{field_path: \
+             []}}}}\n    requester: {{url_base: https://api.example, path: x, authenticator: {{type: OAuthAuthenticator, \
+             grant_type: client_credentials, token_refresh_endpoint: \"https://{{{{ config.area }}}}.api.example\", \
+             client_id: \"{{{{ config.id }}}}\", client_secret: \"{{{{ config.secret }}}}\"}}}}\nspec:\n  \
+             connection_specification: {{type: object, properties: {{area: {{}}, id: {{}}, secret: {{}}}}}}\n  \
+             config_normalization_rules: {{type: ConfigNormalizationRules, {rules}}}\n"
+        ));
+        assert!(reason.contains(expected) && reason.is_empty() == expected.is_empty(), "{rules}: {reason}");
+    }
+}
+
 #[test]
 fn rules_of_the_configuration_are_read_before_they_are_needed() {
     let refused = |rules: &str| {
@@ -92,7 +155,7 @@ fn rules_of_the_configuration_are_read_before_they_are_needed() {
              {{type: object, properties: {{key: {{type: string, airbyte_secret: true}}}}}}\n  \
              config_normalization_rules: {{type: ConfigNormalizationRules, {rules}}}\n"
         );
-        make(&text, "api").map_or_else(|error| error.to_string(), |_| String::new())
+        reason(&text)
     };
     let check = |schema: &str| {
         format!(

@@ -5,16 +5,15 @@ use expressions::{Value, Wanted};
 use super::{Expression, Fields};
 use crate::manifest::ManifestError;
 
+/// Fields that are added or removed, of a record or of the configuration.
+pub(crate) enum Change {
+    Add(Vec<Added>),
+    Remove(Vec<Vec<Value>>),
+}
+
 /// A change to a record.
 pub(crate) enum Transformation {
-    Add {
-        fields: Vec<Added>,
-        condition: Option<Expression>,
-    },
-    Remove {
-        pointers: Vec<Vec<Value>>,
-        condition: Option<Expression>,
-    },
+    Change(Change, Option<Expression>),
     KeysToLower,
     KeysToSnakeCase,
     KeysReplace {
@@ -42,10 +41,9 @@ pub(crate) struct Added {
 
 impl Transformation {
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
-        let condition = || fields.filled("condition");
         Ok(match fields.kind() {
-            "AddFields" => Self::Add { fields: fields.components("fields", Added::read)?, condition: condition()? },
-            "RemoveFields" => Self::Remove { pointers: pointers(&fields, "field_pointers")?, condition: condition()? },
+            "AddFields" => Self::Change(Change::add(&fields)?, fields.filled("condition")?),
+            "RemoveFields" => Self::Change(Change::remove(&fields)?, fields.filled("condition")?),
             "KeysToLower" => Self::KeysToLower,
             "KeysToSnakeCase" => Self::KeysToSnakeCase,
             "KeysReplace" => {
@@ -71,21 +69,27 @@ impl Transformation {
     }
 }
 
+impl Change {
+    pub(super) fn add(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+        fields.components("fields", Added::read).map(Self::Add)
+    }
+
+    pub(super) fn remove(fields: &Fields<'_>) -> Result<Self, ManifestError> {
+        const POINTERS: &str = "field_pointers";
+        let pointers = fields.items(POINTERS)?.iter().map(|pointer| match pointer.as_list() {
+            Some(names) if !names.is_empty() => Ok(names.to_vec()),
+            _ => Err(fields.wrong(POINTERS, "each has to be a list of names")),
+        });
+        pointers.collect::<Result<_, _>>().map(Self::Remove)
+    }
+}
+
 impl Added {
-    pub(super) fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
+    fn read(fields: Fields<'_>) -> Result<Self, ManifestError> {
         let path = fields.items("path")?.to_vec();
         if path.is_empty() {
             return Err(fields.missing("path"));
         }
         Ok(Self { path, value: fields.needed_expression("value")?, wanted: fields.value_type()? })
     }
-}
-
-/// Lists of the names that lead to a field.
-pub(super) fn pointers(fields: &Fields<'_>, name: &str) -> Result<Vec<Vec<Value>>, ManifestError> {
-    let pointers = fields.items(name)?.iter().map(|pointer| match pointer.as_list() {
-        Some(names) if !names.is_empty() => Ok(names.to_vec()),
-        _ => Err(fields.wrong(name, "each has to be a list of names")),
-    });
-    pointers.collect()
 }

@@ -115,6 +115,7 @@ impl<'a> Pages<'a> {
 
     /// The next page.
     pub(crate) async fn next(&mut self) -> Result<Next, Error> {
+        self.reading.know_schema(self.retriever).await?;
         let parts = self.reading.properties(self.retriever).await?;
         loop {
             while self.ended {

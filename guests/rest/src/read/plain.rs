@@ -15,7 +15,7 @@ pub(crate) fn path(retriever: &Retriever, world: &World) -> Option<Vec<Rc<str>>>
     let is_plain = matches!(retriever.decoder, Decoder::Json)
         && selector.filter.is_none()
         && selector.transformations.is_empty()
-        && selector.schema.is_none()
+        && selector.fitting.is_none()
         && retriever.requester.properties.is_none();
     let Extractor::Path { path, expander: None } = &selector.extractor else { return None };
     let name = |step: &Expression| match step.eval(world, &[]).ok()? {

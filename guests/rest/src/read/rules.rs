@@ -3,7 +3,7 @@
 use expressions::{EvalError, Value, json, path};
 
 use super::fits;
-use crate::plan::{Check, Input, Rule, Rules, World};
+use crate::plan::{Change, Check, Input, Rule, Rules, World};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ fn one(rule: &Rule, world: &mut World) -> Result<(), RuleError> {
                 }
             }
         }
-        Rule::Add { fields, condition } => {
+        Rule::Change(Change::Add(fields), condition) => {
             for field in fields {
                 let value = field.value.eval_as(world, &[], field.wanted)?;
                 let names = [("value", value.clone()), ("path", Value::from(field.path.clone()))];
@@ -65,7 +65,7 @@ fn one(rule: &Rule, world: &mut World) -> Result<(), RuleError> {
                 }
             }
         }
-        Rule::Remove { pointers, condition } => {
+        Rule::Change(Change::Remove(pointers), condition) => {
             if condition.as_ref().map(|condition| condition.holds(world, &[])).transpose()?.unwrap_or(true) {
                 for pointer in pointers {
                     path::delete(&mut world.config, pointer)?;

@@ -7,7 +7,7 @@ use super::normalise::normalise;
 use expressions::reshape::{self, Lift, ReshapeError};
 use expressions::{EvalError, Map, Value, path};
 
-use crate::plan::{Added, Expression, Selector, Transformation, World};
+use crate::plan::{Added, Change, Expression, Selector, Transformation, World};
 
 /// Why an answer has no records.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +63,14 @@ pub(crate) fn select(
             selected.records.push(transformed(&selector.transformations, record, slice, world)?);
         }
     }
-    if let Some(schema) = &selector.schema {
+    if let Some(schema) = selector.fitting.as_ref().and_then(|fitting| fitting.found.get()) {
         selected.records.iter_mut().for_each(|record| normalise(record, schema));
     }
     Ok(selected)
 }
 
-fn transformed(
+/// A record with all changes made, in their order.
+pub(super) fn transformed(
     transformations: &[Transformation],
     mut record: Value,
     slice: &Value,
@@ -88,12 +89,12 @@ fn transform(
     world: &World,
 ) -> Result<(), SelectError> {
     match transformation {
-        Transformation::Add { fields, condition } => {
+        Transformation::Change(Change::Add(fields), condition) => {
             for added in fields {
                 add(added, condition.as_ref(), record, slice, world)?;
             }
         }
-        Transformation::Remove { pointers, condition } => {
+        Transformation::Change(Change::Remove(pointers), condition) => {
             for pointer in pointers {
                 match condition {
                     None => path::delete(record, pointer)?,
