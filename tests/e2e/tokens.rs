@@ -418,4 +418,9 @@ fn a_declarative_source_may_want_a_token_that_is_signed() {
     );
     assert_eq!(claims["exp"].as_u64().expect("a moment") - claims["iat"].as_u64().expect("a moment"), 90);
     assert!(pieces.len() == 3 && !ran.stderr.contains(pieces[2]) && kept(&environment).is_empty(), "{ran:?}");
+    for (algorithm, code) in [("PS512", 0), ("ES512", 2)] {
+        environment.write("other.yaml", SIGNED.replace("HS256", algorithm));
+        let added = environment.host(["add", "other", "other.yaml", "--component", &component]).exits(code);
+        assert_eq!(added.stderr.contains("algorithm: ES512 is not carried out here"), code == 2, "{added:?}");
+    }
 }

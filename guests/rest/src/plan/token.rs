@@ -231,7 +231,9 @@ pub(super) fn signed(fields: &Fields<'_>) -> Result<String, ManifestError> {
     }
     let algorithm = fields.needed_text("algorithm")?;
     match &*algorithm {
-        "HS256" | "HS384" | "HS512" => reading.token.signed.push(("algorithm", algorithm.to_string())),
+        "HS256" | "HS384" | "HS512" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => {
+            reading.token.signed.push(("algorithm", algorithm.to_string()));
+        }
         // The key itself says which of these it is for.
         "RS256" | "ES256" | "ES384" | "EdDSA" => {}
         _ => return Err(fields.wrong("algorithm", format!("{algorithm} is not carried out here"))),
