@@ -163,6 +163,7 @@ fn signed(algorithm: Algorithm, pem: &str, claims: &Value) -> String {
     let (name, with) = match algorithm {
         Algorithm::Rs256 => ("RS256", &PKCS_RSA_SHA256),
         Algorithm::Es256 => ("ES256", &PKCS_ECDSA_P256_SHA256),
+        other => panic!("nothing here signs by {other:?}"),
     };
     let pair = KeyPair::from_pkcs8_der_and_sign_algo(&der, with).expect("a key");
     let [head, claims] = [&json!({ "alg": name }), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
