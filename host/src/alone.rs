@@ -10,6 +10,7 @@ use zone::{LandingError, Lock, Zone};
 
 use crate::error::{Error, Kind};
 use crate::landing::{Landing, Place};
+use crate::patience::Patience;
 use crate::remote::Remote;
 use crate::upkeep;
 use crate::view::Seen;
@@ -28,7 +29,7 @@ enum Records {
     /// In a directory no run goes on meanwhile.
     Directory { state: State, _lock: Lock },
     /// In a store each state is changed while no run has it.
-    Store { seen: Seen, remote: Arc<Remote>, wait: Option<Duration> },
+    Store { landing: Landing, seen: Seen, remote: Arc<Remote>, patience: Patience },
 }
 
 impl Alone {
@@ -56,7 +57,8 @@ impl Alone {
     fn store(place: &Place, landing: &Landing, wait: Option<Duration>) -> Result<Self, Error> {
         let seen = Seen::of(landing)?.ok_or_else(|| unused(landing))?;
         let remote = Arc::new(Remote::open(place)?);
-        Ok(Self { zone: remote.zone(), records: Records::Store { seen, remote, wait } })
+        let (landing, patience) = (landing.clone(), Patience::begin(wait));
+        Ok(Self { zone: remote.zone(), records: Records::Store { landing, seen, remote, patience } })
     }
 
     /// Its files.
@@ -64,7 +66,7 @@ impl Alone {
         &self.zone
     }
 
-    /// What is recorded; in a store what all states knew when this was opened, together.
+    /// What is recorded; in a store what all states knew when they were looked at, together.
     pub(crate) fn state(&self) -> &State {
         match &self.records {
             Records::Directory { state, .. } => state,
@@ -72,12 +74,21 @@ impl Alone {
         }
     }
 
-    /// In a store, wait until no run has a state that could know of a source; in a directory none goes on anyway.
-    pub(crate) fn unheld(&self, source: &str) -> Result<(), Error> {
-        match &self.records {
-            Records::Directory { .. } => Ok(()),
-            Records::Store { remote, wait, .. } => remote.unheld(source, *wait).map(drop),
+    /// In a store, wait until no run has a state that knows of a source, and look at what is recorded by then; in a
+    /// directory none goes on anyway.
+    pub(crate) fn wait_for(&mut self, source: &str) -> Result<(), Error> {
+        if let Records::Store { remote, patience, .. } = &self.records {
+            remote.unheld(source, patience)?;
         }
+        self.look_again()
+    }
+
+    /// In a store, look at all states once more.
+    pub(crate) fn look_again(&mut self) -> Result<(), Error> {
+        if let Records::Store { landing, seen, .. } = &mut self.records {
+            *seen = Seen::of(landing)?.ok_or_else(|| unused(&*landing))?;
+        }
+        Ok(())
     }
 
     /// Change what is recorded of a source: in a store in each state of the extractors that met it.
@@ -88,8 +99,8 @@ impl Alone {
     ) -> Result<(), Error> {
         match &mut self.records {
             Records::Directory { state, .. } => change(state).map_err(upset),
-            Records::Store { remote, wait, .. } => {
-                remote.amend_all_of(source, *wait, change).map_err(|error| error.hint(AGAIN))
+            Records::Store { remote, patience, .. } => {
+                remote.amend_all_of(source, patience, change).map_err(|error| error.hint(AGAIN))
             }
         }
     }

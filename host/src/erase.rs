@@ -40,19 +40,27 @@ pub(crate) struct Erased {
     pub(crate) elsewhere_count: u64,
 }
 
-/// The file of that path below a landing zone.
-pub(crate) fn find((landing, zone): (&Landing, &Zone), state: &State, path: &str) -> Result<Target, Error> {
+/// The file of that path below a landing zone. In a store one extractor may have landed what others know to be erased:
+/// `lifting` asks for the second.
+pub(crate) fn find(
+    (landing, zone): (&Landing, &Zone),
+    state: &State,
+    path: &str,
+    lifting: bool,
+) -> Result<Target, Error> {
     let shown = text::line(path);
     if path.strip_prefix(QUARANTINE).is_some_and(|rest| rest.starts_with('/')) {
         return Err(Error::usage(format!("{shown} is in quarantine, and has not landed"))
             .hint(format!("`host quarantine drop {shown}` removes it")));
     }
     if is_listed(path) {
-        if let Some(file) = state.landed(path).map_err(upset)? {
+        let erased = state.erased(path).map_err(upset)?.map(Target::Erased);
+        let file = state.landed(path).map_err(upset)?.filter(|_| !lifting || erased.is_none());
+        if let Some(file) = file {
             return landed(zone, file, &shown);
         }
-        if let Some(row) = state.erased(path).map_err(upset)? {
-            return Ok(Target::Erased(row));
+        if let Some(erased) = erased {
+            return Ok(erased);
         }
     }
     Err(unrecorded(landing, &shown))
@@ -97,8 +105,8 @@ impl Eraser {
     }
 
     /// The file of that path.
-    pub(crate) fn find(&self, path: &str) -> Result<Target, Error> {
-        find((&self.landing, self.alone.zone()), self.alone.state(), path)
+    pub(crate) fn find(&self, path: &str, lifting: bool) -> Result<Target, Error> {
+        find((&self.landing, self.alone.zone()), self.alone.state(), path, lifting)
     }
 
     /// Erase a file, for that reason if none is recorded yet.
@@ -106,8 +114,15 @@ impl Eraser {
         let row = match target {
             Target::Erased(row) => row,
             Target::Landed(file, sha256) => {
-                let row = self.alone.state().erasure(&file, sha256, reason, &Moment::now().iso8601()).map_err(upset)?;
-                row.ok_or_else(|| unrecorded(&self.landing, &text::line(&file.path)))?
+                let state = self.alone.state();
+                let row = state.erasure(&file, sha256, reason, &Moment::now().iso8601()).map_err(upset)?;
+                let row = row.ok_or_else(|| unrecorded(&self.landing, &text::line(&file.path)))?;
+                // Where that was begun before, its reason and time stay.
+                let before = state.erased(&file.path).map_err(upset)?.filter(|before| before.sha256 == sha256);
+                match before {
+                    Some(ErasedRow { reason, erased_at, .. }) => ErasedRow { reason, erased_at, ..row },
+                    None => row,
+                }
             }
         };
         let path = &row.file.path;
@@ -116,6 +131,7 @@ impl Eraser {
         // A removal that was not synced may come back, also that of an earlier time.
         self.alone.zone().sync().map_err(unsettled)?;
         self.alone.change_late(&row.source, |state| state.erase(&row))?;
+        self.alone.look_again()?;
         let (elsewhere, elsewhere_count) =
             self.alone.state().elsewhere(&row.sha256, path, MAX_ELSEWHERE).map_err(upset)?;
         let other_names = if let Removed::File(others) = removed { others } else { 0 };
@@ -135,7 +151,8 @@ impl Eraser {
         };
         let path = &row.file.path;
         // Without its row, what is left of a file that was to be erased would count as one that nobody recorded.
-        if matches!(self.alone.zone().entry(path).map_err(unsettled)?, Entry::File(_)) {
+        let is_anothers = self.alone.state().landed(path).map_err(upset)?.is_some();
+        if !is_anothers && matches!(self.alone.zone().entry(path).map_err(unsettled)?, Entry::File(_)) {
             let shown = text::line(path);
             return Err(Error::new(Kind::Failed, format!("{shown} is still there, since its erasure was cut short"))
                 .hint(format!("`host erase {shown} --reason REASON` finishes that")));

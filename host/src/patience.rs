@@ -9,6 +9,24 @@ use crate::error::Error;
 /// How often a lock of this machine is tried again.
 pub const PAUSE: Duration = Duration::from_millis(20);
 
+/// For how long somebody waits, whatever it is for; `None` is without end.
+pub struct Patience {
+    wait: Option<Duration>,
+    waited: Stopwatch,
+}
+
+impl Patience {
+    /// From now on.
+    pub fn begin(wait: Option<Duration>) -> Self {
+        Self { wait, waited: Stopwatch::start() }
+    }
+
+    /// For how long still.
+    pub fn left(&self) -> Option<Duration> {
+        self.wait.map(|wait| wait.saturating_sub(self.waited.elapsed()))
+    }
+}
+
 /// Try until there is something, each `pause`, for as long as `wait` says, `None` being without end. The inner error says that it is held,
 /// and is told once the time is over; the outer one ends it at once.
 pub fn patiently<T>(

@@ -79,6 +79,7 @@ impl Quarantine {
     pub(crate) fn accept(&mut self, row: &QuarantinedRow) -> Result<String, Error> {
         let shown = &row.path;
         let (place, tag) = named(row)?;
+        self.0.wait_for(&row.source)?;
         if let Some(erased) = self.0.state().erased_content(&row.source, &row.sha256).map_err(upset)? {
             let path = text::line(&erased.file.path);
             let message = format!("{shown} holds what {path} held, and that was erased");
@@ -135,7 +136,7 @@ impl Quarantine {
 
     /// Remove a content.
     pub(crate) fn drop(&mut self, row: &QuarantinedRow) -> Result<(), Error> {
-        self.0.unheld(&row.source)?;
+        self.0.wait_for(&row.source)?;
         self.0.zone().drop_quarantined(&row.path).map_err(unsettled)?;
         self.0.zone().sync().map_err(unsettled)?;
         self.settle(row, |state| state.release(row, None))

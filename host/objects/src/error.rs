@@ -5,6 +5,9 @@
 use std::error::Error as _;
 use std::fmt;
 
+use outbound::Cut;
+use rules::proxy::NoTunnel;
+
 /// What is said not to work where the store was not even asked.
 pub(crate) const USE: &str = "use";
 
@@ -95,6 +98,10 @@ const RULES: [Rule; 9] = [
     ),
 ];
 
+/// What to do where the proxy does not lead to the store.
+const PROXY: &str =
+    "`proxy` under [network] in host.toml is the way there; `proxy = false` under [store] asks the store directly";
+
 /// What a store says where the credentials do not suffice.
 const FORBIDDEN: (&str, &str) = (
     "the credentials do not allow it",
@@ -175,11 +182,24 @@ fn explain(error: &object_store::Error) -> (String, Option<&'static str>) {
                 (format!("the store answered with status {status}{said}, again and again"), Some(LATER))
             }
             Some(status) => (format!("the store answered with status {status}{said}"), None),
+            None if no_tunnel(error).is_some() => (first_line(error), Some(PROXY)),
             None if words.contains(crate::connector::SOURCE) => (first_line(error), Some(WHERE)),
             // Of the parts of the library that look for credentials.
             None => (first_line(error), None),
         },
     }
+}
+
+/// Why the proxy does not lead to the store, where that is what failed.
+fn no_tunnel(error: &object_store::Error) -> Option<&NoTunnel> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(Cut::NoTunnel(_, reason)) = cause.downcast_ref() {
+            return Some(reason);
+        }
+        source = cause.source();
+    }
+    None
 }
 
 /// What the first of all causes says, as far as one line.
@@ -204,7 +224,7 @@ pub(crate) fn meaning(error: &object_store::Error) -> Meaning {
     let words = words(error);
     let named = RULES.iter().any(|(codes, ..)| codes.iter().any(|code| words.contains(code)));
     match error {
-        _ if named => Meaning::Final,
+        _ if named || no_tunnel(error).is_some_and(|reason| !reason.is_transient()) => Meaning::Final,
         Error::NotFound { .. } => Meaning::Missing,
         Error::Precondition { .. } | Error::AlreadyExists { .. } | Error::NotModified { .. } => Meaning::Refused,
         Error::Generic { .. } => match status(&words) {

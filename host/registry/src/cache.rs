@@ -101,7 +101,8 @@ impl Cache {
 
     /// The signatures of a manifest, as far as they are there. Whoever reads them checks them.
     pub fn signatures(&self, manifest: Digest) -> Vec<Attached> {
-        let most = MAX_SIGNATURES as u64 * 2 * (MAX_PAYLOAD + MAX_BUNDLE);
+        // JSON takes six bytes for some.
+        let most = MAX_SIGNATURES as u64 * 6 * (MAX_PAYLOAD + MAX_BUNDLE);
         let bytes = self.read(&self.path(manifest, "signatures"), most);
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }

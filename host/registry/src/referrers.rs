@@ -20,7 +20,7 @@ pub const MAX_REFERRER: u64 = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Index {
-    manifests: Vec<Entry>,
+    manifests: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -56,8 +56,9 @@ pub fn tag(of: Digest) -> String {
 /// Those of a list that may hold a signature; nothing where it is no list.
 pub fn listed(index: &[u8]) -> Option<Vec<Digest>> {
     let index: Index = serde_json::from_slice(index).ok()?;
-    let wanted = |entry: Entry| {
-        let Entry { artifact_type, what } = entry;
+    let wanted = |entry: serde_json::Value| {
+        // One that is none keeps no other from counting.
+        let Entry { artifact_type, what } = serde_json::from_value(entry).ok()?;
         let bundle = artifact_type.is_none_or(|kind| kind == BUNDLE || kind == NOTHING) && what.media_type == MANIFEST;
         // Most of what refers to an image may be said of it, and no signature.
         let signature = what.annotations.get(PREDICATE).is_none_or(|kind| kind == SIGNED);

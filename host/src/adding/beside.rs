@@ -87,10 +87,12 @@ impl<'a> Beside<'a> {
             }
             Err(error) => return Err(format!("cannot be read: {error}")),
         };
-        match (file.starts_with(&directory), file.is_file()) {
-            (true, true) => Ok(Some(file)),
-            (false, _) => Err("is a link out of the manifest's directory".to_owned()),
+        let below = file.strip_prefix(&directory).ok().and_then(Path::to_str);
+        match (below, file.is_file()) {
+            (None, _) => Err("is a link out of the manifest's directory".to_owned()),
             (_, false) => Err("is no file".to_owned()),
+            (Some(below), true) if is_below(below) => Ok(Some(file)),
+            (Some(_), true) => Err("is a link to what is hidden, or no .json file".to_owned()),
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
     let wait = super::zone::patience(arguments.wait);
     let mut eraser = Eraser::open(&landing, wait)?;
     // All of them, before the first is touched.
-    let found: Result<Vec<Target>, Error> = paths.iter().map(|path| eraser.find(path)).collect();
+    let found: Result<Vec<Target>, Error> = paths.iter().map(|path| eraser.find(path, arguments.lift)).collect();
     let done = found.and_then(|found| {
         paths.iter().zip(found).try_for_each(|(path, target)| settle(arguments, &mut eraser, path, target))
     });
@@ -77,7 +77,7 @@ pub(super) fn execute(arguments: &EraseArgs) -> Result<ExitCode, Error> {
 /// Have somebody say yes, who has seen that all of it is there.
 fn ask(arguments: &EraseArgs, landing: &Landing, paths: &[String]) -> Result<(), Error> {
     let (zone, state) = (View::of(landing)?.zone(), arguments.zone.state()?);
-    paths.iter().try_for_each(|path| find((landing, &zone), &state, path).map(drop))?;
+    paths.iter().try_for_each(|path| find((landing, &zone), &state, path, false).map(drop))?;
     if !somebody_is_there() {
         return Err(Error::usage("there is no terminal to ask at, and nothing was erased")
             .hint("`--yes` erases without asking"));

@@ -12,7 +12,7 @@ use super::gathering::extractor_of;
 use super::taking::{PAUSE, held_by, holder};
 use super::{Held, Remote, RemoteError, claim_of, object_of};
 use crate::error::{Error, Kind};
-use crate::patience::patiently;
+use crate::patience::{Patience, patiently};
 use crate::upkeep::UpkeepError;
 
 /// How often it is tried again where somebody else changes it at the same time.
@@ -111,28 +111,35 @@ impl Remote {
         Err(AmendError::Busy(object.to_owned()))
     }
 
-    /// The states of the extractors that met a source, once no run has any of them; `wait` is how long to wait for that,
-    /// `None` without end.
-    pub(crate) fn unheld(&self, source: &str, wait: Option<Duration>) -> Result<Vec<String>, Error> {
-        patiently(wait, PAUSE, || {
+    /// The states of the extractors that met a source, once no run has any of them.
+    pub(crate) fn unheld(&self, source: &str, patience: &Patience) -> Result<Vec<String>, Error> {
+        loop {
             let all = self.of_source(source)?;
-            match all.iter().find_map(|(object, left)| left.map(|left| AmendError::Leased(object.clone(), left))) {
-                Some(leased) => Ok(Err(leased.into())),
-                None => Ok(Ok(all.into_iter().map(|(object, _)| object).collect())),
+            let held = all.iter().filter(|(_, left)| left.is_some()).map(|(object, _)| object.clone());
+            let held: Vec<String> = held.collect();
+            if held.is_empty() {
+                return Ok(all.into_iter().map(|(object, _)| object).collect());
             }
-        })
+            // Meanwhile no others are looked at.
+            for object in held {
+                patiently(patience.left(), PAUSE, || {
+                    let left = self.lease_of(&object)?;
+                    Ok(left.map_or(Ok(()), |left| Err(AmendError::Leased(object.clone(), left).into())))
+                })?;
+            }
+        }
     }
 
     /// Change all of these.
     pub(crate) fn amend_all_of(
         self: &Arc<Self>,
         source: &str,
-        wait: Option<Duration>,
+        patience: &Patience,
         change: impl Fn(&mut State) -> Result<(), StateError>,
     ) -> Result<(), Error> {
         let change = |state: &mut State| change(state).map_err(RemoteError::from);
-        for object in self.unheld(source, wait)? {
-            patiently(wait, PAUSE, || match self.amend_object(&object, change) {
+        for object in self.unheld(source, patience)? {
+            patiently(patience.left(), PAUSE, || match self.amend_object(&object, change) {
                 Ok(_) => Ok(Ok(())),
                 Err(error @ (AmendError::Leased(..) | AmendError::Busy(_))) => Ok(Err(error.into())),
                 Err(error) => Err(error.into()),
@@ -158,6 +165,8 @@ impl Remote {
         self.spool.fresh(DATABASE)?;
         let mut state = State::open_copy(&self.database(), None)?;
         let salvaged = state.take_over(&damaged.database())?;
+        // What others of its extractor know to be erased must not land again.
+        self.inherit(extractor_of(object), object, &mut state)?;
         drop(state);
         match self.objects.replace(object, &self.packed()?, &head.tag)? {
             Put::Done(_) => Ok((kept, salvaged)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use objects::Head;
 use rules::domain::Scope;
 use rules::name::check_name;
-use state::State;
+use state::{State, StateError};
 use zone::{Lock, STATES};
 
 use super::{ENDING, Remote, RemoteError, claim_of, object_of};
@@ -68,6 +68,47 @@ impl Remote {
         }
         all.retain(|(object, _)| extractors.contains(extractor_of(object)));
         Ok(all)
+    }
+
+    /// Files that one state has as erased and another as landed: those are the other's. States that cannot be read say
+    /// nothing.
+    pub(crate) fn landed_though_erased(&self) -> Result<BTreeSet<String>, RemoteError> {
+        let objects = self.states()?;
+        let (mut erased, mut landed) = (BTreeSet::new(), BTreeSet::new());
+        self.each_whole(&objects, |state| state.each_erased(|path| erased.extend([path])))?;
+        if !erased.is_empty() {
+            self.each_whole(&objects, |state| {
+                for path in &erased {
+                    if state.landed(path)?.is_some() {
+                        landed.insert(path.clone());
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(landed)
+    }
+
+    /// Look at each of these states that can be read.
+    fn each_whole(
+        &self,
+        objects: &[String],
+        mut see: impl FnMut(&State) -> Result<(), StateError>,
+    ) -> Result<(), RemoteError> {
+        for objects in objects.chunks(AT_ONCE) {
+            for (object, brought) in objects.iter().zip(self.bring(objects)) {
+                let opened = match brought {
+                    Ok(Some((beside, _))) => beside.opened(object, None).map(|state| (state, beside)),
+                    Ok(None) | Err(RemoteError::Damaged(_)) => continue,
+                    Err(error) => return Err(error),
+                };
+                match opened.and_then(|(state, _beside)| Ok(see(&state)?)) {
+                    Err(RemoteError::State(error) | RemoteError::Unusable { error, .. }) if error.is_damage() => {}
+                    seen => seen?,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Have a new state know what was erased, as any other of its extractor does.

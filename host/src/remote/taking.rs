@@ -96,7 +96,7 @@ impl Remote {
         mut state: State,
         (object, tag, cached): (String, Option<Tag>, Option<Cached>),
     ) -> Result<Result<Taken, Error>, Error> {
-        let before = state.lease().map_err(RemoteError::from)?;
+        let (before, is_new) = (state.lease().map_err(RemoteError::from)?, tag.is_none());
         let key = CursorKey::new(&wanted.extractor, &wanted.scope);
         let (run_id, dead) = state.begin(&key, &now.iso8601(), |_| false).map_err(RemoteError::from)?;
         let lease = Lease {
@@ -111,6 +111,10 @@ impl Remote {
             // Somebody was faster.
             Err(RemoteError::Fenced) => return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, self.lease))),
             Err(error) => return Err(error.into()),
+        }
+        if is_new {
+            // Once more: what is erased from now on waits for this lease.
+            self.inherit(&wanted.extractor, &held.object, &mut state).map_err(Error::from)?;
         }
         // Each of two that begin at the same time has its own lease before it looks for the other's, so that one at least
         // sees the other.
@@ -152,7 +156,7 @@ impl Remote {
     }
 
     /// How long the lease on an object goes on; `None` where nobody has it.
-    fn lease_of(&self, object: &str) -> Result<Option<Duration>, Error> {
+    pub(super) fn lease_of(&self, object: &str) -> Result<Option<Duration>, Error> {
         let other = self.beside()?;
         let Some(head) = other.fetch(object)? else { return Ok(None) };
         let lease = other.opened(object, None)?.lease().map_err(RemoteError::from)?;

@@ -23,11 +23,19 @@ pub(super) struct Plan<'a> {
     done: Done,
 }
 
+/// What is known of other states, where each is mended by itself.
+pub(super) struct Others<'a> {
+    /// The sources of this one, and so not theirs alone.
+    pub(super) sources: BTreeSet<String>,
+    /// What one of them has as landed although others have it as erased.
+    pub(super) landed: &'a BTreeSet<String>,
+}
+
 impl<'a> Plan<'a> {
     /// Find out what does not fit, in these sources where not in all.
     pub(super) fn make(
         (root, zone): (&'a Root, &'a Zone),
-        sources: Option<&BTreeSet<String>>,
+        others: Option<&Others<'_>>,
         state: Option<&State>,
         found: &Found<'_>,
     ) -> Result<Self, UpkeepError> {
@@ -43,9 +51,11 @@ impl<'a> Plan<'a> {
             None => Records::None,
         };
         let mut last = String::new();
-        let is_of_another = |path: &str| sources.is_some_and(|sources| !sources.contains(owner(path)));
+        let is_of_another = |path: &str| others.is_some_and(|others| !others.sources.contains(owner(path)));
+        let is_landed = |path: &str| others.is_some_and(|others| others.landed.contains(path));
         let see = |fact: Fact<'_>| match fact {
             Fact::File { path, .. } if is_of_another(path) => Ok(()),
+            Fact::File { path, told: Told::Erased(_), .. } if is_landed(path) => Ok(()),
             Fact::File { path, told: Told::Erased(recorded), .. } => plan.erase(path, &recorded, found),
             Fact::File { path, size, told } => {
                 if let Some(source) = source(path).filter(|source| *source != last) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::plan::Plan;
+use super::plan::{Others, Plan};
 use super::{Done, Repair};
 use crate::console::Console;
 use crate::error::Error;
@@ -19,14 +19,15 @@ pub(super) fn repair(place: &Place, console: &Console) -> Result<Repair, Error> 
     let zone = remote.zone();
     let spool = Arc::clone(remote.spool());
     let found = Found::new(&spool);
+    let landed = remote.landed_though_erased()?;
     let mut all = Done::default();
     for object in remote.states()? {
         let done = remote.amend_object(&object, |state| {
             if let Some(problem) = state.problems()?.into_iter().next() {
                 return Err(StateError::damaged(problem).into());
             }
-            let sources = state.appended_to()?;
-            let plan = Plan::make((&spool, &zone), Some(&sources), Some(state), &found)?;
+            let others = Others { sources: state.appended_to()?, landed: &landed };
+            let plan = Plan::make((&spool, &zone), Some(&others), Some(state), &found)?;
             plan.read(&found, console)?.carry_out(state)
         });
         match done {

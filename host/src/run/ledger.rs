@@ -101,7 +101,7 @@ impl Ledger {
     }
 
     /// Get to know a source: from the state, or by `list`, which is called only for a source that the state does not know.
-    pub(super) fn open<E: From<StateError>>(
+    pub(super) fn open<E: From<LedgerError>>(
         &mut self,
         source: &str,
         list: impl FnOnce() -> Result<Vec<FoundRow>, E>,
@@ -109,19 +109,24 @@ impl Ledger {
         if self.opened.contains(source) {
             return Ok(());
         }
-        if !self.state.knows(source, &self.extractor)? {
+        if !self.state.knows(source, &self.extractor).map_err(LedgerError::from)? {
+            // Whoever erases a file of it while it is listed finds this run, and waits for it.
+            if self.held.is_some() {
+                self.state.meet(source, &self.extractor).map_err(LedgerError::from)?;
+                self.renew().map_err(LedgerError::from)?;
+            }
             let mut found = Vec::new();
-            if !self.state.is_indexed(source)? {
-                let known = self.state.paths(source)?;
+            if !self.state.is_indexed(source).map_err(LedgerError::from)? {
+                let known = self.state.paths(source).map_err(LedgerError::from)?;
                 found = list()?;
                 found.retain(|file| !known.contains(&file.path));
             }
-            self.state.index(source, &self.extractor, self.run_id, &found)?;
+            self.state.index(source, &self.extractor, self.run_id, &found).map_err(LedgerError::from)?;
         }
-        if self.state.has_unread(source)? {
+        if self.state.has_unread(source).map_err(LedgerError::from)? {
             self.unread.insert(source.to_owned());
         }
-        if self.state.has_erased(source)? {
+        if self.state.has_erased(source).map_err(LedgerError::from)? {
             self.erased.insert(source.to_owned());
         }
         self.opened.insert(source.to_owned());

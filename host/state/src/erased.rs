@@ -53,6 +53,18 @@ impl State {
         Ok(statement.query_row([path], read).optional()?.flatten())
     }
 
+    /// Show the paths of all files that were erased.
+    pub fn each_erased(&self, mut see: impl FnMut(String)) -> Result<(), StateError> {
+        if schema::has_table(&self.connection, "erased")? {
+            let mut statement = self.connection.prepare("SELECT path FROM erased WHERE typeof(path) = 'text'")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                text(row, 0)?.into_iter().for_each(&mut see);
+            }
+        }
+        Ok(())
+    }
+
     /// A file of this source that held this content and was erased.
     pub fn erased_content(&self, source: &str, digest: &Digest) -> Result<Option<ErasedRow>, StateError> {
         let sql = format!("SELECT {COLUMNS} FROM erased WHERE source = ?1 AND sha256 = ?2 ORDER BY path LIMIT 1");

@@ -176,6 +176,13 @@ impl State {
         Ok(self.connection.query_row(sql, [source], |row| row.get(0))?)
     }
 
+    /// Get to know that an extractor appends to a source, before its files are looked at.
+    pub fn meet(&mut self, source: &str, extractor: &str) -> Result<(), StateError> {
+        let sql = "INSERT OR IGNORE INTO source_users (source, extractor) VALUES (?1, ?2)";
+        self.connection.execute(sql, [source, extractor])?;
+        Ok(())
+    }
+
     /// Get to know a source: that this extractor appends to it, and the files that were found in it.
     pub fn index(&mut self, source: &str, extractor: &str, run_id: i64, files: &[FoundRow]) -> Result<(), StateError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -200,6 +200,15 @@ struct Document {
     directory: String,
 }
 
+/// The types of JSON Schema. Nothing else of a file gets into an extractor as it is.
+const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
+
+/// Whether something names a type, or some.
+fn is_type(value: &Value) -> bool {
+    let named = |value: &Value| value.as_str().is_some_and(|name| TYPES.contains(&name));
+    named(value) || value.as_list().is_some_and(|all| all.iter().all(named))
+}
+
 /// Keeps of a schema what says how values are made to fit.
 struct Fitting<'a> {
     files: &'a Files,
@@ -220,13 +229,24 @@ impl Fitting<'_> {
         if depth > MAX_DEPTH {
             return Err(ManifestError::at(place, format!("its schema is nested more than {MAX_DEPTH} deep")));
         }
-        let Some(members) = schema.as_dict() else { return Ok(schema.clone()) };
+        // A file may be anything, and nothing of it gets in that is no schema. What stands in the manifest is in already.
+        let is_file = !document.path.is_empty();
+        let wrong = |what: &str| {
+            Err(ManifestError::at(place, format!("its schema {} has {what}, and is no schema", document.path)))
+        };
+        let Some(members) = schema.as_dict() else {
+            return match is_file && !matches!(schema, Value::Bool(_)) {
+                true => wrong("what is neither an object nor a boolean"),
+                false => Ok(schema.clone()),
+            };
+        };
         if let Some(reference) = members.get("$ref").and_then(Value::as_str).filter(|_| !document.path.is_empty()) {
             return self.follow(reference, document, place, depth);
         }
         let mut kept = Map::new();
         for (name, value) in members {
             let value = match &**name {
+                TYPE if is_file && !is_type(value) => return wrong("a `type` that is no name of one"),
                 TYPE if value.as_dict().is_none() => value.clone(),
                 ITEMS if value.as_dict().is_some() => self.of(value, document, place, depth + 1)?,
                 PROPERTIES => {

@@ -101,8 +101,9 @@ impl Signer {
             encoding: digest.encoding,
             blank: digest.blank,
         };
-        if digest.encoding == Encoding::Raw && values.iter().any(|value| value.has(&Word::Digest)) {
-            return Err("its digest is raw bytes, which fit into no field".into());
+        let mut sent = values.iter().chain(parameters.iter().map(|parameter| &parameter.value));
+        if digest.encoding == Encoding::Raw && sent.any(|value| value.has(&Word::Digest)) {
+            return Err("its digest is raw bytes, which fit into no field and no parameter".into());
         }
         Ok(Self {
             hash: hmac.hash,

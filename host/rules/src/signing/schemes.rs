@@ -269,6 +269,10 @@ fn what_no_service_can_want_is_refused() {
             r#""over": "", "digest": {"encoding": "raw"}, "fields": {"s": "{signature}{digest}"}"#.into(),
             "its digest is raw bytes",
         ),
+        (
+            r#""over": "", "digest": {"encoding": "raw"}, "query": {"s": "{signature}{digest}"}"#.into(),
+            "its digest is raw bytes",
+        ),
     ] {
         let error = signer(&format!("{{\"hmac\": {{{place}}}}}"), &[("key", "hush-")]).err().expect(reason);
         assert!(error.contains(reason) && !error.contains("hush"), "{error}");

@@ -1,6 +1,6 @@
 //! `host config check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use super::super::{opened, print, unusable};
 use crate::batch;
 use crate::config::{Component, Configuration, Flags, Named, Plan, compiled_store};
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::landing::Landing;
 use rules::text;
 
 /// Find what a run that starts now would refuse, and run nothing
 ///
 /// Of each extractor: that its component is there and fits, what it is granted, its parameters, that its secrets can be read,
-/// and whom `[notify]` tells. Sources, proxies and stores are not asked. Components of a registry are got, as a run gets them.
+/// where it lands,
+/// and whom `[notify]` tells. Sources, proxies and stores are not asked, and nothing is made. Components of a registry are got, as a run gets them.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// Extractors [default: all that the configuration names]
@@ -23,6 +25,9 @@ pub(super) struct CheckArgs {
     /// The configuration file [default: the first of host.toml, ~/.config/host/host.toml and /etc/host/host.toml]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
+    /// The landing directory, or a place in an object store [default: what the configuration says, or data/landing]
+    #[arg(long, value_name = "DIR", env = "LANDING_DIR", hide_env_values = true)]
+    landing: Option<PathBuf>,
     /// Print a JSON array instead of text
     #[arg(long)]
     json: bool,
@@ -53,14 +58,31 @@ pub(super) fn execute(arguments: &CheckArgs) -> Result<ExitCode, Error> {
 /// All that comes before a run.
 fn check(arguments: &CheckArgs, configuration: &Configuration, word: &str) -> Result<(), Error> {
     let Named { name, component: path } = configuration.extractor(word, None)?;
-    let flags = Flags { name, config: arguments.config.clone(), ..Flags::default() };
+    let (config, landing) = (arguments.config.clone(), arguments.landing.clone());
+    let flags = Flags { name, config, landing, ..Flags::default() };
     let package = opened("run", configuration, &path)?;
     let component = Component { path: &path, digest: package.digest, manifest: &package.manifest };
     let plan = Plan::resolve(&flags, configuration, component)?;
     configuration.notifications(&plan.name)?;
     let store = compiled_store(|name| std::env::var_os(name));
     package.link(store.as_deref()).map_err(|error| unusable("run", &path, &error))?;
-    Ok(())
+    match &plan.landing {
+        Landing::Directory(path) => can_be(path),
+        Landing::Store(_) => Ok(()),
+    }
+}
+
+/// Refuse a landing directory that is something else, or cannot be made.
+fn can_be(landing: &Path) -> Result<(), Error> {
+    let nearest = landing.ancestors().find(|path| path.exists() || path.is_symlink());
+    match nearest.filter(|path| !path.as_os_str().is_empty() && !path.is_dir()) {
+        Some(other) => Err(Error::new(
+            Kind::Failed,
+            format!("{} cannot be a landing directory: {} is none", landing.display(), other.display()),
+        )
+        .hint("`--landing DIR` or LANDING_DIR says where it is")),
+        None => Ok(()),
+    }
 }
 
 fn as_text(word: &str, error: Option<&Error>) -> String {
