@@ -150,15 +150,29 @@ fn schemas_are_read_from_below_the_manifest_alone() {
         ("shared/round", reference("round.json")),
         ("within", reference("#/properties/b")),
         ("large", " ".repeat((4 << 20) + 1)),
+        ("list", "[{\"password\": \"hush-42\"}]".to_owned()),
+        ("text", "{\"properties\": {\"a\": \"hush-42\"}}".to_owned()),
+        ("type", "{\"type\": [{\"password\": \"hush-42\"}]}".to_owned()),
+        ("word", "{\"type\": \"hush-42\"}".to_owned()),
+        ("more", "{\"type\": \"string\", \"examples\": [\"hush-42\"], \"items\": [\"hush-42\"]}".to_owned()),
     ] {
         environment.write(&format!("made/schemas/{file}.json"), text);
     }
     let link = environment.path().join("made/schemas/link.json");
     std::os::unix::fs::symlink(environment.path().join("outside.json"), link).expect("a link");
+    environment.write("made/.hidden/x.json", "{}");
+    let link = environment.path().join("made/schemas/hidden.json");
+    std::os::unix::fs::symlink("../.hidden/x.json", link).expect("a link");
     let at = "streams[0].schema_loader";
     for (path, expected) in [
         ("./source_x/schemas/good.json", ""),
         ("./schemas/good.json", ""),
+        ("./schemas/more.json", ""),
+        ("./schemas/hidden.json", "its schema schemas/hidden.json is a link to what is hidden, or no .json file"),
+        ("./schemas/list.json", "its schema schemas/list.json has what is neither an object nor a boolean"),
+        ("./schemas/text.json", "its schema schemas/text.json has what is neither an object nor a boolean"),
+        ("./schemas/type.json", "its schema schemas/type.json has a `type` that is no name of one"),
+        ("./schemas/word.json", "its schema schemas/word.json has a `type` that is no name of one"),
         (
             "./source_x/schemas/none.json",
             &*format!("{at}.file_path: values are to fit the schema schemas/none.json, and there is no such file"),
@@ -187,6 +201,8 @@ fn schemas_are_read_from_below_the_manifest_alone() {
         match expected {
             "" => {
                 ran.exits(0);
+                let bytes = std::fs::read(&made).expect("an extractor");
+                assert!(!bytes.windows(7).any(|text| text == b"hush-42"), "{path}");
                 std::fs::remove_file(&made).expect("an extractor");
             }
             _ => {

@@ -195,6 +195,13 @@ fn what_a_run_would_refuse_is_found_without_one() {
             environment.host(["run", name]).exits(code).says(error);
         }
     }
+    environment.write("file", "");
+    for (landing, code) in [("s3://", 2), ("file", 1), ("file/below", 1), ("none/yet", 0)] {
+        let landing = if landing.contains(':') { landing.into() } else { environment.path().join(landing) };
+        let mut command = environment.command(["config", "check", "fine"]);
+        let ran = Ran::new(command.env("LANDING_DIR", &landing).output().expect("the program"));
+        assert_eq!(ran.code, Some(code), "{landing:?}: {ran:?}");
+    }
     let said = environment.host(["config", "check", "pinned", "fine"]).exits(77).stdout;
     assert!(said.ends_with("grants it\nfine: nothing wrong\n"), "{said}");
     assert_eq!(environment.host(["config", "check", "fine"]).exits(0).stdout, "fine: nothing wrong\n");

@@ -217,7 +217,10 @@ fn of_what_refers_to_a_manifest_so_many_may_be_signatures() {
     let many = vec![entry(IMAGE, bundle(), 900, None); 10_000];
     let index = json!({ "schemaVersion": 2, "manifests": many }).to_string();
     assert_eq!(referrers::listed(index.as_bytes()).map(|listed| listed.len()), Some(MAX_SIGNATURES));
-    for text in ["", "404 page not found", "{}", "{\"manifests\":[{}]}"] {
+    let odd = index.replacen("\"manifests\":[", "\"manifests\":[7,{\"annotations\":null},", 1);
+    assert_ne!(odd, index);
+    assert_eq!(referrers::listed(odd.as_bytes()).map(|listed| listed.len()), Some(MAX_SIGNATURES));
+    for text in ["", "404 page not found", "{}", "{\"manifests\":{}}"] {
         assert_eq!(referrers::listed(text.as_bytes()), None, "{text}");
     }
 }

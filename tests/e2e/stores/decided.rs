@@ -1,11 +1,11 @@
 //! What somebody decides about files of a store: what is in quarantine, and what has to be erased.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use harness::between::{Fault, Sent};
 use harness::soak::times;
 use harness::stores::Make;
-use harness::{Gate, Ran, Reply};
+use harness::{Gate, Ran, Reply, guest};
 
 use super::faulty::{faults, no_answer_of_a_store};
 use super::landing::MIRRORED;
@@ -185,13 +185,138 @@ fn removing() -> Option<(Place, Child, Gate)> {
 #[test]
 fn another_extractor_that_meets_a_file_while_it_is_erased_knows_of_it_afterwards() {
     let Some((place, erasing, hold)) = removing() else { return };
-    let mut other = place.mirror_command();
-    other.args(["--name", "other", "--param", "source=mirror", "--allow-source", "mirror"]);
-    ended(other).exits(0);
+    ended(other(&place)).exits(0);
     hold.open();
     end_of(erasing).exits(0);
     place.holds(&MIRRORED[1..], "erased");
     sound(&place, "erased");
+}
+
+/// A run of another extractor that lands in the same source.
+fn other(place: &Place) -> Command {
+    let mut other = place.mirror_command();
+    other.args(["--name", "other", "--param", "source=mirror", "--allow-source", "mirror"]);
+    other
+}
+
+#[test]
+fn what_another_extractor_landed_later_is_its_own() {
+    for make in Make::ALL {
+        let Some((place, path)) = landed(make) else { continue };
+        erase(&place, &path).exits(0);
+        // It never met the source, and knows nothing of it.
+        ended(other(&place)).exits(0);
+        place.holds(&MIRRORED, "landed by another");
+        sound(&place, "landed by another");
+        place.host(["repair"]).exits(0);
+        place.holds(&MIRRORED, "repaired");
+        place.host(["erase", "--lift", &path]).exits(0);
+        place.mirror().exits(0);
+        sound(&place, "lifted");
+        assert_eq!(place.host(["files", "--erased", "--json"]).exits(0).json(), serde_json::json!([]), "{make:?}");
+    }
+}
+
+#[test]
+fn an_extractor_that_has_just_met_the_source_is_waited_for() {
+    for make in Make::ALL {
+        let Some((place, path)) = landed(make) else { continue };
+        let (reached, hold) = held(&place, "/plain.csv", MIRRORED[1]);
+        let child = other(&place).spawn().expect("the program");
+        assert!(reached.wait(), "the run never asked");
+        erase(&place, &path).exits(75).says("another run of other has its lease, for ");
+        place.holds(&MIRRORED, "nothing is touched");
+        hold.open();
+        end_of(child).exits(0);
+        erase(&place, &path).exits(0);
+        ended(other(&place)).exits(0).says("did not land, since it was erased");
+        place.holds(&MIRRORED[1..], "erased");
+    }
+}
+
+#[test]
+fn what_landed_while_an_erasure_waited_is_named() {
+    let Some((place, path)) = landed(Make::S3) else { return };
+    let (child, hold) = waiting(&place);
+    place.between.script([]);
+    let mut command = place.command(["erase", "--yes", "--reason", "request 17", "--wait", &path]);
+    let mut erasing = command.stdout(Stdio::piped()).spawn().expect("the program");
+    // It has looked at all that is recorded, and at whose lease holds.
+    crate::until(&mut erasing, |_| place.counted().get("GET state").is_some_and(|count| *count >= 3));
+    let mut apart = place.command(["run"]);
+    let url = format!("url={}", place.origin.url("/tagged.csv"));
+    apart.arg(guest("mirror")).args(["--allow-http", &place.origin.grant(), "--param", &url, "--name", "apart"]);
+    ended(apart).exits(0);
+    hold.open();
+    end_of(child).exits(0);
+    let said = end_of(erasing).exits(0).stdout;
+    assert!(said.contains("the same content is still in apart/"), "{said}");
+}
+
+#[test]
+fn what_was_erased_while_a_decision_waited_is_not_accepted() {
+    let Some((place, path)) = quarantined(Make::S3) else { return };
+    let (child, hold) = waiting(&place);
+    place.between.script([]);
+    let mut accepting = place.command(["quarantine", "accept", "--wait", &path]);
+    let mut accepting = accepting.stderr(Stdio::piped()).spawn().expect("the program");
+    crate::until(&mut accepting, |_| place.counted().get("GET state").is_some_and(|count| *count >= 3));
+    // As if somebody had erased it under another extension, in the moment in which that run ended.
+    let state = place.store.state("mirror");
+    let sql = "INSERT INTO erased (path, source, sha256, stored_size, reason, erased_at)
+               SELECT 'mirror/2025/01/x.html.gz', source, sha256, 1, 'request 17', 'then' FROM quarantined";
+    assert_eq!(state.execute(sql, []).expect(sql), 1);
+    state.execute("UPDATE lease SET seconds = 0, holder = 'another'", []).expect("a lease");
+    let database = place.environment.path().join("changed.sqlite");
+    state.execute("VACUUM INTO ?1", [database.display().to_string()]).expect("a copy");
+    place.store.put_state("mirror", &database);
+    end_of(accepting).exits(1).says(" holds what mirror/2025/01/x.html.gz held, and that was erased");
+    hold.open();
+    end_of(child).exits(1);
+    place.holds(&[MIRRORED[0], MIRRORED[1]], "not accepted");
+}
+
+#[test]
+fn a_state_that_is_built_anew_knows_what_was_erased() {
+    let Some(place) = Place::new(Make::S3) else { return };
+    place.days(None).exits(0);
+    place.days(Some("2025-01-01..2025-01-03")).exits(0);
+    erase(&place, &path_of(&place, "2\n")).exits(0);
+    place.store.put(".state/probe.sqlite.gz", b"no state");
+    place.host(["repair"]).exits(0);
+    place.origin.route("/now", Reply::new("2\n"));
+    place.days(None).exits(0).says("did not land, since it was erased");
+    place.holds(&["1\n", "now\n"], "built anew");
+}
+
+#[test]
+fn an_erasure_that_is_said_again_keeps_its_reason() {
+    let prepared = || {
+        let place = Place::new(Make::S3)?;
+        place.days(Some("2025-01-01..2025-01-02")).exits(0);
+        place.days(Some("2025-01-01..2025-01-03")).exits(0);
+        place.between.script([]);
+        let path = path_of(&place, "1\n");
+        Some((place, path))
+    };
+    let Some((place, path)) = prepared() else { return };
+    erase(&place, &path).exits(0);
+    let asked = place.between.asked();
+    let is_change = |sent: &Sent| sent.method == "PUT" && sent.target.contains(".sqlite.gz");
+    let second = (0..asked.len()).filter(|at| is_change(&asked[*at])).nth(1).expect("a second state");
+    let Some((place, path)) = prepared() else { return };
+    let (reached, hold) = (Gate::default(), Gate::default());
+    place.between.script([(second, Fault::HeldBefore(reached.clone(), hold.clone()))]);
+    let mut erasing = place.command(["erase", "--yes", "--reason", "request 17", &path]).spawn().expect("the program");
+    assert!(reached.wait(), "no second state");
+    erasing.kill().expect("a signal");
+    erasing.wait().expect("an end");
+    hold.open();
+    place.between.script([]);
+    place.host(["erase", "--yes", "--reason", "another", &path]).exits(0);
+    let erased = place.host(["files", "--erased", "--json"]).exits(0).json();
+    assert_eq!(erased[0]["reason"], "request 17", "{erased}");
+    place.holds(&["2\n"], "erased");
 }
 
 #[test]
