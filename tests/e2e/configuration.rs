@@ -172,6 +172,7 @@ fn what_a_run_would_refuse_is_found_without_one() {
         table("gone", "gone.wasm", ""),
         table("misspelt", &mirror(), &format!("{grant}param.uri = \"x\"")),
         table("pinned", &mirror(), &format!("sha256 = \"{}\"", "0".repeat(64))),
+        "[extractor.scheduled]\nschedule = \"9 * * * *\"\n".to_owned(),
         table("secret", &mirror(), &format!("{grant}{secret}")),
     ];
     environment.write("host.toml", tables.concat());
@@ -182,6 +183,7 @@ fn what_a_run_would_refuse_is_found_without_one() {
         ("gone", 2, "gone.wasm: No such file"),
         ("misspelt", 2, "misspelt has no parameter `uri`"),
         ("pinned", 77, "is not the component that "),
+        ("scheduled", 2, "does not say what `scheduled` runs"),
         ("secret", 2, "the secret `token` of secret: "),
     ]
     .into_iter()

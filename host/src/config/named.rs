@@ -52,6 +52,13 @@ impl Configuration {
         runnable.map(|(name, _)| name.as_str()).collect()
     }
 
+    /// The same, and those that are to run by themselves and cannot.
+    pub fn meant(&self) -> Vec<&str> {
+        let is_meant = |extractor: &ExtractorConfig| extractor.component.is_some() || extractor.schedule.is_some();
+        let meant = self.file.extractor.iter().filter(|(_, extractor)| is_meant(extractor));
+        meant.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// What can be named instead.
     fn names(&self) -> String {
         match &self.all()[..] {

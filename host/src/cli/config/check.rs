@@ -36,7 +36,7 @@ pub(super) struct CheckArgs {
 pub(super) fn execute(arguments: &CheckArgs) -> Result<ExitCode, Error> {
     let configuration = Configuration::read(arguments.config.as_deref())?;
     let named = match &arguments.extractors[..] {
-        [] => configuration.all().into_iter().map(str::to_owned).collect(),
+        [] => configuration.meant().into_iter().map(str::to_owned).collect(),
         named => named.to_vec(),
     };
     if named.is_empty() {
