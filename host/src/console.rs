@@ -173,6 +173,7 @@ impl Console {
         let outcome = match receipt.outcome {
             Outcome::Written => "new",
             Outcome::Unchanged => "unchanged",
+            Outcome::Erased => "erased",
         };
         self.log(Level::Info, &format!("{outcome} {}", receipt.path));
     }

@@ -87,7 +87,7 @@ fn erased_content_does_not_land_again_until_it_may() {
         assert_eq!(ran.stderr.matches("did not land").count(), 1, "{ran:?}");
         let json = ran.json();
         assert_eq!((&json["files_written"], &json["files_skipped"]), (&0.into(), &1.into()), "{more:?}");
-        assert_eq!(json["files"][0]["outcome"], "unchanged");
+        assert_eq!(json["files"][0]["outcome"], "erased");
         // No 304 can stand for a file that is gone.
         let asked = origin.asked().remove(0);
         assert_eq!((asked.header("if-none-match"), asked.header("if-modified-since")), (None, None));

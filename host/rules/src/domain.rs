@@ -164,6 +164,8 @@ pub enum Outcome {
     Written,
     /// A file of this source held it already.
     Unchanged,
+    /// A file held it until somebody had that erased, and it does not land again. Extractors are told that it is unchanged.
+    Erased,
 }
 
 /// SHA-256 of content before compression; its text is lower-case hexadecimal.

@@ -48,7 +48,11 @@ impl Store {
         let (file, stands) = decided?;
         // What was erased is there for nobody, so that no validator may stand for it: a 304 would say that it is there.
         let asked = landing.asked.as_ref().filter(|_| stands != Stands::Erased);
-        let outcome = if stands == Stands::New { Outcome::Written } else { Outcome::Unchanged };
+        let outcome = match stands {
+            Stands::New => Outcome::Written,
+            Stands::There => Outcome::Unchanged,
+            Stands::Erased => Outcome::Erased,
+        };
         self.record(landing, asked, &file, digest, outcome)
     }
 

@@ -228,7 +228,7 @@ impl Ledger {
                 self.counters.bytes_written += receipt.stored_size;
                 self.written_into.insert(source.to_owned());
             }
-            Outcome::Unchanged => self.counters.files_skipped += 1,
+            Outcome::Unchanged | Outcome::Erased => self.counters.files_skipped += 1,
         }
         self.receipts.push(receipt, scratch)
     }

@@ -50,7 +50,7 @@ impl From<domain::Receipt> for zone::Receipt {
     fn from(receipt: domain::Receipt) -> Self {
         let outcome = match receipt.outcome {
             Outcome::Written => zone::Outcome::Written,
-            Outcome::Unchanged => zone::Outcome::Unchanged,
+            Outcome::Unchanged | Outcome::Erased => zone::Outcome::Unchanged,
         };
         Self { outcome, path: receipt.path, sha256: receipt.sha256.to_string(), size: receipt.size }
     }
