@@ -45,7 +45,7 @@ use clap::builder::{Resettable, StyledStr};
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::config::Configuration;
+use crate::config::{Configuration, near_component};
 use crate::error::{Error, Kind, WriteError};
 use crate::{program, shipping};
 use engine::{LoadError, ManifestError, Package};
@@ -201,8 +201,12 @@ fn opened(to_do: &str, configuration: &Configuration, path: &Path) -> Result<Pac
 
 /// What to say of a component that cannot be used.
 fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
+    let unreadable;
     let hint = match error {
-        LoadError::Unreadable(_) => "check the path; `cargo guests` builds the extractors of this repository",
+        LoadError::Unreadable(_) => {
+            unreadable = instead_of(path);
+            &unreadable
+        }
         LoadError::Manifest(ManifestError::CoreModule) => "`host pack` makes a component of it",
         LoadError::Manifest(ManifestError::Manifest(_)) => "its author has to mend it; `host pack` puts in another one",
         LoadError::Misfit { .. } => "build it against the interface that `host wit` prints",
@@ -217,6 +221,18 @@ fn unusable(to_do: &str, path: &Path, error: &LoadError) -> Error {
             unusable.wrapped()
         }
         _ => unusable,
+    }
+}
+
+/// What to do where a component cannot be read.
+fn instead_of(path: &Path) -> String {
+    if let Some(meant) = near_component(path).filter(|_| !path.exists()) {
+        return format!("did you mean {}?", text::quoted(&meant.display().to_string()));
+    }
+    // What is not built yet can be missing in the repository of the host alone.
+    match Path::new("guests").is_dir() && Path::new("Cargo.toml").is_file() {
+        true => "check the path; `cargo guests` builds the extractors of this repository".into(),
+        false => "check the path".into(),
     }
 }
 

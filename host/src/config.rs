@@ -32,6 +32,7 @@ pub use file::{Configuration, is_reference};
 pub use flags::Flags;
 pub(crate) use flags::key_value;
 pub use named::Named;
+pub use near::component as near_component;
 pub use notify::{Event, Notifications, Notifier, Way};
 pub(crate) use params::value_of;
 pub use provenance::{Provenance, Setting};
@@ -45,6 +46,7 @@ pub use watched::Watched;
 
 use crate::error::Error;
 use crate::landing::Landing;
+use crate::patience::NO_WAIT;
 use crate::tokens::Minter;
 use engine::Manifest;
 use fetch::{Egress, FetchLimits, Recorder, Source};
@@ -54,9 +56,6 @@ use rules::domain::{Digest, Grant, Scope};
 use rules::expectation::{Expectation, Expectations};
 use rules::policy::Policy;
 use rules::redact::Redactor;
-
-/// Without `--wait` a lock is tried for this long, since `host cursor` holds one for an instant.
-const NO_WAIT: Duration = Duration::from_millis(50);
 
 /// What is expected of the contents of each source, by its name.
 pub type Expected = BTreeMap<String, Expectation>;

@@ -145,9 +145,12 @@ impl Console {
 
     /// Show a line, where it matters enough.
     fn log(&self, level: Level, message: &str) {
-        if level < self.verbosity.least() {
-            return;
+        if level >= self.verbosity.least() {
+            self.show(level, message);
         }
+    }
+
+    fn show(&self, level: Level, message: &str) {
         match self.format {
             LogFormat::Json => self.line(&self.object(level, message)),
             LogFormat::Text => self.line(&self.text(level, message)),
@@ -220,6 +223,7 @@ impl Reader for Console {
     fn read(&self, event: Event<'_>) {
         match event {
             Event::Log { level, message } => self.log(level, message),
+            Event::Untold(message) => self.show(Level::Warn, message),
             Event::Landed(receipt) => self.landed(receipt),
             Event::Progress { done, total } => self.progress(done, total),
         }

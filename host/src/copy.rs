@@ -64,7 +64,10 @@ struct Job {
 
 /// Copy a landing zone. Nobody else may be at work at either end; `wait` is how long to wait for that, `None` without end.
 pub fn copy(from: &Landing, to: &Landing, wait: Option<Duration>, console: &Console) -> Result<Copied, Error> {
-    let view = View::of(from)?;
+    let view = View::open(from)?.ok_or_else(|| {
+        Error::usage(format!("there is no landing directory {from}"))
+            .hint("the first place is copied from: a landing directory that is there, or s3://BUCKET/PREFIX")
+    })?;
     let _from = match from {
         Landing::Directory(path) => Some(upkeep::alone(view.root(), path, wait)?),
         Landing::Store(_) if view.is_at_work() => {

@@ -24,6 +24,8 @@ pub enum Event<'a> {
         /// One line.
         message: &'a str,
     },
+    /// Somebody was not told of the run. That is to be heard however little is listened to.
+    Untold(&'a str),
     /// A content was found to be new or there already.
     Landed(&'a Receipt),
     /// So much is done.
@@ -64,6 +66,11 @@ impl Events {
     pub fn log(&self, level: Level, line: &str) {
         let message = self.redactor.line(line);
         self.tell(Event::Log { level, message: &message });
+    }
+
+    /// Somebody was not told of the run.
+    pub fn untold(&self, line: &str) {
+        self.tell(Event::Untold(&self.redactor.line(line)));
     }
 
     /// A content was found to be new or there already.

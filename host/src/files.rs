@@ -10,6 +10,8 @@ use clock::Stopwatch;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::error::{Error, Kind};
+
 /// How long a turn is waited for. Whoever has it needs it for an instant.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is tried again.
@@ -47,6 +49,22 @@ fn real(path: &Path) -> (PathBuf, PathBuf) {
     (path.clone(), directory.to_owned())
 }
 
+/// Why something that is there cannot be replaced; nothing where it can be, or nothing is there. A device or a pipe in its
+/// place is somebody else's, and would be gone.
+fn irreplaceable(path: &Path) -> Option<&'static str> {
+    let found = fs::metadata(path).ok()?;
+    (!found.is_file()).then_some(if found.is_dir() { "it is a directory" } else { "it is no regular file" })
+}
+
+/// The error of a file that somebody named and that could not be written; `what` begins its sentence.
+pub fn unwritten(what: &str, path: &Path, error: &io::Error) -> Error {
+    let hint = match irreplaceable(path) {
+        Some(_) => "name a regular file, or one that is not there yet",
+        None => "its directory must be there, and writable for the user that runs host",
+    };
+    Error::new(Kind::Failed, format!("{what} {}: {error}", path.display())).hint(hint)
+}
+
 /// Give a file new content: written beside it, synced, and renamed over it. A link is followed, and modes are kept.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     replace_as(path, content, None)
@@ -64,6 +82,9 @@ pub fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "these files are not the landing zone's")]
 fn replace_as(path: &Path, content: &[u8], new: Option<Permissions>) -> io::Result<()> {
+    if let Some(reason) = irreplaceable(path) {
+        return Err(io::Error::other(reason));
+    }
     let (path, directory) = real(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(format!(".{name}.{}", std::process::id()));

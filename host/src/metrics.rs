@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::config::Configuration;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::files;
 use crate::health::{self, Health};
 use crate::landing::Landing;
@@ -121,10 +121,8 @@ pub fn write(landing: &Landing, configuration: &Configuration, path: &Path) -> R
     let _turn = files::turn(path).ok();
     let text = text(&health::of(View::open(landing)?.as_ref(), configuration, None)?);
     // Whoever reads it is another user, and the umask of a service often keeps others out.
-    files::publish(path, text.as_bytes()).map_err(|error| {
-        Error::new(Kind::Failed, format!("cannot write the metrics into {}: {error}", path.display()))
-            .hint("its directory must be there, and writable for the user that runs host")
-    })
+    files::publish(path, text.as_bytes())
+        .map_err(|error| files::unwritten("cannot write the metrics into", path, &error))
 }
 
 #[cfg(test)]

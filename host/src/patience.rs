@@ -9,6 +9,17 @@ use crate::error::Error;
 /// How often a lock of this machine is tried again.
 pub const PAUSE: Duration = Duration::from_millis(20);
 
+/// Up to here nobody said that they want to wait: locks that are held for an instant are tried for so long anyway.
+pub const NO_WAIT: Duration = Duration::from_millis(50);
+
+/// What to do about a lock that is still held after that long.
+pub fn hint(wait: Option<Duration>) -> &'static str {
+    match wait {
+        Some(wait) if wait > NO_WAIT => "wait for longer, or without end with `--wait` alone",
+        _ => "wait for it with `--wait`",
+    }
+}
+
 /// For how long somebody waits, whatever it is for; `None` is without end.
 pub struct Patience {
     wait: Option<Duration>,

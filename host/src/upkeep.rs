@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
-use crate::patience::{PAUSE, patiently};
+use crate::patience::{PAUSE, hint, patiently};
 use state::StateError;
 use zone::{DiskError, LandingError, Lock, Root};
 
@@ -63,7 +63,7 @@ pub fn alone(root: &Root, landing: &Path, wait: Option<Duration>) -> Result<Lock
         let lock = root.lock_zone(true).map_err(|error| Error::new(Kind::Failed, error))?;
         Ok(lock.ok_or_else(|| {
             let message = format!("a run or a repair is going on in {}", landing.display());
-            Error::new(Kind::Locked, message).hint("wait for its end with `--wait`; `host runs` shows the runs")
+            Error::new(Kind::Locked, message).hint(format!("{}; `host runs` shows the runs", hint(wait)))
         }))
     })
 }

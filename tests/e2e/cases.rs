@@ -145,6 +145,22 @@ fn a_case_is_recorded_from_a_live_run() {
 }
 
 #[test]
+fn a_case_of_a_run_that_fails_says_so() {
+    let (environment, origin) = (environment(), Origin::start());
+    origin.route("/a.csv", Reply::new(CONTENT));
+    for (name, path) in [("good", "/a.csv"), ("bad", "/none.csv")] {
+        let url = format!("url={}", origin.url(path));
+        let ran = test(&environment, &["--record", name, "--param", &url, "--allow-http", &origin.grant()]).exits(0);
+        let warning = format!(
+            "warning: the run failed, and the case expects it to fail so: see cases/{name}/expected/error\n\
+             hint: if it is not meant to, remove cases/{name} and record the case again\n"
+        );
+        assert_eq!(ran.stderr.contains(&warning), name == "bad", "{ran:?}");
+        assert!(ran.stdout.starts_with(&format!("recorded cases/{name}: ")), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_case_is_recorded_from_a_server_of_this_machine_in_the_place_of_the_source() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/a.csv", Reply::new(CONTENT));

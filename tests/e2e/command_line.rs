@@ -135,6 +135,53 @@ fn a_source_that_nobody_met_is_told_to_whoever_looks() {
 }
 
 #[test]
+fn an_extractor_that_never_ran_is_told_to_whoever_looks() {
+    let environment = environment();
+    environment.run("probe", &["--param", "do=denied", "--param", "count=0"]).exits(0);
+    let runs = |arguments: &[&str]| environment.host([&["runs", "--extractor"], arguments].concat()).exits(0);
+    let warning = "warning: no extractor `prob` has run here; `host runs` shows all runs\n";
+    assert_eq!(runs(&["prob"]).stderr, warning);
+    assert_eq!(runs(&["prob", "--json"]).stderr, "");
+    assert_eq!(runs(&["probe", "--status", "failed"]).stderr, "");
+}
+
+#[test]
+fn a_hint_leads_to_what_was_meant() {
+    let environment = environment();
+    let hint = |arguments: &[&str], hint: &str| {
+        let ran = environment.host(arguments).exits(2);
+        assert!(ran.stderr.ends_with(&format!("\nhint: {hint}\n")), "{arguments:?}: {ran:?}");
+    };
+    hint(&["run", "none.wasm"], "check the path");
+    hint(&["run", "none/none.wasm"], "check the path");
+    fs::create_dir(environment.path().join("built")).expect("a directory");
+    environment.write("mirror.wasm", "");
+    environment.write("built/prices.wasm", "");
+    hint(&["run", "miror.wasm"], "did you mean mirror.wasm?");
+    hint(&["inspect", "built/price.wasm"], "did you mean built/prices.wasm?");
+    hint(&["inspect", "./mirror"], "did you mean ./mirror.wasm?");
+    hint(&["run", "built/none.wasm"], "check the path");
+    // A name is looked for among the files too.
+    for word in ["mirror", "miror"] {
+        hint(&["run", word], "did you mean the file mirror.wasm?");
+    }
+    hint(&["run", "other"], "`[extractor.NAME]` with `component = \"FILE.wasm\"` in host.toml makes one");
+    // In the repository of the host, what is missing may not be built yet.
+    fs::create_dir(environment.path().join("guests")).expect("a directory");
+    environment.write("Cargo.toml", "");
+    hint(&["run", "none.wasm"], "check the path; `cargo guests` builds the extractors of this repository");
+    hint(
+        &["copy", "nope", "x"],
+        "the first place is copied from: a landing directory that is there, or s3://BUCKET/PREFIX",
+    );
+    environment.write("host.toml", "[extractor.a]\ncomponent = \"\"\n");
+    environment
+        .host(["run", "a"])
+        .exits(2)
+        .says("host.toml: `component` under [extractor.a] is empty\nhint: name a component's file");
+}
+
+#[test]
 fn a_directory_that_cannot_be_written_fails_before_the_first_request() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/courts.csv", Reply::new("a,b\n"));

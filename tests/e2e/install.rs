@@ -232,6 +232,11 @@ fn what_could_never_run_is_refused_before_anything_is_written() {
         ("systemd", "[extractor.a]\n".into(), "no extractor in host.toml has a schedule\nhint: `schedule = "),
         (
             "systemd",
+            "[extractor.a]\nschedule = \"@daily\"\n".into(),
+            "host.toml: the extractor `a` has a schedule and no component\nhint: `component = \"FILE.wasm\"` under [extractor.a]",
+        ),
+        (
+            "systemd",
             format!("[extractor.a]\n{}", component.replace("@daily", "daily")),
             "`daily` is no schedule: write `@daily`",
         ),
@@ -250,6 +255,10 @@ fn what_could_never_run_is_refused_before_anything_is_written() {
     host(&environment, "install", &["systemd", "--dry-run"])
         .exits(0)
         .says("warning: a: a secret is in the variable TOKEN, which nobody sets for what is scheduled");
+    environment.write("host.toml", format!("[extractor.a]\n{component}[extractor.b]\nschedule = \"@daily\"\n"));
+    host(&environment, "install", &["systemd", "--dry-run"])
+        .exits(0)
+        .says("warning: the extractor `b` has a schedule and no component, and is left out");
     let ran = host(&environment, "install", &["systemd", "--dry-run", "--run-as", "-x y"]);
     assert_eq!(ran.code, Some(2));
     let gone = environment.host(["install", "systemd", "--run-as", &user(), "--landing", "none", "--dry-run"]);

@@ -79,6 +79,7 @@ mod upkeep;
 mod validators;
 mod views;
 mod windows;
+mod written;
 
 use std::path::PathBuf;
 use std::process::Child;

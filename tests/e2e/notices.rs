@@ -127,6 +127,13 @@ fn one_that_fails_hangs_or_floods_harms_no_run() {
         let timeout = if command.contains("sleep") { "timeout = \"1s\"\n" } else { "" };
         let (environment, _origin) = told(&format!("[notify.x]\non = [\"success\"]\n{timeout}command = {command}\n"));
         environment.host(["run", "a"]).exits(0).says(&format!("warning: x was not told of success of a: {says}"));
+        // However little is to be said.
+        for quiet in [&["a"][..], &["--all"]] {
+            environment
+                .host([&["run", "--quiet"], quiet].concat())
+                .exits(0)
+                .says(&format!("warning: x was not told of success of a: {says}"));
+        }
         let notice =
             environment.query("SELECT extractor || ' ' || event || ' ' || target || ' ' || error FROM notices");
         assert!(notice.len() == 1 && notice[0].starts_with(&format!("a success x {says}")), "{notice:?}");

@@ -320,6 +320,13 @@ fn a_secret_is_granted_by_name_and_place() {
     let component = harness::guest("mirror").display().to_string();
     let wrong = ["allow", &component, "--http", &origin.grant(), "--secret", "token=vault:x", "--yes"];
     environment.host(wrong).exits(2).says("none of env:VARIABLE, file:PATH, credential:NAME and command:LINE");
+    for line in ["sh -c 'echo hunter2'", "echo \"hunter2\"", "echo hunter2\\ 3"] {
+        let wrong = format!("token=command:{line}");
+        let ran =
+            environment.host(["allow", &component, "--http", &origin.grant(), "--secret", &wrong, "--yes"]).exits(2);
+        let ran = ran.says("the secret `token`: no shell reads the line after command:").says("`from = { command = [");
+        assert!(!ran.stderr.contains("hunter2") && !environment.path().join("host.toml").exists(), "{ran:?}");
+    }
     let asked = ["allow", &component, "--http", &origin.grant(), "--secret", "token=env:TOKEN", "--yes"];
     let asked = environment.host(asked).exits(0).stdout;
     let sent =

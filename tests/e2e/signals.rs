@@ -51,7 +51,11 @@ fn a_signal_ends_the_run_and_says_so() {
 fn a_second_run_at_once_is_refused_and_others_are_not() {
     let run = waiting();
     let second = run.environment.run("mirror", &with(&run.arguments, &[]));
-    second.exits(75).says("another run of mirror holds its lock");
+    second.exits(75).says("another run of mirror holds its lock").says("hint: wait for it with `--wait`; ");
+    // Whoever waited knows that already.
+    let longer = "hint: wait for longer, or without end with `--wait` alone";
+    run.environment.run("mirror", &with(&run.arguments, &["--wait=60ms"])).exits(75).says(longer);
+    run.environment.host(["repair", "--wait=60ms"]).exits(75).says(longer);
     run.origin.route("/other.csv", Reply::new("c,d\n"));
     let other = mirror(&run.origin, "/other.csv");
     run.environment.run("mirror", &with(&other, &["--name", "other"])).exits(0);

@@ -26,15 +26,17 @@ pub struct Offered {
 impl FromStr for Offered {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(offered: &str) -> Result<Self, String> {
         let written = "a secret is written NAME=env:VARIABLE, NAME=file:PATH, NAME=credential:NAME or \
                        NAME=command:LINE, and a part of one NAME.PART=";
-        let (name, from) = text.split_once('=').ok_or(written)?;
+        let (name, from) = offered.split_once('=').ok_or(written)?;
         let (secret, part) = name.split_once('.').map_or((name, None), |(secret, part)| (secret, Some(part)));
         if secret.is_empty() || part == Some("") {
             return Err(written.into());
         }
-        Ok(Self { secret: secret.to_owned(), part: part.map(str::to_owned), from: from.parse()? })
+        // Not what stands behind it, which may be the secret itself.
+        let from = from.parse().map_err(|reason| format!("the secret `{}`: {reason}", text::quoted(name)))?;
+        Ok(Self { secret: secret.to_owned(), part: part.map(str::to_owned), from })
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::adding;
 use crate::config::Asks;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::files;
 use crate::program;
 use engine::Package;
@@ -40,8 +40,7 @@ pub(super) fn execute(arguments: &AddArgs) -> Result<ExitCode, Error> {
     let manifest = adding::read(path)?;
     let component = adding::component(component.as_deref())?;
     let packed = adding::make(name, path, &manifest, &component)?;
-    files::replace(&output, &packed.bytes)
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
+    files::replace(&output, &packed.bytes).map_err(|error| files::unwritten("cannot write", &output, &error))?;
     let asks = Asks::of(&packed.manifest, name).map_err(Error::usage)?;
     let size = text::counted(packed.bytes.len() as u64, "byte");
     let shown = output.display();

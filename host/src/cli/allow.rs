@@ -29,10 +29,10 @@ pub(super) struct AllowArgs {
     /// Grant this source, beside those that the manifest lists
     #[arg(long, value_name = "SOURCE")]
     source: Vec<String>,
-    /// Grant a secret, whose value is in env:VARIABLE, file:PATH or credential:NAME, or printed by command:LINE; of one
-    /// that is made of parts, each on its own: SECRET.PART=WHERE
+    /// Grant a secret, whose value is in env:VARIABLE, file:PATH or credential:NAME, or printed by command:LINE, of
+    /// words without quotes; of one that is made of parts, each on its own: SECRET.PART=WHERE
     #[arg(long, value_name = "SECRET=WHERE")]
-    secret: Vec<Offered>,
+    secret: Vec<String>,
     /// Grant to this very file only, by its SHA-256
     #[arg(long)]
     pin: bool,
@@ -42,6 +42,9 @@ pub(super) struct AllowArgs {
 }
 
 pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
+    // Not by the parser, which repeats what it refuses.
+    let offered = arguments.secret.iter().map(|word| word.parse::<Offered>()).collect::<Result<Vec<_>, _>>();
+    let offered = offered.map_err(Error::usage)?;
     let configuration = Configuration::read_or_new(arguments.config.as_deref(), true)?;
     let named = configuration.extractor(&arguments.extractor, arguments.name.as_deref())?;
     let path = &named.component;
@@ -49,8 +52,8 @@ pub(super) fn execute(arguments: &AllowArgs) -> Result<ExitCode, Error> {
     let flags = Flags { name: named.name.clone(), config: arguments.config.clone(), ..Flags::default() };
     let component = Component { path, digest: package.digest, manifest: &package.manifest };
     let configured = Configured::resolve(&flags, &configuration, component)?;
-    let secrets = arguments.secret.iter();
-    let secrets = secrets.map(|offered| Offered { from: offered.from.beside(&configured.file), ..offered.clone() });
+    let offered = offered.into_iter();
+    let secrets = offered.map(|offered| Offered { from: offered.from.beside(&configured.file), ..offered });
     let offer = Offer {
         http: arguments.http.clone(),
         sources: arguments.source.clone(),
@@ -115,7 +118,7 @@ fn whole(allow: &str, arguments: &AllowArgs) -> String {
         values.iter().for_each(|value| command.push_str(&format!(" {flag} {}", text::shell(value))));
     }
     for secret in &arguments.secret {
-        command.push_str(&format!(" --secret {}", text::shell(&secret.to_string())));
+        command.push_str(&format!(" --secret {}", text::shell(secret)));
     }
     if arguments.pin {
         command.push_str(" --pin");

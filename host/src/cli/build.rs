@@ -56,8 +56,7 @@ pub(super) fn execute(arguments: &BuildArgs) -> Result<ExitCode, Error> {
     let configuration = Configuration::read(arguments.config.as_deref())?;
     let configured = Configured::resolve(&flags, &configuration, component)?;
     let mut said = Review::new(component, &configured, &Offer::default())?.text();
-    files::replace(&output, &packed.bytes)
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
+    files::replace(&output, &packed.bytes).map_err(|error| files::unwritten("cannot write", &output, &error))?;
     let size = text::counted(size, "byte");
     said.push_str(&format!("{}: {size}, and it fits this host\n", output.display()));
     super::print(&said)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::Asks;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::files;
 use engine::Packed;
 use rules::name::check_name;
@@ -45,8 +45,7 @@ pub(super) fn execute(arguments: &PackArgs) -> Result<ExitCode, Error> {
     }
     Asks::of(&manifest, &name).map_err(refused)?;
     let output = output.as_ref().unwrap_or(path);
-    files::replace(output, &packed)
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", output.display())))?;
+    files::replace(output, &packed).map_err(|error| files::unwritten("cannot write", output, &error))?;
     let size = text::counted(packed.len() as u64, "byte");
     super::print(&format!("{}: {size}, with its manifest\n", output.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -24,7 +24,7 @@ pub(super) struct QuarantineArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Show what is in quarantine, a line each
+    /// Show what is in quarantine, and what is wrong with it
     List(ListArgs),
     /// Show what is wrong with contents, where they came from, and their first lines
     Show(ShowArgs),

@@ -30,9 +30,7 @@ pub(super) fn execute(arguments: &ReportArgs) -> Result<ExitCode, Error> {
     let state = view.as_ref().map_or(Ok(None), View::state)?;
     let html = page::html(&landing.whole(), &all, state.as_ref(), Moment::now())
         .map_err(|error| Error::new(Kind::Failed, error))?;
-    files::replace(&arguments.html, html.as_bytes()).map_err(|error| {
-        Error::new(Kind::Failed, format!("cannot write the report into {}: {error}", arguments.html.display()))
-            .hint("its directory must be there, and writable")
-    })?;
+    files::replace(&arguments.html, html.as_bytes())
+        .map_err(|error| files::unwritten("cannot write the report into", &arguments.html, &error))?;
     Ok(ExitCode::SUCCESS)
 }

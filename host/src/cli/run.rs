@@ -20,7 +20,6 @@ use crate::shards::{self, Order};
 use crate::timings::Timings;
 use crate::{metrics, notify};
 use engine::{Linked, LoadError};
-use rules::domain::Level;
 
 /// Run extractors, once each
 #[derive(Debug, Clone, clap::Args)]
@@ -115,7 +114,7 @@ fn run_one(arguments: &RunArgs, word: &str) -> Result<ExitCode, Error> {
     let report = run::execute(plan, linked, &observers);
     if let Ok(report) = &report {
         let untold = notify::of_run(&landing, report, &notifications);
-        untold.iter().for_each(|sentence| observers.events.log(Level::Warn, sentence));
+        untold.iter().for_each(|sentence| observers.events.untold(sentence));
     }
     console.finish();
     let report = report.inspect_err(not_started)?;

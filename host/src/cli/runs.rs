@@ -1,5 +1,6 @@
 //! `host runs`.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use jiff::civil::Date;
@@ -8,6 +9,7 @@ use super::zone::ZoneArgs;
 use crate::error::Error;
 use crate::report;
 use rules::domain::parse_day;
+use rules::text;
 use state::WantedRuns;
 
 /// Show what the state database says of past runs, newest first
@@ -50,5 +52,12 @@ pub(super) fn execute(arguments: &RunsArgs) -> Result<ExitCode, Error> {
         true => super::print_with(|output| report::write_runs_json(&state, &wanted, output)),
         false => super::print_with(|output| report::write_runs(&state, &wanted, output)),
     }?;
+    // An empty list is an answer to a program; somebody who looks may have misspelt it.
+    if let Some(extractor) = arguments.extractor.as_deref().filter(|_| !arguments.json)
+        && !state.has_run(extractor)?
+    {
+        let shown = text::quoted(extractor);
+        let _ = writeln!(io::stderr(), "warning: no extractor `{shown}` has run here; `host runs` shows all runs");
+    }
     Ok(ExitCode::SUCCESS)
 }

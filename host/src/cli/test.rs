@@ -1,5 +1,6 @@
 //! `host test`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ pub(super) struct TestArgs {
     /// Have what comes out be what is expected from now on
     #[arg(long)]
     bless: bool,
-    /// Make a new case of this name from a live run, with the flags below
+    /// Make a new case of this name from a live run, with the flags below; of a run that fails, one that expects that
     #[arg(long, value_name = "NAME", conflicts_with_all = ["bless", "junit"])]
     record: Option<String>,
     /// Set a parameter of the live run
@@ -83,7 +84,7 @@ pub(super) fn execute(arguments: &TestArgs) -> Result<ExitCode, Error> {
     let verdicts = testing::run(&extractor, &cases, arguments.bless);
     if let Some(path) = &arguments.junit {
         files::replace(path, testing::junit(&verdicts).as_bytes())
-            .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", path.display())))?;
+            .map_err(|error| files::unwritten("cannot write", path, &error))?;
     }
     super::print(&if arguments.json { in_json(&verdicts) } else { in_text(&verdicts) })?;
     Ok(if verdicts.iter().all(Verdict::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -106,7 +107,7 @@ fn record(extractor: &Extractor<'_>, name: &str, arguments: &TestArgs) -> Result
         backfill: arguments.backfill.clone(),
     };
     let directory = arguments.cases.join(name);
-    testing::make(extractor, &directory, &making).map_err(|error| match error {
+    let case = testing::make(extractor, &directory, &making).map_err(|error| match error {
         TestError::Exists(_) => usage(&error).hint("give the new case another name, or remove that one"),
         _ => Error::new(Kind::Failed, error),
     })?;
@@ -114,6 +115,14 @@ fn record(extractor: &Extractor<'_>, name: &str, arguments: &TestArgs) -> Result
         true => format!("{}\n", json!([{ "case": name, "outcome": "recorded" }])),
         false => format!("recorded {}: look through it, and add it to the repository\n", directory.display()),
     })?;
+    if case.expects_a_failure() {
+        let shown = directory.display();
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: the run failed, and the case expects it to fail so: see {shown}/expected/error\n\
+             hint: if it is not meant to, remove {shown} and record the case again"
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

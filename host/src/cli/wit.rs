@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::files;
 
 /// Print the interface between this program and extractors, in WIT
@@ -31,8 +31,9 @@ pub(super) fn execute(arguments: &WitArgs) -> Result<ExitCode, Error> {
         Rendering::Sync => engine::sync_contract(),
     };
     match &arguments.output {
-        Some(path) => files::replace(path, text.as_bytes())
-            .map_err(|error| Error::new(Kind::Failed, format!("cannot write {}: {error}", path.display())))?,
+        Some(path) => {
+            files::replace(path, text.as_bytes()).map_err(|error| files::unwritten("cannot write", path, &error))?
+        }
         None => super::print(&text)?,
     }
     Ok(ExitCode::SUCCESS)

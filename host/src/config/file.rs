@@ -222,6 +222,12 @@ impl Configuration {
             let message = format!("{}: a table under [extractor]: {error}", path.display());
             return Err(Error::usage(message).hint("no extractor can have that name"));
         }
+        let nothing = Some(Path::new(""));
+        if let Some((name, _)) = file.extractor.iter().find(|(_, extractor)| extractor.component.as_deref() == nothing)
+        {
+            let message = format!("{}: `component` under [extractor.{name}] is empty", path.display());
+            return Err(Error::usage(message).hint("name a component's file or its reference, or leave the key out"));
+        }
         let directory = path.parent().unwrap_or(Path::new(""));
         file.tls.ca.iter_mut().for_each(|ca| *ca = directory.join(&*ca));
         file.tls.authorities = Authorities::read(&file.tls.ca).map_err(|reason| {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{Configuration, ExtractorConfig};
+use super::near;
 use crate::error::Error;
 use rules::text;
 
@@ -42,7 +43,8 @@ impl Configuration {
             _ if Path::new(word).exists() => Ok(by_path()),
             Some(_) => Err(Error::usage(format!("{file} does not say what `{shown}` runs"))
                 .hint(format!("set `component = \"FILE.wasm\"` under [extractor.{shown}]"))),
-            None => Err(Error::usage(format!("there is no extractor `{shown}`, and no such file")).hint(self.names())),
+            None => Err(Error::usage(format!("there is no extractor `{shown}`, and no such file"))
+                .hint(self.instead(Path::new(word)))),
         }
     }
 
@@ -60,7 +62,10 @@ impl Configuration {
     }
 
     /// What can be named instead.
-    fn names(&self) -> String {
+    fn instead(&self, word: &Path) -> String {
+        if let Some(meant) = near::component(word) {
+            return format!("did you mean the file {}?", text::quoted(&meant.display().to_string()));
+        }
         match &self.all()[..] {
             [] => format!("`[extractor.NAME]` with `component = \"FILE.wasm\"` in {} makes one", self.path.display()),
             names => format!("{} has {}", self.path.display(), names.join(", ")),

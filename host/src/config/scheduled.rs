@@ -49,6 +49,13 @@ impl Configuration {
         all.filter_map(|(name, extractor)| self.scheduled_one(name, extractor)).collect()
     }
 
+    /// The extractors that have a schedule, and nothing to run.
+    pub fn without_component(&self) -> Vec<&str> {
+        let all = self.file.extractor.iter();
+        let lacking = all.filter(|(_, extractor)| extractor.schedule.is_some() && extractor.component.is_none());
+        lacking.map(|(name, _)| name.as_str()).collect()
+    }
+
     fn scheduled_one(&self, name: &str, extractor: &ExtractorConfig) -> Option<Scheduled> {
         let (Some(component), Some(schedule)) = (&extractor.component, &extractor.schedule) else { return None };
         let zone = extractor.time_zone.as_ref().or(self.file.defaults.time_zone.as_ref());

@@ -245,6 +245,10 @@ impl SecretGrant {
     }
 }
 
+/// Why a line is no command. It is not repeated: a secret may be in it.
+const NO_SHELL: &str = "no shell reads the line after command:, so that it takes neither quotes nor backslashes; \
+                        write its words into host.toml, `from = { command = [\"PROGRAM\", \"WORD\"] }`";
+
 impl std::str::FromStr for SecretFrom {
     type Err = String;
 
@@ -253,10 +257,14 @@ impl std::str::FromStr for SecretFrom {
             Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
             Some(("credential", name)) if !name.is_empty() => Ok(Self::Credential(name.to_owned())),
+            // Half of what is quoted is no word, and there is no shell that would put it together.
+            Some(("command", line)) if line.contains(['\'', '"', '\\']) => Err(NO_SHELL.into()),
             Some(("command", line)) if !line.trim().is_empty() => {
                 Ok(Self::Command(line.split_whitespace().map(str::to_owned).collect()))
             }
-            _ => Err(format!("`{text}` is none of env:VARIABLE, file:PATH, credential:NAME and command:LINE")),
+            _ => {
+                Err("what stands after `=` is none of env:VARIABLE, file:PATH, credential:NAME and command:LINE".into())
+            }
         }
     }
 }
@@ -387,8 +395,9 @@ mod tests {
         assert_eq!(texts.as_deref(), Ok("from a file|from the environment|from the environment:from a file"));
         let none = parts(&[("user", "env:TOKEN"), ("password", "env:NONE")]);
         assert_eq!(none, Err("its part `password`: the variable NONE is not set".into()));
-        for wrong in ["", "env", "env:", "TOKEN", "vault:x"] {
-            assert!(wrong.parse::<SecretFrom>().is_err(), "{wrong}");
+        for wrong in ["", "env", "env:", "TOKEN", "vault:x", "command:echo 'x y'", "command:\"x\"", "command:x\\ y"] {
+            let error = wrong.parse::<SecretFrom>().expect_err(wrong);
+            assert_eq!(error == NO_SHELL, wrong.starts_with("command:"), "{error}");
         }
     }
 }

@@ -40,10 +40,11 @@ impl Journal {
 
 impl Reader for Journal {
     fn read(&self, event: Event<'_>) {
-        let Event::Log { level, message } = event else { return };
-        if level < self.least {
-            return;
-        }
+        let (level, message) = match event {
+            Event::Log { level, message } if level >= self.least => (level, message),
+            Event::Untold(message) => (Level::Warn, message),
+            _ => return,
+        };
         let fields = fields(level, message, &self.extractor);
         if self.socket.send(fields.as_bytes()).is_err() {
             self.otherwise.read(event);

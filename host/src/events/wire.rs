@@ -49,6 +49,7 @@ impl Reader for Wire {
             Event::Log { level, message } if level >= self.0 => {
                 Told::Log { level, message: message.to_owned() }.write()
             }
+            Event::Untold(message) => Told::Log { level: Level::Warn, message: message.to_owned() }.write(),
             Event::Progress { done, total } => Told::Progress { done, total }.write(),
             Event::Log { .. } | Event::Landed(_) => {}
         }

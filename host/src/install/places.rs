@@ -37,18 +37,7 @@ pub(crate) struct Wishes<'a> {
 
 /// The setup, and what to warn about.
 pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result<(Setup, Vec<String>), Error> {
-    let jobs = configuration.scheduled();
-    let shown = configuration.path.display();
-    if jobs.is_empty() {
-        return Err(Error::usage(format!("no extractor in {shown} has a schedule"))
-            .hint("`schedule = \"0 6 * * *\"` under [extractor.NAME], beside `component`, gives it one"));
-    }
-    if jobs.iter().any(|job| job.name == WATCH) {
-        return Err(Error::usage(format!(
-            "the extractor `{WATCH}` cannot be installed: the units of that name are the host's own"
-        ))
-        .hint(format!("give it another name in {shown}")));
-    }
+    let jobs = jobs(configuration)?;
     check_secrets(&jobs, wishes.systemd)?;
     let config = absolute(&configuration.path)?;
     let (landing, directory) = match configuration.landing(wishes.landing)? {
@@ -66,7 +55,8 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
     let program = checked(&program)?;
     let folder = parent(&config);
     let (shipped, files): (Vec<_>, Vec<_>) = jobs.iter().partition(|job| is_reference(&job.component));
-    let mut warnings: Vec<String> = Vec::new();
+    let lacking = configuration.without_component();
+    let mut warnings: Vec<String> = lacking.iter().map(|name| format!("{}, and is left out", lacks(name))).collect();
     for reference in shipped.into_iter().filter_map(|job| shipping::reference(&job.component)) {
         let reference = reference?;
         // So that it is told now, and not when it is due.
@@ -126,6 +116,31 @@ pub(crate) fn setup(configuration: &Configuration, wishes: Wishes<'_>) -> Result
         seed: seed(),
     };
     Ok((setup, warnings))
+}
+
+/// What is to be scheduled.
+fn jobs(configuration: &Configuration) -> Result<Vec<Scheduled>, Error> {
+    let jobs = configuration.scheduled();
+    let shown = configuration.path.display();
+    if let (true, [name, ..]) = (jobs.is_empty(), &configuration.without_component()[..]) {
+        return Err(Error::usage(format!("{shown}: {}", lacks(name)))
+            .hint(format!("`component = \"FILE.wasm\"` under [extractor.{name}] says what is started")));
+    }
+    if jobs.is_empty() {
+        return Err(Error::usage(format!("no extractor in {shown} has a schedule"))
+            .hint("`schedule = \"0 6 * * *\"` under [extractor.NAME], beside `component`, gives it one"));
+    }
+    if jobs.iter().any(|job| job.name == WATCH) {
+        return Err(Error::usage(format!(
+            "the extractor `{WATCH}` cannot be installed: the units of that name are the host's own"
+        ))
+        .hint(format!("give it another name in {shown}")));
+    }
+    Ok(jobs)
+}
+
+fn lacks(name: &str) -> String {
+    format!("the extractor `{name}` has a schedule and no component")
 }
 
 /// Where a user's configuration is.

@@ -8,7 +8,7 @@ use zone::{DiskError, Holder, Lock, Root};
 
 use crate::config::Plan;
 use crate::error::{Error, Kind};
-use crate::patience::{PAUSE, patiently};
+use crate::patience::{PAUSE, hint, patiently};
 
 fn failed(error: DiskError) -> Error {
     Error::new(Kind::Failed, error).hint("the landing directory must be writable")
@@ -23,12 +23,13 @@ pub(super) fn locks(root: &Root, plan: &Plan) -> Result<[Lock; 2], Error> {
             return Err(for_tests(plan));
         }
         let own = root.lock_extractor(&plan.name, &plan.scope).map_err(failed)?;
+        let hint = hint(plan.wait);
         let (message, hint) = match (shared, own) {
             (Some(shared), Ok(own)) => return Ok(Ok([shared, own])),
-            (None, _) => (format!("{landing} is being repaired"), "wait for it with `--wait`"),
+            (None, _) => (format!("{landing} is being repaired"), hint.to_owned()),
             (_, Err(holder)) => {
                 let message = held("another run", &plan.name, &plan.scope, holder, &plan.landing);
-                (message, "wait for it with `--wait`; `host runs` shows when it started")
+                (message, format!("{hint}; `host runs` shows when it started"))
             }
         };
         Ok(Err(Error::new(Kind::Locked, message).hint(hint)))

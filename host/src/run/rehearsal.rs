@@ -10,7 +10,7 @@ use zone::{DATABASE, Root, Zone};
 use crate::config::Plan;
 use crate::error::{Error, Kind};
 use crate::landing::{Landing, Place};
-use crate::patience::{PAUSE, patiently};
+use crate::patience::{PAUSE, hint, patiently};
 use crate::preview;
 use crate::remote::Remote;
 use crate::report::{Preview, Receipts};
@@ -119,7 +119,7 @@ fn alone(base: &Root, plan: &Plan) -> Result<Option<zone::Lock>, Error> {
             Some(None) => {
                 let landing = &plan.landing;
                 let message = format!("a run or a repair goes on in {landing}, and a dry run needs its state at rest");
-                Err(Error::new(Kind::Locked, message).hint("wait for it with `--wait`"))
+                Err(Error::new(Kind::Locked, message).hint(hint(plan.wait)))
             }
             there => Ok(there.flatten()),
         })

@@ -75,6 +75,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Whether its run is expected to fail.
+    pub fn expects_a_failure(&self) -> bool {
+        self.directory.join("expected/error").is_file()
+    }
+
     /// Read one.
     pub fn read(directory: &Path) -> Result<Self, CaseError> {
         if !directory.join("exchanges.har").is_file() {

@@ -126,10 +126,15 @@ fn within_margin(seconds: u64) -> u64 {
     seconds.saturating_sub(MARGIN.min(seconds / 10))
 }
 
+/// Which place of tokens it is, without what may be a secret: a user, a query.
+fn place(url: &str) -> String {
+    let url = url::Url::parse(url).ok();
+    url.map(|url| format!("{}{}", url.origin().ascii_serialization(), url.path())).unwrap_or_default()
+}
+
 /// What a refusal means for whoever runs this.
 fn refused(order: &Order, before: &Kept, refusal: &Refusal) -> Failed {
-    let place = url::Url::parse(&order.oauth.token_url).ok();
-    let place = place.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let place = place(&order.oauth.token_url);
     let clean = order.without_secrets(&refusal.to_string(), before.refresh_token.as_deref());
     match refusal.code() {
         Some("authorization_pending") => return Failed::Pending(false),

@@ -130,6 +130,12 @@ impl State {
             None => Ok(None),
         }
     }
+
+    /// Whether an extractor has ever run.
+    pub fn has_run(&self, extractor: &str) -> Result<bool, StateError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM extraction_runs WHERE extractor = ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([extractor], |row| row.get(0))?)
+    }
 }
 
 /// What says the window of the run `r` in SQL. A database of the original, or of an older host, has none.
