@@ -55,7 +55,7 @@ impl From<AmendError> for Error {
             AmendError::Remote(error) => error.into(),
             AmendError::Upkeep(error) => error.into(),
             AmendError::Leased(object, left) => {
-                held_by(extractor_of(&object), claim_of(&object).and_then(|(window, _)| window), left)
+                held_by(extractor_of(&object), claim_of(&object).and_then(|(window, _)| window), left, None)
             }
             AmendError::Busy(_) => Self::new(Kind::Locked, error).hint("say the same again in a while"),
         }

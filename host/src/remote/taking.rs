@@ -10,6 +10,7 @@ use state::{CursorKey, Lease, State};
 
 use super::{Cached, Held, Remote, RemoteError, claim_of, conditions, hashed, object_of};
 use crate::error::{Error, Kind};
+use crate::patience;
 
 /// How often it is looked whether a lease is over: each time is a request.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
@@ -76,7 +77,7 @@ impl Remote {
             && let Some(lease) = state.lease().map_err(RemoteError::from)?
             && let Some(left) = self.left_of(&lease, head)
         {
-            return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left)));
+            return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left, wanted.wait)));
         }
         self.begin(wanted, now, state, (object, found.map(|head| head.tag), cached))
     }
@@ -109,7 +110,9 @@ impl Remote {
         match held.publish(&mut state) {
             Ok(()) => {}
             // Somebody was faster.
-            Err(RemoteError::Fenced) => return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, self.lease))),
+            Err(RemoteError::Fenced) => {
+                return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, self.lease, wanted.wait)));
+            }
             Err(error) => return Err(error.into()),
         }
         if is_new {
@@ -121,7 +124,7 @@ impl Remote {
         if let Some((other, left)) = self.overlapping(wanted)? {
             state.withdraw(run_id).map_err(RemoteError::from)?;
             held.end(&mut state)?;
-            return Ok(Err(held_by(&wanted.extractor, Some(other), left)));
+            return Ok(Err(held_by(&wanted.extractor, Some(other), left, wanted.wait)));
         }
         Ok(Ok(Taken { state, held, dead }))
     }
@@ -179,11 +182,11 @@ pub(super) fn holder() -> Result<String, RemoteError> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-pub(super) fn held_by(name: &str, window: Option<Window>, left: Duration) -> Error {
+pub(super) fn held_by(name: &str, window: Option<Window>, left: Duration, wait: Option<Duration>) -> Error {
     let whose = match window {
         Some(window) => format!("another run of {name} for {window}"),
         None => format!("another run of {name}"),
     };
     let message = format!("{whose} has its lease, for {} s more unless it renews it", left.as_secs().max(1));
-    Error::new(Kind::Locked, message).hint("wait for it with `--wait`; `host runs` shows when it started")
+    Error::new(Kind::Locked, message).hint(format!("{}; `host runs` shows when it started", patience::hint(wait)))
 }
