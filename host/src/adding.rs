@@ -94,7 +94,7 @@ pub fn make(name: &str, path: &Path, manifest: &str, component: &Path) -> Result
         let mut params = vec![("manifest".to_owned(), manifest.to_owned()), ("name".to_owned(), name.to_owned())];
         params.extend(beside.as_json().map(|texts| ("files".to_owned(), texts)));
         let package = Package::read(component).map_err(|error| unusable(&error))?;
-        let files = run(package, component, &directory, params, path)?;
+        let files = run(package, component, &directory, params, (path, manifest))?;
         let landed = |ending: &str| landed(&directory, &files, ending);
         if let Some(wanted) = landed(".wanted.gz") {
             let wanted: Vec<String> = serde_json::from_slice(&wanted).map_err(|error| unusable(&error))?;
@@ -116,7 +116,7 @@ fn run(
     component: &Path,
     directory: &TempDir,
     params: Vec<(String, String)>,
-    path: &Path,
+    (path, manifest): (&Path, &str),
 ) -> Result<Vec<Preview>, Error> {
     let flags =
         Flags { name: Some(MAKER.into()), landing: Some(directory.path().to_owned()), params, ..Flags::default() };
@@ -134,7 +134,11 @@ fn run(
     match report.failure {
         None => Ok(report.receipts.first(MAX_FILES)),
         Some(failure) => {
-            let message = format!("cannot make an extractor of {}: {}", path.display(), failure.message);
+            let reason = match short::is_short(path) {
+                true => short::told(manifest, &failure.message),
+                false => failure.message,
+            };
+            let message = format!("cannot make an extractor of {}: {reason}", path.display());
             Err(Error::usage(message).hint(program::typed(
                 "the page \"Sources without code\" of the book says what of a manifest is carried out",
             )))

@@ -15,7 +15,11 @@ fn what_cannot_be_carried_out_is_refused_with_its_place() {
         format!("{HEAD}  - type: DeclarativeStream\n    name: x\n    retriever:\n      {retriever}\n")
     };
     let selector = "record_selector: {extractor: {field_path: []}}";
-    let cases: [(&str, String, &str); 11] = [
+    let cursor = |format: &str, start: &str| {
+        let cursor = format!("cursor = {{ field = \"a\", format = \"{format}\", start = \"{start}\" }}\n");
+        format!("base = \"https://a.example\"\n[streams.x]\npath = \"x\"\n{cursor}")
+    };
+    let cases: [(&str, String, &str); 16] = [
         ("empty.yaml", " \n".into(), "it is empty"),
         ("cut.yaml", "a: [".into(), "it is no YAML: line 2, column 1"),
         (
@@ -55,6 +59,28 @@ fn what_cannot_be_carried_out_is_refused_with_its_place() {
             "name.toml",
             "base = \"https://a.example\"\n[streams.x]\npath = \"{id}\"\n".into(),
             "streams.x.path: `{id}` is neither a parameter nor what the stream is cut by",
+        ),
+        (
+            "base.toml",
+            "base = \"a.example\"\n[streams.x]\npath = \"x\"\n".into(),
+            "base: `a.example` does not begin with",
+        ),
+        (
+            "format.toml",
+            cursor("YYYY-MM-DD", "2025-01-01"),
+            "streams.x.cursor.format: `YYYY-MM-DD` has no part of a time",
+        ),
+        ("directive.toml", cursor("%Y-%Q", "2025-01-01"), "streams.x.cursor.format: `%Y-%Q` has `%Q`"),
+        (
+            "start.toml",
+            cursor("%Y-%m-%d", "01.01.2025"),
+            "streams.x.cursor.start: it is \"01.01.2025\", which is no time of the format \"%Y-%m-%d\"",
+        ),
+        (
+            "start.yaml",
+            stream(&format!("{REQUESTER}http_method: GET}}\n      {selector}"))
+                + "    incremental_sync: {type: DatetimeBasedCursor, cursor_field: a, datetime_format: \"%s\", start_datetime: x}\n",
+            "streams[0].incremental_sync.start_datetime: it is \"x\"",
         ),
     ];
     for (file, text, expected) in cases {

@@ -63,6 +63,7 @@ mod secrets;
 mod servers;
 mod several;
 mod shards;
+mod short;
 mod shown;
 mod signals;
 mod smith;

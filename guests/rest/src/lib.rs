@@ -83,8 +83,17 @@ async fn carry_out(data: &[u8]) -> Result<(), Error> {
         optional,
     };
     let chosen = params::get(STREAMS).unwrap_or_default();
-    let records = params::get(RECORDS).is_some_and(|value| value == "true");
-    Reading::new(&plan, world, records)?.read(&plan, &chosen).await
+    Reading::new(&plan, world, records()?)?.read(&plan, &chosen).await
+}
+
+/// Whether the selected records land, and not the answers as they came.
+fn records() -> Result<bool, Error> {
+    let text = params::get(RECORDS).unwrap_or_default();
+    match typed(Kind::Boolean, &text) {
+        Some(Value::Bool(records)) => Ok(records),
+        _ if text.trim().is_empty() => Ok(false),
+        _ => Err(Error::new(format_args!("the parameter `{RECORDS}` is {text:?}, and has to be true or false"))),
+    }
 }
 
 fn random(bytes: &mut [u8]) {

@@ -30,7 +30,7 @@ mod windows;
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use expressions::Value;
@@ -63,6 +63,10 @@ pub(crate) struct Reading {
     kept_at: Cell<u64>,
     warned: RefCell<HashSet<String>>,
     slices: Cell<u64>,
+    /// Whether an answer of the stream had something where its records are to be; nothing before one.
+    at_path: Cell<Option<bool>>,
+    /// How often each partition was read that has no cursor.
+    wholes: RefCell<HashMap<String, u64>>,
     /// What is kept of parent streams once all that their records stand for was read.
     parents: RefCell<Vec<(String, Kept)>>,
     /// The streams that others need: their answers are kept, since several may ask for the same.
@@ -81,6 +85,8 @@ impl Reading {
             kept_at: Cell::new(run::now()),
             warned: RefCell::default(),
             slices: Cell::new(0),
+            at_path: Cell::default(),
+            wholes: RefCell::default(),
             parents: RefCell::default(),
             needed: RefCell::default(),
             cache: Cache::default(),
@@ -129,6 +135,20 @@ impl Reading {
         }
     }
 
+    /// How often that partition was read before in this run; now once more.
+    fn read_before(&self, key: &str) -> u64 {
+        let mut wholes = self.wholes.borrow_mut();
+        let count = wholes.entry(key.to_owned()).or_default();
+        *count += 1;
+        *count - 1
+    }
+
+    /// Note whether a page had something where its records are to be.
+    fn saw(&self, at_path: Option<bool>) {
+        let before = self.at_path.get();
+        self.at_path.set(at_path.map(|there| there || before == Some(true)).or(before));
+    }
+
     /// Say something once in a run.
     fn warn(&self, message: String) {
         if self.warned.borrow_mut().insert(message.clone()) {
@@ -173,6 +193,7 @@ impl Reading {
             return Ok(());
         }
         let began = run::now();
+        self.at_path.set(None);
         let mut partitions = partitions::of(&stream.retriever, &stream.name, self).await?;
         // A cursor is that of a partition, which counts once. Without one each is read.
         if track.is_some() {
@@ -205,6 +226,10 @@ impl Reading {
                 1 => Error::new(format_args!("{first}")),
                 more => Error::new(format_args!("{first}; and {} more of its partitions failed", more - 1)),
             });
+        }
+        if self.at_path.get() == Some(false) {
+            let path = extract::shown(&stream.retriever.selector.extractor);
+            self.warn(format!("{}: no answer had anything at `{path}`, where its records are to be", stream.name));
         }
         if let (Some(track), true) = (&track, is_partitioned) {
             let before = global.cursor.as_ref().and_then(|text| track.parse(&Value::from(text.as_str())));
@@ -273,12 +298,13 @@ impl Reading {
         let pages = Windows::of(self, stream, track, partition, &interval)?.copying();
         self.slices.set(self.slices.get() + 1);
         run::progress(self.slices.get(), None);
-        let slice = Slice { reading: self, stream, track, state, newest: None };
-        let Some(jobs) = &stream.jobs else { return slice.land(pages, &interval).await };
+        let limit = run::backfill().map(Point::after).transpose().map_err(|error| Error::new(error.to_string()))?;
+        let slice = Slice { reading: self, stream, track, state, newest: None, limit };
+        let Some(jobs) = &stream.jobs else { return slice.land(pages, partition, &interval).await };
         let seen = slices::seen(partition, &interval);
         let job = Job::new(jobs, &seen, &partition.extra, &self.world);
         let done = job.run().await?;
-        let newest = slice.land(pages.for_each(done.downloads), &interval).await?;
+        let newest = slice.land(pages.for_each(done.downloads), partition, &interval).await?;
         job.delete(&done.names).await?;
         Ok(newest)
     }

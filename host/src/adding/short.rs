@@ -1,11 +1,14 @@
 //! The short form of a declarative source: what a paginated API takes, in some twenty lines of TOML. It stands for a manifest,
 //! which is what is made of it. Pure.
 
+mod checks;
 mod form;
+mod places;
 
 use serde_json::{Map, Value, json};
 
 use form::{Auth, Cursor, Pages, Short, Stream, Values};
+pub(super) use places::told;
 
 /// Whether a file holds the short form, by its name.
 pub(super) fn is_short(path: &std::path::Path) -> bool {
@@ -21,6 +24,7 @@ pub(super) fn manifest(text: &str) -> Result<String, String> {
     if short.streams.is_empty() {
         return Err("it has no streams".into());
     }
+    checks::base(&short)?;
     let mut streams = Vec::new();
     for name in short.streams.keys() {
         streams.push(short.stream(name, 0)?);
@@ -73,6 +77,11 @@ impl Short {
             "request_parameters": self.pairs(stream, self.query.iter().chain(&stream.query)).map_err(|reason| at("query", reason))?,
             "request_headers": self.pairs(stream, self.headers.iter()).map_err(|reason| at("headers", reason))?,
         });
+        // Where the server says how long to wait, that counts; else each wait is twice the last.
+        requester["error_handler"] = json!({
+            "type": "DefaultErrorHandler",
+            "backoff_strategies": [{ "type": "WaitTimeFromHeader", "header": "Retry-After" }],
+        });
         if let Some(body) = &stream.body {
             requester["request_body_json"] = self.nested(stream, body).map_err(|reason| at("body", reason))?;
         }
@@ -95,6 +104,7 @@ impl Short {
         let mut made =
             json!({ "type": "DeclarativeStream", "name": name, "retriever": retriever, "primary_key": stream.key });
         if let Some(cursor) = &stream.cursor {
+            checks::cursor(cursor).map_err(|reason| format!("streams.{name}.cursor.{reason}"))?;
             made["incremental_sync"] = self.cursor(stream, cursor).map_err(|reason| at("cursor", reason))?;
         }
         Ok(made)
@@ -273,6 +283,8 @@ mod tests {
         for (text, expected) in [
             ("base = 1\n[streams.x]\npath = \"x\"\n", "line 1: invalid type"),
             ("base = \"https://a.example\"\n", "missing field `streams`"),
+            ("base = \"a.example\"\n[streams.x]\npath = \"x\"\n", "base: `a.example` does not begin with https://"),
+            ("base = \"https:///v1\"\n[streams.x]\npath = \"x\"\n", "base: `https:///v1` has no host"),
             ("base = \"https://a.example\"\n[streams.x]\npath = \"x/{id}\"\n", "streams.x.path: `{id}` is neither"),
             ("base = \"https://a.example\"\n[streams.x]\npath = \"x/{id\"\n", "has a `{` without its `}`"),
             ("base = \"https://a.example\"\n[streams.x]\npath = \"x\"\npaths = \"y\"\n", "unknown field `paths`"),

@@ -37,7 +37,7 @@ pub struct Flags {
     /// side by side
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub only: Option<(String, String)>,
-    /// Ask and read everything, whatever is known of it
+    /// Ask and read everything, whatever is known of it; but go on from the cursor (`host cursor clear` begins anew)
     #[arg(long)]
     pub fresh: bool,
     /// Wait for another run of this extractor to end, for that long or without end, instead of exiting with 75

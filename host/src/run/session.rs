@@ -18,7 +18,7 @@ use engine::{Content, OpenSource, Services};
 use fetch::{Fetcher, Until};
 use rules::budget::Held;
 use rules::domain::{
-    Asked, Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
+    Asked, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
 };
 use rules::name::{EntityTag, Place, check_name};
 use rules::redact::Redactor;
@@ -167,10 +167,6 @@ impl Session {
         self.store.job(record).await
     }
 
-    async fn land_made(&self, place: Place, body: Body) -> Result<Receipt, LandError> {
-        self.store.store(body, Landing::made(place)).await
-    }
-
     /// A job whose failure ends the run.
     fn fault_of<T: Send + 'static>(
         &self,
@@ -284,7 +280,10 @@ impl Services for Session {
                     let _turn = self.store.landings.acquire().await.map_err(storage)?;
                     self.land_response(place, response, url, known).await
                 }
-                Content::Made(body) => self.land_made(place, body).await,
+                Content::Made(body) => self.store.store(body, Landing::made(place)).await,
+                Content::MadeOf(of, body) => {
+                    self.store.store(body, Landing { url: Some(of), ..Landing::made(place) }).await
+                }
             };
             self.landed(landed)
         }

@@ -47,7 +47,7 @@ pub(super) fn write(
     };
     let names = format!("The streams to read, separated by white space; all where it is blank: {}", streams.join(", "));
     param(&mut text, STREAMS, &names, Some(""));
-    let records = "`true` lands the selected records, a line of JSON each, and not the answers as they came";
+    let records = "`true` lands the selected records, a line of JSON each; `false` lands the answers as they came";
     param(&mut text, RECORDS, records, Some("false"));
     for property in properties {
         let name = property.name();

@@ -85,8 +85,10 @@ impl Times {
         let formats =
             fields.items("cursor_datetime_formats")?.iter().filter_map(|format| format.as_str().map(Rc::from));
         let format = fields.needed_text("datetime_format")?;
+        let start = Boundary::read(fields, "start_datetime")?.ok_or_else(|| fields.missing("start_datetime"))?;
+        start.check(&format).map_err(|reason| fields.wrong("start_datetime", reason))?;
         Ok(Self {
-            start: Boundary::read(fields, "start_datetime")?.ok_or_else(|| fields.missing("start_datetime"))?,
+            start,
             end: Boundary::read(fields, "end_datetime")?,
             formats: formats.chain([Rc::clone(&format)]).collect(),
             format,
@@ -106,6 +108,17 @@ impl Times {
 }
 
 impl Boundary {
+    /// A time that nothing is computed of can be read, or no run ever will.
+    fn check(&self, format: &Rc<str>) -> Result<(), String> {
+        let (text, format) = (self.time.written(), self.format.as_ref().unwrap_or(format));
+        if text.contains("{{") || text.contains("{%") {
+            return Ok(());
+        }
+        expressions::time::parse(text, format)
+            .map(drop)
+            .map_err(|_| format!("it is {text:?}, which is no time of the format {format:?}"))
+    }
+
     fn read(fields: &Fields<'_>, name: &str) -> Result<Option<Self>, ManifestError> {
         match fields.given(name) {
             None => Ok(None),

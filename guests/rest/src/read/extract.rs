@@ -53,6 +53,36 @@ pub(crate) fn extract(extractor: &Extractor, bodies: &[Value], world: &World) ->
     }
 }
 
+/// Whether an answer has anything where its records are to be, an empty list included.
+pub(crate) fn is_there(extractor: &Extractor, body: &Value, world: &World) -> Result<bool, SelectError> {
+    match extractor {
+        Extractor::Path { path, .. } => {
+            let mut segments = steps(path, world)?;
+            // What is below an empty list is not there, and nothing is wrong with that.
+            let star = segments.iter().position(|segment| segment.as_str() == Some("*"));
+            segments.truncate(star.unwrap_or(segments.len()));
+            let is_there = |found: Vec<Value>| !found.is_empty();
+            Ok(segments.is_empty() || path::values(body, &segments).map_or(true, is_there))
+        }
+        Extractor::Combined { extractors, .. } => {
+            for extractor in extractors {
+                if is_there(extractor, body, world)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+    }
+}
+
+/// The paths that lead to the records, as their manifest writes them.
+pub(crate) fn shown(extractor: &Extractor) -> String {
+    match extractor {
+        Extractor::Path { path, .. } => path.iter().map(Expression::written).collect::<Vec<_>>().join("."),
+        Extractor::Combined { extractors, .. } => extractors.iter().map(shown).collect::<Vec<_>>().join(", "),
+    }
+}
+
 fn steps(path: &[Expression], world: &World) -> Result<Vec<Value>, EvalError> {
     path.iter().map(|segment| segment.eval(world, &[])).collect()
 }

@@ -16,12 +16,22 @@ pub(crate) struct Page {
     pub(crate) records: Vec<Value>,
     /// The records as text, in the place of values.
     pub(crate) copied: Option<Copied>,
+    /// Whether there was something where its records are to be; nothing where its answers hold nothing at all.
+    pub(crate) at_path: Option<bool>,
 }
 
 impl Page {
     /// How many records it has.
     pub(crate) fn count(&self) -> usize {
         self.copied.as_ref().map_or(self.records.len(), |copied| copied.count)
+    }
+
+    /// Note whether an answer had something where its records are to be.
+    pub(crate) fn found(&mut self, at_path: Option<bool>) {
+        self.at_path = match (self.at_path, at_path) {
+            (Some(one), Some(other)) => Some(one || other),
+            (one, other) => one.or(other),
+        };
     }
 
     /// The records' points.

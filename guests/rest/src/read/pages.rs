@@ -12,7 +12,7 @@ use super::page::{Copying, Next, Page};
 use super::request::{self, Options};
 use super::select::{self, Selected};
 use super::send::{self, Sent, Turn};
-use super::{Reading, decode, merge, url};
+use super::{Reading, decode, extract, merge, url};
 use crate::plan::{Paginator, Retriever, Strategy, Token};
 
 /// Most pages of one slice.
@@ -159,6 +159,7 @@ impl<'a> Pages<'a> {
             };
             if let Some(copied) = self.copied(&answer.body) {
                 last = Some(Last { bodies: vec![copied.around.clone()], extracted: copied.count });
+                page.found(Some(true));
                 page.copied = Some(copied);
                 page.answers.push(answer);
                 continue;
@@ -169,6 +170,7 @@ impl<'a> Pages<'a> {
             let Selected { records, extracted } =
                 select::select(&self.retriever.selector, &bodies, &self.slice, &self.token_seen(), world)
                     .map_err(|error| failed(&error))?;
+            page.found(if extracted > 0 { Some(true) } else { self.at_path(&bodies)? });
             match keys {
                 Some(parts) => merge::add(records, &parts.keys, &mut merged, &mut page.records),
                 None => page.records.extend(records),
@@ -194,6 +196,22 @@ impl<'a> Pages<'a> {
         self.ended = next.is_none();
         self.token = next;
         Ok(Some(Next::Page(page)))
+    }
+
+    /// Whether something is where the records are to be; nothing where there is nothing at all.
+    fn at_path(&self, bodies: &[Value]) -> Result<Option<bool>, Error> {
+        let mut filled = bodies.iter().filter(|body| body.is_true()).peekable();
+        if filled.peek().is_none() {
+            return Ok(None);
+        }
+        let extractor = &self.retriever.selector.extractor;
+        for body in filled {
+            let is_there = extract::is_there(extractor, body, &self.reading.world);
+            if is_there.map_err(|error| Error::new(error.to_string()))? {
+                return Ok(Some(true));
+            }
+        }
+        Ok(Some(false))
     }
 
     /// The records of a body as text; nothing where they have to be values.

@@ -41,6 +41,11 @@ impl Point {
         }
     }
 
+    /// The first that is no more in a window.
+    pub(crate) fn after(window: Window) -> Result<Self, TrackError> {
+        Ok(Self::Time(midnight(window.end)?))
+    }
+
     pub(crate) fn newest(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(if one.compare(&other) == Ordering::Less { other } else { one }),
