@@ -321,6 +321,9 @@ fn a_hostile_manifest_is_refused_in_a_few_lines() {
     let ran = environment.host(["pack", &shown(&guest("mirror")), "--output", "y.wasm", "--manifest", "none.toml"]);
     ran.exits(2).says("cannot read none.toml");
     environment.write("typo.toml", "htpp = []\n");
+    environment.write("mine.toml", "name = \"mine\"\n");
+    let own = environment.host(["pack", &shown(&guest("mirror")), "--output", "y.wasm", "--manifest", "mine.toml"]);
+    own.exits(2).says("there are two of them, and one was put in by its build: change that, and build anew");
     let typo = environment.host(["pack", &shown(&component), "--manifest", "typo.toml", "--output", "y.wasm"]);
     typo.exits(2).says("there is no key `htpp`");
     assert!(!environment.path().join("y.wasm").exists() && !environment.landing().exists());

@@ -142,12 +142,15 @@ impl Manifest {
 /// Read what a component says of itself.
 pub(super) fn read(component: &[u8]) -> Result<Manifest, ManifestError> {
     let mut manifest: Option<Manifest> = None;
-    let mut name = None;
+    let (mut name, mut inside) = (None, false);
     for part in parts(component)? {
         match part? {
-            (_, Payload::CustomSection(section)) if section.name() == SECTION => {
+            (depth, Payload::CustomSection(section)) if section.name() == SECTION => {
+                inside |= depth > 1;
                 if manifest.is_some() {
-                    return Err(ManifestError::Manifest("there are two of them".into()));
+                    let whose =
+                        if inside { ", and one was put in by its build: change that, and build anew" } else { "" };
+                    return Err(ManifestError::Manifest(format!("there are two of them{whose}")));
                 }
                 manifest = Some(parse(section.data())?);
             }

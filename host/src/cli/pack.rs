@@ -15,7 +15,7 @@ pub(super) const MANIFEST_HINT: &str = "host/book/src/manifest.md shows what ext
 
 /// Put a manifest into a component that another tool made
 ///
-/// A manifest that is there already is replaced. Of a core module a component is made first. What a toolchain without
+/// A manifest that was put in so is replaced; one that its build put in, as Rust's does, stays the only one. Of a core module a component is made first. What a toolchain without
 /// `async` built against `host wit --world sync` is made to fit.
 #[derive(Debug, clap::Args)]
 pub(super) struct PackArgs {
