@@ -66,6 +66,11 @@ pub(crate) fn find(
     Err(unrecorded(landing, &shown))
 }
 
+/// The source of a file that landed.
+fn source_of(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
+}
+
 fn unrecorded(landing: &Landing, shown: &str) -> Error {
     Error::usage(format!("no file {shown} is recorded in {landing}"))
         .hint("`host files` lists them; what nobody recorded is not the host's to remove")
@@ -114,14 +119,16 @@ impl Eraser {
         let row = match target {
             Target::Erased(row) => row,
             Target::Landed(file, sha256) => {
+                self.alone.wait_for(source_of(&file.path))?;
                 let state = self.alone.state();
                 let row = state.erasure(&file, sha256, reason, &Moment::now().iso8601()).map_err(upset)?;
-                let row = row.ok_or_else(|| unrecorded(&self.landing, &text::line(&file.path)))?;
                 // Where that was begun before, its reason and time stay.
                 let before = state.erased(&file.path).map_err(upset)?.filter(|before| before.sha256 == sha256);
-                match before {
-                    Some(ErasedRow { reason, erased_at, .. }) => ErasedRow { reason, erased_at, ..row },
-                    None => row,
+                match (row, before) {
+                    (Some(row), Some(ErasedRow { reason, erased_at, .. })) => ErasedRow { reason, erased_at, ..row },
+                    (Some(row), None) => row,
+                    (None, Some(before)) => before,
+                    (None, None) => return Err(unrecorded(&self.landing, &text::line(&file.path))),
                 }
             }
         };
@@ -150,6 +157,7 @@ impl Eraser {
             }
         };
         let path = &row.file.path;
+        self.alone.wait_for(&row.source)?;
         // Without its row, what is left of a file that was to be erased would count as one that nobody recorded.
         let is_anothers = self.alone.state().landed(path).map_err(upset)?.is_some();
         if !is_anothers && matches!(self.alone.zone().entry(path).map_err(unsettled)?, Entry::File(_)) {

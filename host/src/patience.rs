@@ -32,6 +32,11 @@ impl Patience {
         Self { wait, waited: Stopwatch::start() }
     }
 
+    /// What to do about what is still held after that.
+    pub fn hint(&self) -> &'static str {
+        hint(self.wait)
+    }
+
     /// For how long still.
     pub fn left(&self) -> Option<Duration> {
         self.wait.map(|wait| wait.saturating_sub(self.waited.elapsed()))

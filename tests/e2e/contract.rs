@@ -101,34 +101,6 @@ fn a_derivation_counts_once_it_is_complete_and_durable() {
 }
 
 #[test]
-fn a_name_stands_for_what_was_made_under_it_last() {
-    let environment = environment();
-    let make = |name: &str, more: &[&str]| {
-        let name = format!("name={name}");
-        let mut arguments = vec!["--param", "do=make", "--param", &name];
-        more.iter().for_each(|param| arguments.extend(["--param", param]));
-        environment.run("probe", &arguments)
-    };
-    let current = || {
-        let sql = "SELECT resource || ' ' || size FROM current_files ORDER BY resource, size";
-        environment.query(sql).join(", ")
-    };
-    make("a", &["text=1 22 333"]).exits(0);
-    assert_eq!(current(), "made:a 1, made:a 2, made:a 3");
-    make("a", &["text=22 4444", "how=incomplete"]).exits(0);
-    assert_eq!(current(), "made:a 1, made:a 2, made:a 3");
-    make("b", &["text=22"]).exits(0);
-    make("a", &["text=22 55555"]).exits(0);
-    assert_eq!(current(), "made:a 2, made:a 5, made:b 2");
-    make("a", &["text="]).exits(0);
-    assert_eq!(current(), "made:b 2");
-    for name in ["", "a\u{7}", &"x".repeat(257)] {
-        make(name, &["text=1"]).exits(1).says("has a name of 1 to 256 bytes, without control characters");
-    }
-    make(&"x".repeat(256), &["text=1"]).exits(0);
-}
-
-#[test]
 fn a_repair_forgets_derivations_whose_files_are_gone_or_altered() {
     let (environment, origin) = (environment(), Origin::start());
     origin.route("/cities.txt", Reply::new(CITIES).etag("\"one\""));

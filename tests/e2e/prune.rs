@@ -55,6 +55,22 @@ fn old_runs_are_forgotten_and_nothing_else() {
 }
 
 #[test]
+fn what_something_else_took_the_place_of_does_not_come_back() {
+    let (environment, origin) = (environment(), Origin::start());
+    for content in ["a\n", "b\n"] {
+        origin.route("/courts.csv", Reply::new(content));
+        environment.run("mirror", &with(&mirror(&origin, "/courts.csv"), &[])).exits(0);
+    }
+    // As what an extractor made of a response.
+    environment.state().execute("UPDATE landed_files SET url = NULL", []).expect("rows");
+    environment.state().execute("UPDATE resource_changes SET changed_at = '2020'", []).expect("rows");
+    let current = || environment.query("SELECT path FROM current_files");
+    let before = current();
+    environment.host(["prune", "--changes-older-than", "1d"]).exits(0);
+    assert_eq!((before.len(), current()), (1, before));
+}
+
+#[test]
 fn runs_go_on_meanwhile_and_a_repair_does_not() {
     let origin = Origin::start();
     let environment = old(&origin);

@@ -2,20 +2,6 @@
 
 use landing::{Context, Derivation, Error, Gunzip, Request, Slot, Source, Unzip, params, run};
 
-/// Lands each word of `text` as a file of what `name` stands for; with `how` it may leave out to say that it is complete. The host
-/// must take no name that is empty, too long or not shown.
-pub(crate) async fn make() -> Result<(), Error> {
-    let made = Source::own()?.make(&params::get("name").unwrap_or_default())?;
-    for word in params::words("text") {
-        made.land_bytes(word.as_bytes().to_vec(), Slot::new("txt")).await?;
-    }
-    match params::get("how").as_deref() {
-        Some("incomplete") => drop(made),
-        _ => Derivation::complete(made).await,
-    }
-    Ok(())
-}
-
 /// Fetches `url` and lands each line of it as a file of its own, unless all of that is there. With `how` it fails, or
 /// leaves out to say that it is complete. The host must ask conditionally once everything was durable, and not before.
 pub(crate) async fn derive() -> Result<(), Error> {

@@ -58,7 +58,6 @@ impl Extractor for Probe {
             "echo" => acts::echo().await,
             "post" => acts::post().await,
             "derive" => contract::derive().await,
-            "make" => contract::make().await,
             "unpack" => contract::unpack().await,
             "values" => contract::values().await,
             "many-values" => contract::many_values().await,

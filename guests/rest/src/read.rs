@@ -30,7 +30,7 @@ mod windows;
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use expressions::Value;
@@ -65,8 +65,6 @@ pub(crate) struct Reading {
     slices: Cell<u64>,
     /// Whether an answer of the stream had something where its records are to be; nothing before one.
     at_path: Cell<Option<bool>>,
-    /// How often each partition was read that has no cursor.
-    wholes: RefCell<HashMap<String, u64>>,
     /// What is kept of parent streams once all that their records stand for was read.
     parents: RefCell<Vec<(String, Kept)>>,
     /// The streams that others need: their answers are kept, since several may ask for the same.
@@ -86,7 +84,6 @@ impl Reading {
             warned: RefCell::default(),
             slices: Cell::new(0),
             at_path: Cell::default(),
-            wholes: RefCell::default(),
             parents: RefCell::default(),
             needed: RefCell::default(),
             cache: Cache::default(),
@@ -133,14 +130,6 @@ impl Reading {
             run::keep().await;
             self.kept_at.set(run::now());
         }
-    }
-
-    /// How often that partition was read before in this run; now once more.
-    fn read_before(&self, key: &str) -> u64 {
-        let mut wholes = self.wholes.borrow_mut();
-        let count = wholes.entry(key.to_owned()).or_default();
-        *count += 1;
-        *count - 1
     }
 
     /// Note whether a page had something where its records are to be.
@@ -300,11 +289,11 @@ impl Reading {
         run::progress(self.slices.get(), None);
         let limit = run::backfill().map(Point::after).transpose().map_err(|error| Error::new(error.to_string()))?;
         let slice = Slice { reading: self, stream, track, state, newest: None, limit };
-        let Some(jobs) = &stream.jobs else { return slice.land(pages, partition, &interval).await };
+        let Some(jobs) = &stream.jobs else { return slice.land(pages, &interval).await };
         let seen = slices::seen(partition, &interval);
         let job = Job::new(jobs, &seen, &partition.extra, &self.world);
         let done = job.run().await?;
-        let newest = slice.land(pages.for_each(done.downloads), partition, &interval).await?;
+        let newest = slice.land(pages.for_each(done.downloads), &interval).await?;
         job.delete(&done.names).await?;
         Ok(newest)
     }

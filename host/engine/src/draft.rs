@@ -41,10 +41,10 @@ impl Answer {
     }
 }
 
-/// What is made of a response, or of what the extractor names itself.
+/// What is made of a response.
 pub struct Made {
     pub(super) source: OpenSource,
-    /// What asks for it again, or is its name; `None` where nothing can be said of it.
+    /// What asks for that response again; `None` where nothing can.
     pub(super) asked: Option<Asked>,
     /// The files that hold it so far, as paths below the landing directory.
     pub(super) files: Vec<String>,

@@ -30,8 +30,6 @@ pub enum Content {
     Response(Response),
     /// What the extractor made.
     Made(Body),
-    /// What it made of what this says.
-    MadeOf(String, Body),
 }
 
 /// A response that something is to be made of, and what asks for it again, where anything can.

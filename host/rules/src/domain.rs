@@ -94,13 +94,6 @@ impl Response {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Resource(pub String);
 
-impl Resource {
-    /// What an extractor names itself. No URL begins so.
-    pub fn named(name: &str) -> Self {
-        Self(format!("made:{name}"))
-    }
-}
-
 /// A resource that answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {

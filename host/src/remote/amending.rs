@@ -12,7 +12,7 @@ use super::gathering::extractor_of;
 use super::taking::{PAUSE, held_by, holder};
 use super::{Held, Remote, RemoteError, claim_of, object_of};
 use crate::error::{Error, Kind};
-use crate::patience::{Patience, patiently};
+use crate::patience::{self, Patience, patiently};
 use crate::upkeep::UpkeepError;
 
 /// How often it is tried again where somebody else changes it at the same time.
@@ -49,14 +49,16 @@ impl AmendError {
     }
 }
 
+fn leased(object: &str, left: Duration, wait: &str) -> Error {
+    held_by(extractor_of(object), claim_of(object).and_then(|(window, _)| window), left, wait)
+}
+
 impl From<AmendError> for Error {
     fn from(error: AmendError) -> Self {
         match error {
             AmendError::Remote(error) => error.into(),
             AmendError::Upkeep(error) => error.into(),
-            AmendError::Leased(object, left) => {
-                held_by(extractor_of(&object), claim_of(&object).and_then(|(window, _)| window), left, None)
-            }
+            AmendError::Leased(object, left) => leased(&object, left, patience::hint(None)),
             AmendError::Busy(_) => Self::new(Kind::Locked, error).hint("say the same again in a while"),
         }
     }
@@ -124,7 +126,7 @@ impl Remote {
             for object in held {
                 patiently(patience.left(), PAUSE, || {
                     let left = self.lease_of(&object)?;
-                    Ok(left.map_or(Ok(()), |left| Err(AmendError::Leased(object.clone(), left).into())))
+                    Ok(left.map_or(Ok(()), |left| Err(leased(&object, left, patience.hint()))))
                 })?;
             }
         }
@@ -141,7 +143,8 @@ impl Remote {
         for object in self.unheld(source, patience)? {
             patiently(patience.left(), PAUSE, || match self.amend_object(&object, change) {
                 Ok(_) => Ok(Ok(())),
-                Err(error @ (AmendError::Leased(..) | AmendError::Busy(_))) => Ok(Err(error.into())),
+                Err(AmendError::Leased(object, left)) => Ok(Err(leased(&object, left, patience.hint()))),
+                Err(error @ AmendError::Busy(_)) => Ok(Err(error.into())),
                 Err(error) => Err(error.into()),
             })?;
         }

@@ -77,7 +77,7 @@ impl Remote {
             && let Some(lease) = state.lease().map_err(RemoteError::from)?
             && let Some(left) = self.left_of(&lease, head)
         {
-            return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left, wanted.wait)));
+            return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, left, patience::hint(wanted.wait))));
         }
         self.begin(wanted, now, state, (object, found.map(|head| head.tag), cached))
     }
@@ -111,7 +111,12 @@ impl Remote {
             Ok(()) => {}
             // Somebody was faster.
             Err(RemoteError::Fenced) => {
-                return Ok(Err(held_by(&wanted.extractor, wanted.scope.window, self.lease, wanted.wait)));
+                return Ok(Err(held_by(
+                    &wanted.extractor,
+                    wanted.scope.window,
+                    self.lease,
+                    patience::hint(wanted.wait),
+                )));
             }
             Err(error) => return Err(error.into()),
         }
@@ -124,7 +129,7 @@ impl Remote {
         if let Some((other, left)) = self.overlapping(wanted)? {
             state.withdraw(run_id).map_err(RemoteError::from)?;
             held.end(&mut state)?;
-            return Ok(Err(held_by(&wanted.extractor, Some(other), left, wanted.wait)));
+            return Ok(Err(held_by(&wanted.extractor, Some(other), left, patience::hint(wanted.wait))));
         }
         Ok(Ok(Taken { state, held, dead }))
     }
@@ -182,11 +187,11 @@ pub(super) fn holder() -> Result<String, RemoteError> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-pub(super) fn held_by(name: &str, window: Option<Window>, left: Duration, wait: Option<Duration>) -> Error {
+pub(super) fn held_by(name: &str, window: Option<Window>, left: Duration, wait: &str) -> Error {
     let whose = match window {
         Some(window) => format!("another run of {name} for {window}"),
         None => format!("another run of {name}"),
     };
     let message = format!("{whose} has its lease, for {} s more unless it renews it", left.as_secs().max(1));
-    Error::new(Kind::Locked, message).hint(format!("{}; `host runs` shows when it started", patience::hint(wait)))
+    Error::new(Kind::Locked, message).hint(format!("{wait}; `host runs` shows when it started"))
 }

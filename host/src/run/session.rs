@@ -18,7 +18,7 @@ use engine::{Content, OpenSource, Services};
 use fetch::{Fetcher, Until};
 use rules::budget::Held;
 use rules::domain::{
-    Asked, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
+    Asked, Body, Digest, Fault, FetchError, Grant, LandError, Level, Outcome, Receipt, Request, Response, Slot, Window,
 };
 use rules::name::{EntityTag, Place, check_name};
 use rules::redact::Redactor;
@@ -167,6 +167,10 @@ impl Session {
         self.store.job(record).await
     }
 
+    async fn land_made(&self, place: Place, body: Body) -> Result<Receipt, LandError> {
+        self.store.store(body, Landing::made(place)).await
+    }
+
     /// A job whose failure ends the run.
     fn fault_of<T: Send + 'static>(
         &self,
@@ -280,10 +284,7 @@ impl Services for Session {
                     let _turn = self.store.landings.acquire().await.map_err(storage)?;
                     self.land_response(place, response, url, known).await
                 }
-                Content::Made(body) => self.store.store(body, Landing::made(place)).await,
-                Content::MadeOf(of, body) => {
-                    self.store.store(body, Landing { url: Some(of), ..Landing::made(place) }).await
-                }
+                Content::Made(body) => self.land_made(place, body).await,
             };
             self.landed(landed)
         }

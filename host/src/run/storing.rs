@@ -51,7 +51,7 @@ pub(super) struct Landing {
     pub(super) asked: Option<Asked>,
     /// What it is a representation of; `None` where the extractor made it.
     pub(super) subject: Option<Resource>,
-    /// Where it came from, or what the extractor made it of, where that is known.
+    /// Where it came from; `None` where the extractor made it.
     pub(super) url: Option<String>,
     /// What the answer says that it is, if it says so; the outer one is none where there was no answer.
     pub(super) content_type: Option<Option<String>>,

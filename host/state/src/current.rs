@@ -90,7 +90,9 @@ pub(super) fn forget_changes(connection: &Connection, before: &str) -> Result<us
         "DELETE FROM resource_changes WHERE changed_at < ?1 AND change < (
              SELECT max(l.change) FROM resource_changes l
               WHERE l.source = resource_changes.source AND l.resource = resource_changes.resource
-                AND l.extractor = resource_changes.extractor)",
+                AND l.extractor = resource_changes.extractor)
+           -- Of what has no URL this alone says that something else took its place.
+           AND NOT EXISTS (SELECT 1 FROM landed_files f WHERE f.path = resource_changes.path AND f.url IS NULL)",
         [before],
     )?)
 }

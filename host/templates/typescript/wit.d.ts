@@ -49,7 +49,6 @@ declare module "landing:extractor/zone@0.2.0" {
     mirror(request: Request, slot: Slot): Receipt;
     mirrorAll(requests: [Request, Slot][], atOnce: number): Outcomes;
     derive(request: Request): [Response, Derivation] | undefined;
-    make(name: string): Derivation;
     land(response: Response, slot: Slot): Receipt;
     landBytes(content: Uint8Array, slot: Slot): Receipt;
   }

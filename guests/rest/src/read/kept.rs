@@ -31,14 +31,6 @@ pub(crate) fn key(stream: &str, partition: &Map) -> String {
     if key.len() <= MAX_KEY { key } else { format!("{stream}|{}", digest(text.as_bytes())) }
 }
 
-/// What a slice stands for that is read anew each time; `before` is how many of the same partition this run has read.
-pub(crate) fn whole(stream: &str, partition: &Map, before: u64) -> String {
-    let key = key(stream, partition);
-    let name = if before == 0 { key } else { format!("{key}#{}", before + 1) };
-    let is_fit = name.len() <= MAX_KEY && !name.chars().any(char::is_control);
-    if is_fit { name } else { digest(name.as_bytes()) }
-}
-
 /// The key of a parent stream.
 pub(crate) fn parent_key(stream: &str, parent: &str) -> String {
     format!("{stream}^{parent}")
@@ -105,8 +97,5 @@ mod tests {
         assert_eq!(key("orders", &partition(&[("b", "2"), ("a", "1")])), "orders|{\"a\": \"1\", \"b\": \"2\"}");
         let long = "x".repeat(MAX_KEY);
         assert!(key("orders", &partition(&[("a", &long)])).len() <= MAX_KEY);
-        assert_eq!(whole("orders", &Map::new(), 0), "orders");
-        assert_eq!(whole("orders", &partition(&[("a", "1")]), 1), "orders|{\"a\": \"1\"}#2");
-        assert_eq!(whole(&long, &partition(&[("a", "1")]), 0).len(), 32);
     }
 }

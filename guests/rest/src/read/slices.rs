@@ -1,18 +1,15 @@
 //! One slice: its pages land as they came, or its records as one file.
-//!
-//! A slice without a cursor is all that there is of its partition, so that what it brings takes the place of what it brought
-//! before. What a cursor brings is added to what is there.
 
 use std::cmp::Ordering;
 
 use expressions::{Value, json};
-use landing::{Content, Date, Derivation, Error, Receipt, Slot, Source};
+use landing::{Date, Error, Slot, Source};
 
 use super::page::Page;
 use super::partitions::Partition;
 use super::track::{Interval, Point, Track};
 use super::windows::Windows;
-use super::{Reading, decode, kept};
+use super::{Reading, decode};
 use crate::plan::Stream;
 
 /// How many bytes of records are passed on at once.
@@ -30,41 +27,6 @@ pub(crate) fn seen(partition: &Partition, interval: &Interval) -> Value {
     Value::from(slice)
 }
 
-/// Where what a slice brings lands.
-enum Target {
-    /// Beside what is there.
-    Added(Source),
-    /// In the place of what the slice brought before.
-    Whole(Derivation),
-}
-
-impl Target {
-    async fn land_bytes(&self, content: Vec<u8>, slot: Slot) -> Result<Receipt, Error> {
-        Ok(match self {
-            Self::Added(source) => source.land_bytes(content, slot).await?,
-            Self::Whole(made) => made.land_bytes(content, slot).await?,
-        })
-    }
-
-    async fn land_made(
-        &self,
-        slot: Slot,
-        make: impl AsyncFnOnce(&mut Content) -> Result<(), Error>,
-    ) -> Result<Receipt, Error> {
-        match self {
-            Self::Added(source) => source.land_made(slot, make).await,
-            Self::Whole(made) => made.land_made(slot, make).await,
-        }
-    }
-
-    /// Say that this was all.
-    async fn complete(self) {
-        if let Self::Whole(made) = self {
-            Derivation::complete(made).await;
-        }
-    }
-}
-
 /// A slice that is being read.
 pub(crate) struct Slice<'a> {
     pub(crate) reading: &'a Reading,
@@ -78,49 +40,34 @@ pub(crate) struct Slice<'a> {
 
 impl Slice<'_> {
     /// Read all pages and land what they bring; the newest point of the records.
-    pub(crate) async fn land(
-        mut self,
-        mut pages: Windows<'_>,
-        partition: &Partition,
-        interval: &Interval,
-    ) -> Result<Option<Point>, Error> {
-        let target = self.target(partition)?;
+    pub(crate) async fn land(mut self, mut pages: Windows<'_>, interval: &Interval) -> Result<Option<Point>, Error> {
+        let source = Source::open(&self.stream.source)?;
         let date = interval.day.and_then(|(year, month, day)| {
             Date::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)
         });
         let slot = |extension: &str| Slot { extension: extension.to_owned(), date };
         if self.reading.records {
-            self.land_records(&target, slot("jsonl"), &mut pages).await?;
+            self.land_records(&source, slot("jsonl"), &mut pages).await?;
         } else {
             let decoder = &self.stream.retriever.decoder;
             while let Some(page) = self.next(&mut pages).await? {
                 for answer in page.answers {
                     let body = decode::landed(decoder, answer.body).map_err(Error::new)?;
-                    target.land_bytes(body, slot(decoder.extension())).await?;
+                    source.land_bytes(body, slot(decoder.extension())).await?;
                 }
             }
         }
-        target.complete().await;
         Ok(self.newest)
     }
 
-    fn target(&self, partition: &Partition) -> Result<Target, Error> {
-        let source = Source::open(&self.stream.source)?;
-        if self.track.is_some() {
-            return Ok(Target::Added(source));
-        }
-        let before = self.reading.read_before(&kept::key(&self.stream.name, &partition.values));
-        Ok(Target::Whole(source.make(&kept::whole(&self.stream.name, &partition.values, before))?))
-    }
-
     /// All records of the slice as one file; none where there are no records.
-    async fn land_records(&mut self, target: &Target, slot: Slot, pages: &mut Windows<'_>) -> Result<(), Error> {
+    async fn land_records(&mut self, source: &Source, slot: Slot, pages: &mut Windows<'_>) -> Result<(), Error> {
         let mut first = Vec::new();
         while first.is_empty() {
             let Some(page) = self.next(pages).await? else { return Ok(()) };
             lines(page, &mut first)?;
         }
-        let landed = target.land_made(slot, async |content| {
+        let landed = source.land_made(slot, async |content| {
             let mut bytes = first;
             loop {
                 if bytes.len() >= PIECE {

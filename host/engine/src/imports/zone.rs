@@ -15,13 +15,11 @@ use crate::draft::{Answer, Made};
 use crate::services::{Content, OpenSource, Services};
 use crate::streams::{BodyProducer, GuestVerdict, GuestWrites, ended_by};
 use rules::budget::Held;
-use rules::domain::{self, Asked, Body, LandError, Outcome};
+use rules::domain::{self, Body, LandError, Outcome};
 use rules::name::check_extension;
 
 /// What a landing of content that a guest makes takes in the host, in bytes.
 const LANDING: usize = 640 * 1024;
-/// Longest name of what an extractor makes, in bytes.
-const MAX_NAME: usize = 256;
 /// Most requests that are mirrored at once.
 const MOST_AT_ONCE: u32 = 64;
 
@@ -83,23 +81,6 @@ impl zone::HostSource for Guest {
             Ok(source) => Ok(Ok(self.table.push(source)?)),
             Err(error) => Ok(Err(error.into())),
         }
-    }
-
-    fn make(
-        &mut self,
-        source: Resource<OpenSource>,
-        name: String,
-    ) -> wasmtime::Result<Result<Resource<Made>, zone::Error>> {
-        if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-            let reason = format!("what is made has a name of 1 to {MAX_NAME} bytes, without control characters");
-            return Ok(Err(LandError::Invalid(reason).into()));
-        }
-        self.services.may_record("name", &name).map_err(HostFailed)?;
-        let resource = domain::Resource::named(&name);
-        let held = self.budgets.hold(ENTRY + 2 * resource.0.len())?;
-        let asked = Asked { url: resource.0.clone(), resource, validators: None };
-        let source = self.table.get(&source)?.clone();
-        Ok(Ok(self.table.push(Made { source, asked: Some(asked), files: Vec::new(), held })?))
     }
 
     fn drop(&mut self, source: Resource<OpenSource>) -> wasmtime::Result<()> {
@@ -268,21 +249,15 @@ async fn land_made<T: 'static>(
     body: Body,
     wit_slot: zone::Slot,
 ) -> wasmtime::Result<Result<zone::Receipt, zone::Error>> {
-    let (source, url, services) = accessor.with(|mut access| {
+    let (source, services) = accessor.with(|mut access| {
         let guest = access.get();
-        let made = guest.table.get(&derivation)?;
-        let url = made.asked.as_ref().map(|asked| asked.url.clone());
-        wasmtime::error::Ok((made.source.clone(), url, Arc::clone(&guest.services)))
+        wasmtime::error::Ok((guest.table.get(&derivation)?.source.clone(), Arc::clone(&guest.services)))
     })?;
-    let content = match url {
-        Some(url) => Content::MadeOf(url, body),
-        None => Content::Made(body),
-    };
     let slot = match slot(&*services, wit_slot)? {
         Ok(slot) => slot,
         Err(error) => return Ok(Err(error)),
     };
-    match services.land(source, content, slot).await {
+    match services.land(source, Content::Made(body), slot).await {
         Ok(receipt) => accessor.with(|mut access| {
             let made = access.get().table.get_mut(&derivation)?;
             made.held.grow(receipt.path.len() + ENTRY)?;

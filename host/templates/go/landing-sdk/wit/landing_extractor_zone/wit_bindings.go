@@ -92,7 +92,7 @@ type Error struct {
 //go:wasmimport landing:extractor/zone@0.2.0 [resource-drop]derivation
 func resourceDropDerivation(handle int32)
 
-// What an extractor makes of one response, or of what it names itself: any number of files.
+// What an extractor makes of one response: any number of files.
 //
 // What asks for that response again is told that it is unchanged, as long as all of the files are there. That holds
 // once `complete` was called and what landed is durable: with the next checkpoint, or the end of the run. It holds
@@ -544,59 +544,6 @@ func (self *Source) Derive(request *landing_extractor_http.Request) witTypes.Res
 	}
 	result5 := result
 	return result5
-
-}
-
-//go:wasmimport landing:extractor/zone@0.2.0 [method]source.make
-func wasm_import_method_source_make(arg0 int32, arg1 uintptr, arg2 uint32, arg3 uintptr)
-
-func (self *Source) Make(name string) witTypes.Result[*Derivation, Error] {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
-
-	returnArea := uintptr(witRuntime.Allocate(pinner, (13 * 4), 4))
-	utf8 := unsafe.Pointer(unsafe.StringData(name))
-	pinner.Pin(utf8)
-	wasm_import_method_source_make((self).Handle(), uintptr(utf8), uint32(len(name)), returnArea)
-	var result witTypes.Result[*Derivation, Error]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
-	case 0:
-
-		result = witTypes.Ok[*Derivation, Error](DerivationFromOwnHandle(int32(uintptr(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))))
-	case 1:
-		value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-		value0 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (5 * 4))))
-		var option witTypes.Option[uint16]
-		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4)))) {
-		case 0:
-
-			option = witTypes.None[uint16]()
-		case 1:
-
-			option = witTypes.Some[uint16](uint16(uint16(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 + 6*4))))))
-		default:
-			panic("unreachable")
-		}
-		var option3 witTypes.Option[landing_extractor_http.Error]
-		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (7 * 4)))) {
-		case 0:
-
-			option3 = witTypes.None[landing_extractor_http.Error]()
-		case 1:
-			value1 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (9 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (10 * 4))))
-			value2 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (11 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (12 * 4))))
-
-			option3 = witTypes.Some[landing_extractor_http.Error](landing_extractor_http.Error{Kind: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 * 4))))), Code: value1, Message: value2})
-		default:
-			panic("unreachable")
-		}
-
-		result = witTypes.Err[*Derivation, Error](Error{Kind: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))), Code: value, Message: value0, Status: option, Fetch: option3})
-	default:
-		panic("unreachable")
-	}
-	result4 := result
-	return result4
 
 }
 
