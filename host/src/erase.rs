@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 use crate::landing::Landing;
 use clock::Moment;
 use rules::domain::Digest;
-use rules::findings::is_listed;
+use rules::findings::{is_listed, source};
 use rules::name::QUARANTINE;
 use rules::text;
 use state::{ErasedRow, FileRow, State};
@@ -66,11 +66,6 @@ pub(crate) fn find(
     Err(unrecorded(landing, &shown))
 }
 
-/// The source of a file that landed.
-fn source_of(path: &str) -> &str {
-    path.split('/').next().unwrap_or_default()
-}
-
 fn unrecorded(landing: &Landing, shown: &str) -> Error {
     Error::usage(format!("no file {shown} is recorded in {landing}"))
         .hint("`host files` lists them; what nobody recorded is not the host's to remove")
@@ -119,7 +114,7 @@ impl Eraser {
         let row = match target {
             Target::Erased(row) => row,
             Target::Landed(file, sha256) => {
-                self.alone.wait_for(source_of(&file.path))?;
+                self.alone.wait_for(source(&file.path).unwrap_or_default())?;
                 let state = self.alone.state();
                 let row = state.erasure(&file, sha256, reason, &Moment::now().iso8601()).map_err(upset)?;
                 // Where that was begun before, its reason and time stay.

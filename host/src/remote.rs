@@ -77,6 +77,17 @@ pub(crate) enum RemoteError {
     Fenced,
 }
 
+impl RemoteError {
+    /// Whether a new state would do better.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::State(error) | Self::Unusable { error, .. } => error.is_damage(),
+            _ => false,
+        }
+    }
+}
+
 impl From<RemoteError> for Error {
     fn from(error: RemoteError) -> Self {
         match error {

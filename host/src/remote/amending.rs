@@ -41,9 +41,8 @@ impl AmendError {
     /// Whether a new state would do better.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
-            Self::Remote(RemoteError::Damaged(_)) => true,
-            Self::Remote(RemoteError::State(error) | RemoteError::Unusable { error, .. })
-            | Self::Upkeep(UpkeepError::State(error)) => error.is_damage(),
+            Self::Remote(error) => error.is_damage(),
+            Self::Upkeep(UpkeepError::State(error)) => error.is_damage(),
             _ => false,
         }
     }

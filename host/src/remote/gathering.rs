@@ -15,6 +15,13 @@ use super::{ENDING, Remote, RemoteError, claim_of, object_of};
 /// How many states are got at once.
 const AT_ONCE: usize = 16;
 
+/// A state in a directory of its own.
+struct Brought {
+    state: State,
+    beside: Remote,
+    head: Head,
+}
+
 impl Remote {
     /// The names of all states.
     pub(crate) fn states(&self) -> Result<Vec<String>, RemoteError> {
@@ -33,22 +40,19 @@ impl Remote {
             return Ok(locks);
         }
         let mut all = State::open_copy(&self.database(), None)?;
-        for objects in objects.chunks(AT_ONCE) {
-            // Put together in the order of their names, so that the same states make the same whole.
-            for (object, brought) in objects.iter().zip(self.bring(objects)) {
-                let Some((beside, head)) = brought? else { continue };
-                let state = beside.opened(object, None)?;
-                if state.lease()?.is_some_and(|lease| self.left_of(&lease, &head).is_some()) {
-                    state.running(|_, extractor, claimed| {
-                        let lock = claimed.map(|scope| self.spool.lock_extractor(extractor, &scope)).transpose()?;
-                        locks.extend(lock.and_then(Result::ok));
-                        Ok::<_, RemoteError>(())
-                    })?;
-                }
-                drop(state);
-                all.merge(&beside.database())?;
+        // Put together in the order of their names, so that the same states make the same whole.
+        self.each(&objects, |_, brought| {
+            let Brought { state, beside, head } = brought?;
+            if state.lease()?.is_some_and(|lease| self.left_of(&lease, &head).is_some()) {
+                state.running(|_, extractor, claimed| {
+                    let lock = claimed.map(|scope| self.spool.lock_extractor(extractor, &scope)).transpose()?;
+                    locks.extend(lock.and_then(Result::ok));
+                    Ok::<_, RemoteError>(())
+                })?;
             }
-        }
+            drop(state);
+            Ok(all.merge(&beside.database())?)
+        })?;
         Ok(locks)
     }
 
@@ -56,16 +60,14 @@ impl Remote {
     pub(super) fn of_source(&self, source: &str) -> Result<Vec<(String, Option<Duration>)>, RemoteError> {
         let objects = self.states()?;
         let (mut extractors, mut all) = (BTreeSet::new(), Vec::new());
-        for objects in objects.chunks(AT_ONCE) {
-            for (object, brought) in objects.iter().zip(self.bring(objects)) {
-                let Some((beside, head)) = brought? else { continue };
-                let state = beside.opened(object, None)?;
-                if state.has_met(source)? {
-                    extractors.insert(extractor_of(object));
-                }
-                all.push((object.clone(), state.lease()?.and_then(|lease| self.left_of(&lease, &head))));
+        self.each(&objects, |object, brought| {
+            let Brought { state, head, beside: _beside } = brought?;
+            if state.has_met(source)? {
+                extractors.insert(extractor_of(object).to_owned());
             }
-        }
+            all.push((object.to_owned(), state.lease()?.and_then(|lease| self.left_of(&lease, &head))));
+            Ok(())
+        })?;
         all.retain(|(object, _)| extractors.contains(extractor_of(object)));
         Ok(all)
     }
@@ -95,16 +97,24 @@ impl Remote {
         objects: &[String],
         mut see: impl FnMut(&State) -> Result<(), StateError>,
     ) -> Result<(), RemoteError> {
+        self.each(objects, |_, brought| match brought.and_then(|brought| Ok(see(&brought.state)?)) {
+            Err(error) if error.is_damage() => Ok(()),
+            seen => seen,
+        })
+    }
+
+    /// Look at each of these states that is there, in their order.
+    fn each(
+        &self,
+        objects: &[String],
+        mut see: impl FnMut(&str, Result<Brought, RemoteError>) -> Result<(), RemoteError>,
+    ) -> Result<(), RemoteError> {
         for objects in objects.chunks(AT_ONCE) {
             for (object, brought) in objects.iter().zip(self.bring(objects)) {
-                let opened = match brought {
-                    Ok(Some((beside, _))) => beside.opened(object, None).map(|state| (state, beside)),
-                    Ok(None) | Err(RemoteError::Damaged(_)) => continue,
-                    Err(error) => return Err(error),
-                };
-                match opened.and_then(|(state, _beside)| Ok(see(&state)?)) {
-                    Err(RemoteError::State(error) | RemoteError::Unusable { error, .. }) if error.is_damage() => {}
-                    seen => seen?,
+                let opened =
+                    |(beside, head): (Self, Head)| Ok(Brought { state: beside.opened(object, None)?, beside, head });
+                if let Some(brought) = brought.transpose() {
+                    see(object, brought.and_then(opened))?;
                 }
             }
         }

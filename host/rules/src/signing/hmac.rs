@@ -89,8 +89,10 @@ impl Signer {
         let values = hmac.fields.values().map(|value| Template::parse(value, &[Word::Body]));
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let parameters = parameters(&hmac.query)?;
-        let mut sent = values.iter().chain(parameters.iter().map(|parameter| &parameter.value));
-        if !sent.any(|value| value.has(&Word::Signature)) {
+        let is_sent = |word: &Word| {
+            values.iter().chain(parameters.iter().map(|parameter| &parameter.value)).any(|value| value.has(word))
+        };
+        if !is_sent(&Word::Signature) {
             return Err("no field or parameter of it holds `{signature}`".into());
         }
         let unmade = [Word::Signature, Word::Digest];
@@ -101,8 +103,7 @@ impl Signer {
             encoding: digest.encoding,
             blank: digest.blank,
         };
-        let mut sent = values.iter().chain(parameters.iter().map(|parameter| &parameter.value));
-        if digest.encoding == Encoding::Raw && sent.any(|value| value.has(&Word::Digest)) {
+        if digest.encoding == Encoding::Raw && is_sent(&Word::Digest) {
             return Err("its digest is raw bytes, which fit into no field and no parameter".into());
         }
         Ok(Self {
